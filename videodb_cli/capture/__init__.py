@@ -1,0 +1,1 @@
+"""Capture: channels, session, pipelines, recorders."""

@@ -1,0 +1,1 @@
+"""What the user types: one file a command. It parses, calls, renders; it decides nothing."""

@@ -1,0 +1,89 @@
+"""The error tree. Every failure that a user can cause is one of these; `main` alone turns them into an exit status.
+
+An error carries a stable ``code`` for programs, one clear sentence for people, a ``hint`` with the command that mends
+it, and the exit status of the contract. Anything else that escapes is a bug of ours: it keeps its traceback, status 70.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VideodbError(Exception):
+    """Base of all errors that are told to the user. ``str(error)`` is the sentence."""
+
+    exit_status: ClassVar[int] = 70
+    default_code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.hint = hint
+
+    def as_json(self) -> dict[str, dict[str, str | None]]:
+        """The shape that ``--json`` prints: ``{"error": {"code", "message", "hint"}}``."""
+        return {"error": {"code": self.code, "message": self.message, "hint": self.hint}}
+
+
+class NoMatchError(VideodbError):
+    """Nothing matched, or the event that means failure came first."""
+
+    exit_status = 1
+    default_code = "no_match"
+
+
+class UsageError(VideodbError):
+    """The command line, a file named on it, or a jq program is wrong."""
+
+    exit_status = 2
+    default_code = "usage"
+
+
+class CredentialsError(VideodbError):
+    """The key is missing, or the service refused it."""
+
+    exit_status = 3
+    default_code = "credentials"
+
+
+class NotFoundError(VideodbError):
+    """No such session, file, channel, or running listener."""
+
+    exit_status = 4
+    default_code = "not_found"
+
+
+class UnreachableError(VideodbError):
+    """The service cannot be reached, or the listener is deaf or died."""
+
+    exit_status = 5
+    default_code = "unreachable"
+
+
+class RefusedError(VideodbError):
+    """A device, a permission, or the ownership of a file stands in the way; or the capture failed."""
+
+    exit_status = 6
+    default_code = "refused"
+
+
+class MissingDependencyError(VideodbError):
+    """A program or package is missing; the hint is the command that installs it."""
+
+    exit_status = 7
+    default_code = "missing_dependency"
+
+
+class ConflictError(VideodbError):
+    """Something already runs, or is in the way."""
+
+    exit_status = 9
+    default_code = "conflict"
+
+
+class TimedOutError(VideodbError):
+    """What was waited for did not come in time."""
+
+    exit_status = 124
+    default_code = "timed_out"

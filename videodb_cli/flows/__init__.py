@@ -1,0 +1,1 @@
+"""What takes several parts of the tool together. No Typer and no Rich here."""

@@ -1,0 +1,1 @@
+"""Processes: start tokens, children, daemons, signals."""
