@@ -1,0 +1,61 @@
+# Everything that a developer or a curious user types. `make` alone lists it. Nothing here needs root but `make e2e`'s
+# Debian packages, which .ci/run installs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo models test e2e lint types format golden bench clean
+
+help: ## Show this list.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 7; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml
+	@echo "installing into .venv (about 340 MB to download, 1.0 GB on disk; no root) …"
+	@$(BIN)/pip install --quiet --editable '.[local]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.python pyproject.toml
+	@echo "installing into .venv (about 450 MB to download, 1.3 GB on disk; no root) …"
+	@$(BIN)/pip install --quiet --editable '.[all,dev]'
+	@touch $@
+
+# The pinned speech model: 67 MB, verified by its checksum, kept in the user's data directory.
+models: $(VENV)/.python
+	@$(BIN)/videodb local models install
+
+demo: $(VENV)/.demo models ## Show the product at work: no key, no network, no screen, no sound card. FILE=… takes your own media.
+	@$(BIN)/videodb demo $(if $(FILE),"$(FILE)")
+
+test: $(VENV)/.dev models ## Run the tests (under five minutes on two cores).
+	@$(BIN)/python -m pytest -m "not system and not slow" $(ARGS)
+
+e2e: $(VENV)/.dev models ## Run the tests that need Debian packages (tmux; see .ci/run).
+	@$(BIN)/python -m pytest -m "system and not slow" $(ARGS)
+
+lint: $(VENV)/.dev ## Check style.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## Check types (mypy --strict on the package).
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev ## Format the code.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+golden: $(VENV)/.dev ## Rewrite tests/golden/ from what the program prints now.
+	@REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/cli/test_golden.py
+
+bench: $(VENV)/.dev ## Measure, as ratios against real tools in one run.
+	@$(BIN)/python scripts/bench_listen.py
+
+clean: ## Remove the virtual environment and caches.
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,118 @@
+"""The house: imports go down only, and what is heavy is imported late."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "videodb_cli"
+
+GROUND = {"errors", "settings", "console"}
+MAY_IMPORT = {
+    "errors": set(),
+    "settings": {"errors"},
+    "console": {"errors"},
+    "api": {"errors", "settings"},
+    "eventlog": {"errors", "settings", "rundir"},
+    "process": {"errors", "settings"},
+    "rundir": {"errors", "settings"},
+    "local": {"errors", "settings", "process", "rundir"},
+    "listener": {"errors", "settings", "api", "eventlog", "process", "rundir"},
+    "capture": {"errors", "settings", "api", "eventlog", "process", "rundir"},
+    "flows": {"errors", "settings", "console", "api", "eventlog", "process", "rundir", "local", "listener", "capture"},
+    "commands": None,
+    "main": None,
+    "__main__": None,
+}
+
+
+def files() -> Iterator[Path]:
+    yield from sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            if node.module == "videodb_cli":
+                yield from (f"videodb_cli.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", list(files()), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down(path: Path) -> None:
+    room = room_of(path)
+    if room == "__init__":
+        return
+    allowed = MAY_IMPORT[room]
+    if allowed is None:
+        return
+    for name in imports(path):
+        if name.startswith("videodb_cli."):
+            target = name.split(".")[1]
+            if target.startswith("__"):
+                continue
+            assert target == room or target in allowed, f"{path.name} ({room}) imports {name}"
+
+
+@pytest.mark.parametrize("path", list(files()), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_typer_and_rich_stay_upstairs(path: Path) -> None:
+    room = room_of(path)
+    found = {name.split(".")[0] for name in imports(path)}
+    if room not in {"main", "commands"}:
+        assert "typer" not in found
+    if room not in {"console", "commands"}:
+        assert "rich" not in found
+
+
+POSIX_ONLY = {"fcntl", "pwd", "grp", "termios", "tty", "resource", "pty"}
+
+
+@pytest.mark.parametrize("path", list(files()), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_posix_only_at_module_level(path: Path) -> None:
+    assert not POSIX_ONLY & set(imports(path, top_level_only=True))
+
+
+HEAVY = {
+    "asyncio",
+    "websockets",
+    "httpx",
+    "starlette",
+    "uvicorn",
+    "rich",
+    "jq",
+    "av",
+    "numpy",
+    "onnxruntime",
+    "pydantic",
+    "dotenv",
+    "sqlite3",
+    "ssl",
+}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["path"]], ids=" ".join)
+def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    """The import budget: what a light command may not pay for."""
+    program = (
+        "import sys\nfrom videodb_cli.main import main\n"
+        f"status = main({arguments!r})\n"
+        f"print('heavy:', *sorted(set({sorted(HEAVY)!r}) & set(sys.modules)), file=sys.stderr)\n"
+        "sys.exit(status)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "heavy:"

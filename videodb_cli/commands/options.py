@@ -1,0 +1,45 @@
+"""Options that several commands share, and what they resolve to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from videodb_cli.errors import NotFoundError
+from videodb_cli.rundir import paths
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.rundir.stale import remove_stale
+from videodb_cli.settings import resolve_directory
+
+DirectoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dir",
+        metavar="DIR",
+        help="Directory of the listener's files.  [default: VIDEODB_EVENTS_DIR, else ~/.local/state/videodb]",
+        show_default=False,
+    ),
+]
+EnvFileOption = Annotated[
+    str | None,
+    typer.Option("--env-file", metavar="PATH", help="Read key and base URL from this file.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors included.")]
+LocalOption = Annotated[
+    bool, typer.Option("--local", help="Use the embedded service of this machine: no key, no network.")
+]
+
+
+def existing_run_dir(directory: str | None, env_file: str | None, argument: str | None = None) -> RunDir | None:
+    """Return the directory if it exists, cleaned of what a crash left behind; None if it is not there.
+
+    Raises RefusedError for a directory that cannot be trusted.
+    """
+    resolved = resolve_directory(argument, directory, env_file)
+    try:
+        run_dir = paths.check(resolved.path)
+    except NotFoundError:
+        return None
+    remove_stale(run_dir)
+    return run_dir

@@ -1,0 +1,30 @@
+"""`videodb path`: print where a thing is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from videodb_cli import console
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
+from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.errors import UsageError
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.settings import resolve_directory
+
+app = new_app()
+
+
+@app.command(cls=PanelCommand)
+def path(
+    what: Annotated[str, typer.Argument(metavar="[events|ws-id|pid|dir]", help="Which path.")] = "events",
+    directory: DirectoryOption = None,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Print the path of the log, of the id or pid file, or of the directory. The file need not exist."""
+    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    paths = {"events": run_dir.log, "ws-id": run_dir.ws_id, "pid": run_dir.pid, "dir": run_dir.path}
+    if what not in paths:
+        raise UsageError(f"no path is called {what!r}", hint=f"one of: {', '.join(paths)}")
+    console.data(str(paths[what]))

@@ -1,0 +1,82 @@
+"""How commands hang together: groups that import a command only when it is called, and help with panels but no Rich.
+
+Importing every command for every call would make `videodb events` pay for the listener, and rich help doubles the
+start-up time of `--help`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+def _write_panels(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
+    """Write arguments and options as plain sections, one section for each help panel."""
+    arguments: list[tuple[str, str]] = []
+    panels: dict[str, list[tuple[str, str]]] = {"Options": []}
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is None:
+            continue
+        if parameter.param_type_name == "argument":
+            arguments.append(record)
+        else:
+            panels.setdefault(getattr(parameter, "rich_help_panel", None) or "Options", []).append(record)
+    if arguments:
+        with formatter.section("Arguments"):
+            formatter.write_dl(arguments)
+    for title, rows in panels.items():
+        if rows:
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+class PanelCommand(TyperCommand):
+    """A command whose plain help keeps the panels, e.g. "Advanced"."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_panels(self, ctx, formatter)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose members are named by module path and imported when they are called or listed."""
+
+    members: Mapping[str, str] = {}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.members)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        path = self.members.get(cmd_name)
+        if path is None:
+            return None
+        app: typer.Typer = import_module(path).app
+        command = typer.main.get_command(app)
+        command.name = cmd_name
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        # The suggestions for a mistyped command are taken from this mapping.
+        if args and args[0] not in self.members:
+            names: Any = dict.fromkeys(self.members)
+            self.commands = names
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_panels(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+def lazy_group(members: Mapping[str, str]) -> type[LazyGroup]:
+    """Return a group class with these members: name as typed → module that exposes ``app``."""
+    return type("Group", (LazyGroup,), {"members": dict(members)})
+
+
+def new_app(**settings: Any) -> typer.Typer:
+    """Return a Typer app with the house's settings: plain help, no Rich tracebacks, no completion options."""
+    settings.setdefault("add_completion", False)
+    return typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, **settings)

@@ -1,0 +1,192 @@
+"""The only writer to the terminal: stdout is data, stderr is talk. Colour, widths, escapes and encodings live here.
+
+Text of events is untrusted: `one_line` makes control characters visible before they can reach a terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+from videodb_cli.errors import VideodbError
+
+_ANSI = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+    "reverse": "7",
+}
+_forced: bool | None = None
+_quiet = False
+
+
+def prepare() -> None:
+    """Make the standard streams usable: present, UTF-8 in any locale, written whole."""
+    for fd, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(fd)
+        except OSError:
+            # A closed descriptor would be given to the next file we open, and talk would end up in the log.
+            with contextlib.suppress(OSError):
+                null = os.open(os.devnull, mode)
+                if null != fd:
+                    os.dup2(null, fd)
+                    os.close(null)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors=errors)
+
+
+def set_color(choice: bool | None) -> None:
+    """Force colour on or off for this run; None decides by environment and terminal."""
+    global _forced
+    _forced = choice
+
+
+def set_quiet(quiet: bool) -> None:
+    """Silence `talk` for this run. Errors are still told."""
+    global _quiet
+    _quiet = quiet
+
+
+def wants_color(stream: IO[Any]) -> bool:
+    """Tell whether a stream gets colour: --color, NO_COLOR, FORCE_COLOR, then whether it is a terminal."""
+    if _forced is not None:
+        return _forced
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}
+
+
+def is_terminal() -> bool:
+    """Tell whether stdout is a terminal."""
+    return sys.stdout.isatty()
+
+
+def paint(text: str, *styles: str) -> str:
+    """Return the text with ANSI styles; the caller has asked `wants_color`."""
+    return f"\x1b[{';'.join(_ANSI[style] for style in styles)}m{text}\x1b[0m" if styles else text
+
+
+def _is_unsafe(character: str) -> bool:
+    # Cc: terminal commands. Cf holds the bidi controls that reorder a line; the joiners of emoji and scripts pass.
+    category = unicodedata.category(character)
+    return category in {"Cc", "Cs", "Zl", "Zp"} or (category == "Cf" and character not in "\u200c\u200d\u00ad")
+
+
+def one_line(text: str) -> str:
+    """Return untrusted text as one safe line: white space folded to single spaces, control characters made visible."""
+    folded = " ".join(text.split())
+    if folded.isprintable():
+        return folded
+    return "".join(_visible(c) if _is_unsafe(c) else c for c in folded)
+
+
+def escape_controls(text: str) -> str:
+    """Return untrusted text with control characters made visible; newlines and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(_visible(c) if c not in "\n\t" and _is_unsafe(c) else c for c in text)
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def cut(text: str, width: int) -> str:
+    """Return the text cut to a number of terminal cells, ending in "…" if anything went."""
+    from rich.cells import cell_len, set_cell_size
+
+    if width <= 0 or cell_len(text) <= width:
+        return text if width > 0 else ""
+    return set_cell_size(text, width - 1).rstrip() + "…"
+
+
+def pad(text: str, width: int) -> str:
+    """Return the text padded with spaces to a number of terminal cells, never cut."""
+    from rich.cells import cell_len
+
+    return text + " " * max(0, width - cell_len(text))
+
+
+def terminal_width(default: int = 80) -> int:
+    """Return the columns of the terminal on stdout."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or default
+    except (OSError, ValueError):
+        columns = os.environ.get("COLUMNS", "")
+        return int(columns) if columns.isdigit() and int(columns) > 0 else default
+
+
+def data(line: str) -> None:
+    """Write one line of data to stdout. Raises BrokenPipeError if nobody reads any more."""
+    sys.stdout.write(line + "\n")
+
+
+def data_json(value: Mapping[str, Any], *, indent: bool | None = None) -> None:
+    """Write one JSON object to stdout, indented on a terminal, compact in a pipe."""
+    pretty = is_terminal() if indent is None else indent
+    if pretty:
+        data(json.dumps(value, ensure_ascii=False, indent=2))
+    else:
+        data(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def flush() -> None:
+    """Flush stdout. Raises BrokenPipeError or OSError as a write does."""
+    sys.stdout.flush()
+
+
+def talk(line: str) -> None:
+    """Write one line of talk to stderr, unless told to be quiet. Never raises: talk must not end the work."""
+    if not _quiet:
+        _write_err(line)
+
+
+def _write_err(line: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def tell_error(error: VideodbError, *, as_json: bool) -> None:
+    """Tell an error: one sentence and its hint on stderr, or one JSON object on stdout."""
+    if as_json:
+        data_json(error.as_json())
+        return
+    tell_failure(error.message, error.hint)
+
+
+def tell_failure(message: str, hint: str | None = None) -> None:
+    """Write a sentence, and a hint if there is one, to stderr."""
+    color = wants_color(sys.stderr)
+    mark: Callable[[str, str], str] = paint if color else (lambda text, _style: text)
+    _write_err(f"{mark('error:', 'red')} {escape_controls(message)}")
+    if hint:
+        _write_err(f"{mark('hint:', 'cyan')} {escape_controls(hint)}")
+
+
+def drop_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush cannot fail on a closed pipe."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

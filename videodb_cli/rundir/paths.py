@@ -1,0 +1,120 @@
+"""The files of one listener's directory, by name; and the rules for the directory itself."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from videodb_cli.errors import NotFoundError, RefusedError
+
+LOG_NAME = "videodb_events.jsonl"
+_LEGACY_DIRECTORY = Path("/tmp")  # noqa: S108 - where the script in use today keeps its log
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """One directory: log, id, pid, lock and state files of a listener and of a capture."""
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        return self.path / LOG_NAME
+
+    @property
+    def ws_id(self) -> Path:
+        return self.path / "videodb_ws_id"
+
+    @property
+    def pid(self) -> Path:
+        return self.path / "videodb_ws_pid"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "videodb.lock"
+
+    @property
+    def listener_state(self) -> Path:
+        return self.path / "videodb_listener.json"
+
+    @property
+    def capture_pid(self) -> Path:
+        return self.path / "videodb_capture_pid"
+
+    @property
+    def capture_info(self) -> Path:
+        return self.path / "videodb_capture_info.json"
+
+    @property
+    def listener_log(self) -> Path:
+        return self.path / "videodb_listener.log"
+
+    @property
+    def capture_log(self) -> Path:
+        return self.path / "videodb_capture.log"
+
+    @property
+    def local(self) -> Path:
+        """Directory of the embedded service."""
+        return self.path / "local"
+
+
+def create(path: Path) -> RunDir:
+    """Make the directory if it is not there (0700, its parents too) and check it. Raises RefusedError."""
+    missing = []
+    probe = path
+    while not probe.exists() and not probe.is_symlink():
+        missing.append(probe)
+        probe = probe.parent
+    try:
+        for directory in reversed(missing):
+            directory.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise RefusedError(
+            f"cannot create the directory {path}: {error.strerror}",
+            code="directory",
+            hint="name another one: --dir DIR, or export VIDEODB_EVENTS_DIR=DIR",
+        ) from error
+    return check(path)
+
+
+def check(path: Path) -> RunDir:
+    """Check a directory that must be there. Raises NotFoundError, or RefusedError if it cannot be trusted."""
+    hint = "name another one: --dir DIR, or export VIDEODB_EVENTS_DIR=DIR"
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise NotFoundError(f"no such directory: {path}", code="no_directory", hint="videodb listen") from None
+    except OSError as error:
+        raise RefusedError(f"cannot use {path}: {error.strerror}", code="directory", hint=hint) from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise RefusedError(f"{path} is not a directory", code="directory", hint=hint)
+    if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+        raise RefusedError(
+            f"everybody may write to {path} and nothing protects your files there (no sticky bit)",
+            code="unsafe_directory",
+            hint=f"chmod o-w {path}",
+        )
+    return RunDir(path)
+
+
+def legacy_log() -> Path | None:
+    """Return the log of the script in use today, if it is there and ours: people look for their events in it."""
+    candidate = _LEGACY_DIRECTORY / LOG_NAME
+    try:
+        status = candidate.lstat()
+    except OSError:
+        return None
+    return candidate if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() else None
+
+
+def no_log_error(run_dir: RunDir) -> NotFoundError:
+    """Return the error for a directory without a log; it names the legacy log if that one exists."""
+    old = legacy_log()
+    if old is not None and old != run_dir.log:
+        hint = f"there is a log at {old}: add --dir {old.parent}"
+    else:
+        hint = "start one: videodb listen --detach"
+    return NotFoundError(f"no log in {run_dir.path}", code="no_log", hint=hint)

@@ -1,0 +1,245 @@
+"""Where key, base URL and directory come from, and in which order.
+
+A `.env` is read as data: only six names count, nothing of it enters the environment, and a base URL from it counts only
+beside a key from the same file, so that a stranger's `.env` cannot send a key elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UsageError
+
+DEFAULT_BASE_URL = "https://api.videodb.io"
+KEY_NAMES = ("VIDEO_DB_API_KEY", "VIDEODB_API_KEY")
+BASE_URL_NAMES = ("VIDEO_DB_API", "VIDEO_DB_BASE_URL")
+EVENTS_DIR_NAME = "VIDEODB_EVENTS_DIR"
+LOCAL_NAME = "VIDEODB_LOCAL"
+CLIENT_TOKEN_NAME = "VIDEODB_CLIENT_TOKEN"  # noqa: S105 - a variable's name
+_NAMES = frozenset((*KEY_NAMES, *BASE_URL_NAMES, EVENTS_DIR_NAME, LOCAL_NAME))
+_ENV_FILE_LIMIT = 1 << 20
+_KEY_HINT = "get a key at console.videodb.io, or try everything without one: videodb listen --local"
+
+
+class Secret:
+    """A string that does not show itself in a repr, a log line or a traceback."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def masked(self) -> str:
+        """Return enough to tell two keys apart, e.g. ``sk-…c3``; nothing of a short one."""
+        return f"{self._value[:3]}…{self._value[-2:]}" if len(self._value) >= 12 else "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The values that one place gives, and what to call the place."""
+
+    name: str
+    values: Mapping[str, str]
+    is_file: bool
+
+    def first(self, names: tuple[str, ...]) -> str | None:
+        return next((value for name in names if (value := self.values.get(name, "").strip())), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The directory of the listener and where the choice came from."""
+
+    path: Path
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What is needed to speak to the service. ``base_url`` has no trailing slash."""
+
+    token: Secret
+    base_url: str
+    token_source: str
+    base_url_source: str
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).netloc
+
+
+def _read_env_file(path: Path, *, required: bool) -> Mapping[str, str] | None:
+    """Return the names of ours in a dotenv file; None if there is none. Raises if a required one is unusable."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) or path.stat().st_size > _ENV_FILE_LIMIT:
+            # A directory named .env is a common virtual environment; a FIFO would hang us.
+            if required:
+                raise UsageError(f"{path} is not a file of settings", code="bad_env_file")
+            return None
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        if required:
+            raise NotFoundError(f"no such file: {path} (named by --env-file)", code="env_file_not_found") from None
+        return None
+    except OSError as error:
+        raise RefusedError(f"cannot read {path}: {error.strerror}", code="env_file_unreadable") from error
+
+    from io import StringIO
+
+    from dotenv import dotenv_values
+
+    found = dotenv_values(stream=StringIO(text), interpolate=False)
+    return {name: value for name, value in found.items() if name in _NAMES and value}
+
+
+@cache
+def _sources(env_file: str | None) -> tuple[Source, ...]:
+    places = [Source("the environment", os.environ, is_file=False)]
+    candidates: list[tuple[Path, str, bool]] = []
+    if env_file:
+        candidates.append((Path(env_file).expanduser(), env_file, True))
+    candidates.append((Path(".env"), "./.env", False))
+    home = os.environ.get("HOME")
+    if home:
+        candidates.append((Path(home) / ".videodb" / ".env", "~/.videodb/.env", False))
+    for path, name, required in candidates:
+        values = _read_env_file(path, required=required)
+        if values is not None:
+            places.append(Source(name, values, is_file=True))
+    return tuple(places)
+
+
+def forget() -> None:
+    """Forget the dotenv files that were read; for a process that changes its directory or environment (tests)."""
+    _sources.cache_clear()
+
+
+def _find(names: tuple[str, ...], env_file: str | None) -> tuple[str, Source] | None:
+    for source in _sources(env_file):
+        value = source.first(names)
+        if value is not None:
+            return value, source
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address of a URL is this machine's loopback."""
+    from ipaddress import ip_address
+
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_base_url(url: str, source: str) -> str:
+    """Return the URL without its trailing slash. Raises UsageError unless it is https, or http to loopback."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+        parts = urlsplit("")
+    if not host or parts.scheme not in {"http", "https"} or parts.query or parts.fragment or parts.username is not None:
+        raise UsageError(f"the base URL from {source} is not an http(s) address", code="bad_base_url")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise UsageError(
+            f"the base URL from {source} is plain http to {host}: the key would travel unencrypted",
+            code="insecure_base_url",
+            hint="use https://, or http:// to 127.0.0.1 only",
+        )
+    return url.rstrip("/")
+
+
+def resolve_credentials(env_file: str | None = None, *, token_name: str | None = None) -> Credentials:
+    """Find key and base URL.
+
+    ``token_name`` names an environment variable that is looked at first (a client token instead of a key).
+    Raises CredentialsError if there is no key, UsageError for a base URL that must not be used.
+    """
+    token = os.environ.get(token_name, "").strip() if token_name else ""
+    found: tuple[str, Source] | None
+    if token:
+        found = token, Source(f"{token_name} from the environment", {}, is_file=False)
+    else:
+        found = _find(KEY_NAMES, env_file)
+    base = _find(BASE_URL_NAMES, env_file)
+    if found is None:
+        looked = ", ".join(["the environment", *([env_file] if env_file else []), "./.env", "~/.videodb/.env"])
+        raise CredentialsError(f"{KEY_NAMES[0]} is not set (looked in {looked})", code="no_key", hint=_KEY_HINT)
+    key, key_source = found
+    if not key.isascii() or not key.isprintable():
+        raise CredentialsError(
+            f"the key from {key_source.name} has characters that no key has", code="bad_key", hint=_KEY_HINT
+        )
+    if base is None:
+        return Credentials(Secret(key), DEFAULT_BASE_URL, key_source.name, "the default")
+    base_url, base_source = base
+    if base_source.is_file and base_source is not key_source and base_url.rstrip("/") != DEFAULT_BASE_URL:
+        raise UsageError(
+            f"the base URL comes from {base_source.name} but the key from {key_source.name}: "
+            "the key would go to an address that its owner did not choose",
+            code="mixed_sources",
+            hint=f"put both into one place, or: export {BASE_URL_NAMES[0]}=…",
+        )
+    return Credentials(Secret(key), checked_base_url(base_url, base_source.name), key_source.name, base_source.name)
+
+
+def wants_local(flag: bool, env_file: str | None = None) -> bool:
+    """Tell whether the embedded service is meant: ``--local``, or a true ``VIDEODB_LOCAL``."""
+    if flag:
+        return True
+    found = _find((LOCAL_NAME,), env_file)
+    return found is not None and found[0].lower() in {"1", "true", "yes", "on"}
+
+
+def default_directory() -> Path:
+    """Return the user's state directory for VideoDB: XDG on every platform but Windows."""
+    if os.name == "nt":
+        from platformdirs.windows import Windows
+
+        return Path(Windows("videodb", appauthor=False).user_state_dir)
+    from platformdirs.unix import Unix
+
+    return Path(Unix("videodb").user_state_dir)
+
+
+def resolve_directory(argument: str | None = None, option: str | None = None, env_file: str | None = None) -> Directory:
+    """Find the directory: the argument or ``--dir``, ``VIDEODB_EVENTS_DIR``, else the user's state directory.
+
+    The path is absolute and its ``~`` expanded; nothing is created. Raises UsageError if argument and option disagree.
+    """
+    if argument and option and Path(argument).absolute() != Path(option).absolute():
+        raise UsageError(f"two directories are named: {argument} and --dir {option}", code="two_directories")
+    given = argument or option
+    if given is not None:
+        if not given:
+            raise UsageError("the directory is empty", code="bad_directory")
+        return Directory(Path(given).expanduser().absolute(), "the command line")
+    found = _find((EVENTS_DIR_NAME,), env_file)
+    if found is not None:
+        return Directory(Path(found[0]).expanduser().absolute(), f"{EVENTS_DIR_NAME} from {found[1].name}")
+    return Directory(default_directory().absolute(), "the default")
