@@ -141,6 +141,12 @@ def data(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
+def data_bytes(content: bytes) -> None:
+    """Write bytes to stdout as they are, after what text stands before them. Raises BrokenPipeError as `data` does."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+
+
 def data_json(value: Mapping[str, Any], *, indent: bool | None = None) -> None:
     """Write one JSON object to stdout, indented on a terminal, compact in a pipe."""
     pretty = is_terminal() if indent is None else indent

@@ -15,6 +15,7 @@ from videodb_cli.commands.tree import lazy_group, new_app
 from videodb_cli.errors import RefusedError, UsageError, VideodbError
 
 _COMMANDS = {
+    "events": "videodb_cli.commands.events",
     "path": "videodb_cli.commands.path",
 }
 

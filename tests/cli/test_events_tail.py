@@ -1,0 +1,101 @@
+"""`videodb events tail`: the last events, raw in a pipe; files, broken lines and statuses."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from videodb_cli.main import main
+
+Run = Callable[..., tuple[int, list[str], str]]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "videodb_events.jsonl"
+    path.write_text("".join(line(n) for n in range(30)))
+    return path
+
+
+def line(number: int, channel: str = "transcript", **data: object) -> str:
+    stamp = 1772446530.123 + number
+    event = {"ts": "2026-03-02T10:15:30.123Z", "unix_ts": stamp, "channel": channel}
+    return json.dumps({**event, "data": {"text": f"word {number}", **data}}, separators=(",", ":")) + "\n"
+
+
+@pytest.fixture
+def run(log: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str) -> tuple[int, list[str], str]:
+        status = main(["events", "tail", "--dir", str(log.parent), *arguments])
+        captured = capfd.readouterr()
+        return status, captured.out.splitlines(keepends=True), captured.err
+
+    return call
+
+
+def test_ten_lines_byte_for_byte(run: Run) -> None:
+    assert run() == (0, [line(n) for n in range(20, 30)], "")
+
+
+def test_n_and_plus_n(run: Run) -> None:
+    assert run("-n", "2")[1] == [line(28), line(29)]
+    assert run("-n", "+29")[1] == [line(28), line(29)]
+    assert run("-n", "0") == (0, [], "")
+    assert run("-n", "99")[1] == [line(n) for n in range(30)]
+    assert run("-n", "x")[0] == 2
+
+
+def test_channel_across_rotated_files(run: Run, log: Path) -> None:
+    log.with_name(log.name + ".1").write_text(line(100, "visual_index"))
+    log.with_name(log.name + ".2").write_text(line(200, "scene_index"))
+    assert run("--channel", "scene_index")[1] == [line(200, "scene_index"), line(100, "visual_index")]
+
+
+def test_torn_end_is_not_read_and_broken_lines_are_named(run: Run, log: Path) -> None:
+    with log.open("a") as file:
+        file.write('{"ts":\n' + line(31) + '{"ts":"2026')
+    status, out, err = run("-n", "3")
+    assert (status, out) == (0, [line(28), line(29), line(31)])
+    assert "skipped 1 line that is not JSON" in err
+    assert "line 31" in err
+
+
+def test_since_shows_all_since(run: Run) -> None:
+    assert len(run("--since", "1772446532")[1]) == 28
+    assert len(run("--since", "1772446532000", "--until", "1772446535")[1]) == 3
+
+
+def test_statuses(run: Run, log: Path) -> None:
+    assert run("--channel", "nothing", "-e")[0] == 1
+    assert run(str(log.parent / "missing.jsonl"))[0] == 4
+    assert run("--since", "soon")[0] == 2
+    assert run("--grep", "(")[0] == 2
+    log.unlink()
+    status, out, err = run()
+    assert (status, out) == (4, [])
+    assert "no log in" in err
+
+
+def test_following_ends_after_count_and_at_timeout(run: Run, log: Path) -> None:
+    def write_later() -> None:
+        time.sleep(0.2)
+        with log.open("a") as file:
+            file.write(line(30) + line(31) + line(32))
+
+    writer = threading.Thread(target=write_later)
+    writer.start()
+    assert run("-n", "1", "-f", "--count", "3")[:2] == (0, [line(29), line(30), line(31)])
+    writer.join()
+    status, out, err = run("-n", "0", "-f", "--timeout", "0.1")
+    assert (status, out) == (124, [])
+    assert "--timeout" in err
+
+
+def test_help_names_the_flags(run: Run) -> None:
+    _, out, _ = run("--help")
+    assert "--since TIME" in "".join(out)

@@ -1,0 +1,18 @@
+"""`videodb events …`: anything in the log, at once."""
+
+from __future__ import annotations
+
+from videodb_cli.commands.tree import lazy_group, new_app
+
+app = new_app(
+    cls=lazy_group(
+        {
+            "tail": "videodb_cli.commands.events.tail",
+        }
+    )
+)
+
+
+@app.callback()
+def events() -> None:
+    """Tail, filter, wait for, count and search events in the log."""

@@ -1,0 +1,109 @@
+"""The flags by which events are selected, shared by every command that has them (contract §6)."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+
+import typer
+
+from videodb_cli.errors import UsageError
+from videodb_cli.eventlog.selection import Selection, compile_grep
+from videodb_cli.eventlog.times import parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PANEL = "Selection (of one kind: any of them; of different kinds: all)"
+
+
+def _option(name: str, metavar: str, help_text: str) -> Any:
+    return typer.Option(name, metavar=metavar, help=help_text, rich_help_panel=_PANEL, show_default=False)
+
+
+def _flag(name: str, help_text: str) -> Any:
+    return typer.Option(name, help=help_text, rich_help_panel=_PANEL, show_default=False)
+
+
+class SelectionFlags(NamedTuple):
+    """What was typed. ``selection`` gives it its meaning."""
+
+    channel: Annotated[
+        list[str] | None, _option("--channel", "NAME", "Of this channel. visual_index and scene_index are one.")
+    ] = None
+    not_channel: Annotated[list[str] | None, _option("--not-channel", "NAME", "Not of this channel.")] = None
+    event: Annotated[
+        list[str] | None, _option("--event", "NAME", "With this event name, in full or its last word: exported.")
+    ] = None
+    stream: Annotated[
+        list[str] | None, _option("--stream", "ID|NAME", "Of this stream: its id or name; mic means mic:default.")
+    ] = None
+    since: Annotated[
+        str | None, _option("--since", "TIME", "Received since: 10m, 2h30m, 10:15, 2026-03-02T10:15, epoch.")
+    ] = None
+    until: Annotated[str | None, _option("--until", "TIME", "Received until.")] = None
+    grep: Annotated[
+        list[str] | None, _option("--grep", "REGEX", "Whose text matches; case is ignored unless it has capitals.")
+    ] = None
+    not_grep: Annotated[list[str] | None, _option("--not-grep", "REGEX", "Whose text does not match.")] = None
+    final: Annotated[bool, _flag("--final", "Of transcripts only the final ones.")] = False
+    interim: Annotated[bool, _flag("--interim", "Of transcripts only the interim ones.")] = False
+    live: Annotated[bool, _flag("--live", "Without events that were recovered after a gap.")] = False
+
+    def selection(self, *, without_own: bool = False, now: float | None = None) -> Selection:
+        """The selection that these flags mean. Raises ``UsageError``."""
+        present = time.time() if now is None else now
+        since = None if self.since is None else parse_time(self.since, present)
+        until = None if self.until is None else parse_time(self.until, present)
+        if since is not None and until is not None and since > until:
+            raise UsageError(f"--since {self.since} is later than --until {self.until}")
+        return Selection(
+            channels=tuple(self.channel or ()),
+            not_channels=tuple(self.not_channel or ()),
+            events=tuple(self.event or ()),
+            streams=tuple(self.stream or ()),
+            since=since,
+            until=until,
+            greps=tuple(compile_grep(pattern) for pattern in self.grep or ()),
+            not_greps=tuple(compile_grep(pattern) for pattern in self.not_grep or ()),
+            final=self.final,
+            interim=self.interim,
+            live=self.live,
+            without_own=without_own,
+        )
+
+
+def with_selection(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the selection flags; it receives them as its parameter ``flags``.
+
+    Typer reads a function's signature, so the flags are added to that instead of being written out in every command.
+    """
+    names = SelectionFlags._fields
+    hints = get_type_hints(SelectionFlags, include_extras=True)
+    own = inspect.signature(command, eval_str=True)
+
+    @wraps(command)
+    def run(**values: Any) -> Any:
+        flags = SelectionFlags(**{name: values.pop(name) for name in names})
+        return command(flags=flags, **values)
+
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=SelectionFlags._field_defaults[name],
+            annotation=hints[name],
+        )
+        for name in names
+    ]
+    kept = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in own.parameters.items()
+        if name != "flags"
+    ]
+    parameters = [*kept, *added]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

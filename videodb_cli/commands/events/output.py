@@ -1,0 +1,37 @@
+"""Selected lines as they are, and what is said about broken ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from videodb_cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from videodb_cli.eventlog.scan import BrokenLines, Line
+
+_NAMED_LINES = 20
+
+
+class RawOutput:
+    """Lines byte for byte."""
+
+    def write(self, lines: Sequence[Line]) -> None:
+        console.data_bytes(b"".join(line.raw + b"\n" for line in lines))
+        console.flush()
+
+    def close(self) -> None:
+        pass
+
+
+def tell_broken(broken: BrokenLines) -> None:
+    """Name the lines on stderr that were skipped because they are not JSON."""
+    by_file: dict[str, list[str]] = {}
+    for name, number in broken.take():
+        by_file.setdefault(name, []).append("?" if number is None else str(number))
+    for name, numbers in by_file.items():
+        named = ", ".join(numbers[:_NAMED_LINES])
+        more = f" and {len(numbers) - _NAMED_LINES} more" if len(numbers) > _NAMED_LINES else ""
+        what = "line that is not JSON" if len(numbers) == 1 else "lines that are not JSON"
+        console.talk(f"skipped {len(numbers)} {what}: {name} line {named}{more}")

@@ -1,0 +1,46 @@
+"""The last events of a log, found from its end, so that they cost the same in a log of any size."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from videodb_cli.eventlog.scan import Line, Scanner
+    from videodb_cli.eventlog.sources import Source
+
+
+def last_lines(scanner: Scanner, sources: Sequence[Source], count: int, end: int | None = None) -> list[Line]:
+    """The last ``count`` selected lines of the sources, in order. ``end`` bounds the last source."""
+    found: list[Line] = []
+    for source in reversed(sources):
+        if len(found) >= count:
+            break
+        wanted = count - len(found)
+        lines = (
+            _from_the_end(scanner, source, wanted, end)
+            if source.is_seekable
+            else list(deque(_forwards(scanner, source), maxlen=wanted))
+        )
+        found = lines + found
+        end = None
+    return found
+
+
+def _from_the_end(scanner: Scanner, source: Source, wanted: int, end: int | None) -> list[Line]:
+    found: list[Line] = []
+    for block in iter_blocks_backwards(source, end):
+        for line in scanner.lines_backwards(source, block):
+            found.append(line)
+            if len(found) == wanted:
+                return found[::-1]
+    return found[::-1]
+
+
+def _forwards(scanner: Scanner, source: Source) -> Iterator[Line]:
+    for block in iter_blocks(source):
+        yield from scanner.lines(source, block)

@@ -1,0 +1,151 @@
+"""What the parts of an event mean: channel, name, stream, text, finality, times. Contract §6, protocol §2.
+
+Every function takes a decoded event of any shape, because services, proxies and older scripts write any shape.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+Event = dict[str, Any]
+
+OWN_CHANNEL = "videodb_cli"
+# Two names of one thing each; the first is ours.
+_SAME_CHANNEL = {"scene_index": "visual_index", "spoken_index": "audio_index"}
+
+
+def canonical_channel(name: str) -> str:
+    """The one name of a channel that the service writes in two ways."""
+    return _SAME_CHANNEL.get(name, name)
+
+
+def channel_spellings(name: str) -> tuple[str, ...]:
+    """Every way in which a channel is written in logs."""
+    canonical = canonical_channel(name)
+    return (canonical, *(other for other, same in _SAME_CHANNEL.items() if same == canonical))
+
+
+def channel_of(event: Event) -> str | None:
+    """Its channel in our spelling; without one, what stands before the dot of its ``event``."""
+    channel = event.get("channel")
+    if isinstance(channel, str):
+        return _SAME_CHANNEL.get(channel, channel)
+    name = event.get("event")
+    if isinstance(name, str) and "." in name:
+        before = name.partition(".")[0]
+        return _SAME_CHANNEL.get(before, before)
+    return None
+
+
+def is_own(event: Event) -> bool:
+    """Whether the listener wrote it about itself."""
+    return event.get("channel") == OWN_CHANNEL
+
+
+def data_of(event: Event) -> Event:
+    """``data`` if it is an object, else an empty one."""
+    data = event.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def _words(value: object) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def text_of(event: Event) -> str | None:
+    """``data.text``, else the alert's label, else ``data.error.message``, else ``raw``; None when it has no words."""
+    data = data_of(event)
+    error = data.get("error")
+    return (
+        _words(data.get("text"))
+        or _words(data.get("label"))
+        or _words(data.get("event_label"))
+        or (_words(error.get("message")) if isinstance(error, dict) else None)
+        or _words(event.get("raw"))
+    )
+
+
+def is_final(event: Event) -> bool:
+    """Whether a transcript is final: ``true``, or the string "true" that one client sends."""
+    final = data_of(event).get("is_final")
+    return final is True or final in {"true", "True"}
+
+
+def is_interim(event: Event) -> bool:
+    """Whether it is a transcript that a later one will replace."""
+    return channel_of(event) == "transcript" and not is_final(event)
+
+
+def is_recovered(event: Event) -> bool:
+    """Whether it was fetched after a gap."""
+    return event.get("recovered") is True
+
+
+def received_at(event: Event) -> float | None:
+    """When it was received, in Unix seconds: ``unix_ts``, else ``ts``."""
+    stamp = event.get("unix_ts")
+    if isinstance(stamp, int | float) and not isinstance(stamp, bool):
+        return float(stamp)
+    return parse_iso(event.get("ts"))
+
+
+def parse_iso(value: object) -> float | None:
+    """Unix seconds of an ISO 8601 string; without a zone it is UTC, as every listener writes it."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def seconds(value: object) -> float | None:
+    """``start`` and ``end`` in Unix seconds: milliseconds when the number is that large."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value / 1000 if abs(value) >= 1e11 else float(value)
+
+
+def happened_at(event: Event) -> float | None:
+    """Where it belongs in time: a recovered event by its ``data.start``, any other by its receipt."""
+    if is_recovered(event):
+        start = seconds(data_of(event).get("start"))
+        if start is not None and start >= 1e9:  # smaller ones count from the stream's beginning
+            return start
+    return received_at(event)
+
+
+def short_stream(name: str) -> str:
+    """``mic`` of ``mic:default`` and of ``Capture mic - cap-83e6``; a user's title stays as it is."""
+    if name.startswith("Capture ") and " - " in name:
+        return name[8:].partition(" - ")[0]
+    return name.partition(":")[0] if ":" in name else name
+
+
+def stream_of(event: Event) -> str | None:
+    """The stream it came from: its name, else its id."""
+    name = event.get("rtstream_name")
+    if isinstance(name, str) and name:
+        return name
+    ident = event.get("rtstream_id")
+    return ident if isinstance(ident, str) and ident else None
+
+
+def is_of_stream(event: Event, wanted: str) -> bool:
+    """Whether ``--stream`` means it: by id, by name, or by the short name."""
+    name = event.get("rtstream_name")
+    return event.get("rtstream_id") == wanted or (
+        isinstance(name, str) and (name == wanted or short_stream(name) == wanted)
+    )
+
+
+def is_named(event: Event, wanted: str) -> bool:
+    """Whether ``--event`` means it: the full name, or its last word."""
+    name = event.get("event")
+    return isinstance(name, str) and (name == wanted or name.rpartition(".")[2] == wanted)

@@ -1,0 +1,143 @@
+"""Which events are meant: the flags of contract §6 as one value, and its meaning on a decoded event.
+
+``Selection.matches`` is the truth. Everything faster (``needles``, ``scan``) may only throw away what it would refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from videodb_cli.errors import UsageError
+from videodb_cli.eventlog import event as ev
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from videodb_cli.eventlog.event import Event
+
+_ESCAPED = r"(?s)\\(?:[xuU][0-9A-Fa-f]+|N\{[^}]*\}|.)"
+
+
+def compile_grep(pattern: str) -> re.Pattern[str]:
+    """A search pattern, case ignored unless it has capitals outside escapes. Raises ``UsageError``."""
+    has_capitals = any(character.isupper() for character in re.sub(_ESCAPED, "", pattern))
+    try:
+        return re.compile(pattern, 0 if has_capitals else re.IGNORECASE)
+    except re.error as error:
+        caret = "" if error.pos is None else f"\n  {pattern}\n  {' ' * error.pos}^"
+        raise UsageError(f"not a regular expression: {error.msg}{caret}", code="bad_regex") from None
+    except (OverflowError, RecursionError) as error:
+        raise UsageError(f"not a regular expression: {error}", code="bad_regex") from None
+
+
+class Session(NamedTuple):
+    """One capture session and the rtstreams that are its own. The set may grow while a log is followed."""
+
+    ident: str
+    rtstreams: set[str]
+
+    def owns(self, event: Event) -> bool:
+        """Whether an event is of this session."""
+        return event.get("capture_session_id") == self.ident or event.get("rtstream_id") in self.rtstreams
+
+    def learn(self, event: Event) -> None:
+        """Take up the rtstreams that the session's ``active`` event names."""
+        if event.get("capture_session_id") == self.ident:
+            self.rtstreams.update(rtstreams_named(event))
+
+
+def rtstreams_named(event: Event) -> list[str]:
+    """The ids that an ``active`` event lists in ``data.rtstreams``."""
+    listed = ev.data_of(event).get("rtstreams")
+    if not isinstance(listed, list):
+        return []
+    found = (entry.get("rtstream_id") or entry.get("id") for entry in listed if isinstance(entry, dict))
+    return [ident for ident in found if isinstance(ident, str)]
+
+
+class Selection(NamedTuple):
+    """Flags of one kind are alternatives; different kinds must all hold. Times are Unix seconds, both ends included.
+
+    ``without_own`` leaves out the listener's own lines, unless a channel or an event name asks for them.
+    """
+
+    channels: tuple[str, ...] = ()
+    not_channels: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    session: Session | None = None
+    since: float | None = None
+    until: float | None = None
+    greps: tuple[re.Pattern[str], ...] = ()
+    not_greps: tuple[re.Pattern[str], ...] = ()
+    final: bool = False
+    interim: bool = False
+    live: bool = False
+    without_own: bool = False
+
+    @property
+    def selects(self) -> bool:
+        """Whether any flag is given: without one every line passes, even one that is no event."""
+        return bool(self.tests())
+
+    def tests(self) -> list[Callable[[Event], bool]]:
+        """The conditions that must all hold, cheapest first."""
+        return [
+            *self._channel_tests(),
+            *self._time_tests(),
+            *self._name_tests(),
+            *self._text_tests(),
+        ]
+
+    def matches(self, event: Any) -> bool:
+        """Whether a decoded line is meant. What is no object is meant only if nothing is asked."""
+        tests = self.tests()
+        return not tests or (isinstance(event, dict) and all(test(event) for test in tests))
+
+    def _channel_tests(self) -> list[Callable[[Event], bool]]:
+        tests: list[Callable[[Event], bool]] = []
+        if self.channels:
+            wanted = {ev.canonical_channel(name) for name in self.channels}
+            tests.append(lambda event: ev.channel_of(event) in wanted)
+        if self.not_channels:
+            unwanted = {ev.canonical_channel(name) for name in self.not_channels}
+            tests.append(lambda event: ev.channel_of(event) not in unwanted)
+        if self.without_own and ev.OWN_CHANNEL not in self.channels and not self.events:
+            tests.append(lambda event: not ev.is_own(event))
+        if self.final != self.interim:
+            wants_final = self.final
+            tests.append(lambda event: ev.channel_of(event) != "transcript" or ev.is_final(event) is wants_final)
+        if self.live:
+            tests.append(lambda event: not ev.is_recovered(event))
+        return tests
+
+    def _time_tests(self) -> list[Callable[[Event], bool]]:
+        since, until = self.since, self.until
+        if since is None and until is None:
+            return []
+        low = float("-inf") if since is None else since
+        high = float("inf") if until is None else until
+        return [lambda event: (at := ev.received_at(event)) is not None and low <= at <= high]
+
+    def _name_tests(self) -> list[Callable[[Event], bool]]:
+        tests: list[Callable[[Event], bool]] = []
+        if self.events:
+            names = self.events
+            tests.append(lambda event: any(ev.is_named(event, name) for name in names))
+        if self.streams:
+            streams = self.streams
+            tests.append(lambda event: any(ev.is_of_stream(event, name) for name in streams))
+        if self.session is not None:
+            tests.append(self.session.owns)
+        return tests
+
+    def _text_tests(self) -> list[Callable[[Event], bool]]:
+        tests: list[Callable[[Event], bool]] = []
+        if self.greps:
+            greps = self.greps
+            tests.append(lambda event: (text := ev.text_of(event)) is not None and any(g.search(text) for g in greps))
+        if self.not_greps:
+            unwanted = self.not_greps
+            tests.append(lambda event: (text := ev.text_of(event)) is None or not any(g.search(text) for g in unwanted))
+        return tests
