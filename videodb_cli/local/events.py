@@ -1,0 +1,186 @@
+"""Well-formed events of every kind that the socket carries. Pure: fields in, envelopes out.
+
+``start`` and ``end`` are integer milliseconds on the socket; the REST records of the same things use float seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from videodb_cli.local.records import SESSION_STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from videodb_cli.local.analysis.base import Record
+    from videodb_cli.local.records import CaptureSession, RTStream, SceneIndex
+
+Event = dict[str, object]
+
+TRIGGER_KINDS: Final = (
+    "transcript",
+    "visual_index",
+    "audio_index",
+    "alert",
+    *(f"capture_session.{status}" for status in SESSION_STATUSES),
+)
+
+
+def encode(event: Mapping[str, object]) -> str:
+    """One text frame: compact JSON."""
+    return orjson.dumps(event).decode()
+
+
+def milliseconds(at: float) -> int:
+    """Unix seconds as the integer milliseconds of the socket."""
+    return round(at * 1000)
+
+
+def transcript(stream: RTStream, record: Record) -> Event:
+    """Speech of ``stream``, interim or final. ``model`` says honestly what recognised it."""
+    return _stream_event(
+        "transcript",
+        stream,
+        {
+            "text": record.text,
+            "is_final": record.is_final,
+            "start": milliseconds(record.start),
+            "end": milliseconds(record.end),
+            "model": record.model,
+            **record.detail,
+        },
+    )
+
+
+def index_event(channel: str, stream: RTStream, index: SceneIndex, record: Record) -> Event:
+    """What an index found in ``stream``; ``channel`` is ``visual_index`` or ``audio_index``."""
+    event = _stream_event(
+        channel,
+        stream,
+        {
+            "text": record.text,
+            "start": milliseconds(record.start),
+            "end": milliseconds(record.end),
+            "model": record.model,
+            **record.detail,
+        },
+    )
+    event["rtstream_index_id"] = index.id
+    return event
+
+
+def lifecycle(session_id: str, status: str, data: Mapping[str, object]) -> Event:
+    """``capture_session.<status>``."""
+    return {
+        "channel": "capture_session",
+        "event": f"capture_session.{status}",
+        "capture_session_id": session_id,
+        "status": status,
+        "data": dict(data),
+    }
+
+
+def session_data(session: CaptureSession, streams: Mapping[str, RTStream]) -> dict[str, object]:
+    """The ``data`` that goes with the present status of ``session``."""
+    if session.status == "active":
+        return {
+            "rtstreams": [
+                {
+                    "rtstream_id": stream_id,
+                    "name": streams[stream_id].name,
+                    "media_types": list(streams[stream_id].media_types),
+                }
+                for stream_id in session.rtstream_ids
+            ]
+        }
+    if session.status == "exported":
+        return {
+            "exported_video_id": session.exported_video_id,
+            "stream_url": session.stream_url,
+            "player_url": session.player_url,
+        }
+    if session.status == "failed":
+        return {"error": dict(session.error or {"code": "UNKNOWN", "message": "The capture failed"})}
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """An event made up on demand: ``kind`` is one of `TRIGGER_KINDS`, ``total`` how many are sent in this run."""
+
+    kind: str
+    text: str | None = None
+    total: int = 1
+    base_url: str = "http://127.0.0.1"
+
+    def event(self, number: int, now: float) -> Event:
+        """The ``number``-th event (from 1) at ``now`` (unix seconds).
+
+        In a run of several, ``data.sequence`` counts them, so that a receiver can prove that none is missing.
+        """
+        event = self._event(now)
+        if self.total > 1:
+            data = event["data"]
+            assert isinstance(data, dict)  # noqa: S101 - every branch of _event makes one
+            data["sequence"] = number
+        return event
+
+    def _event(self, now: float) -> Event:
+        text = self.text
+        if self.kind.startswith("capture_session."):
+            return lifecycle("cap-trigger", self.kind.partition(".")[2], self._lifecycle_data())
+        span: dict[str, object] = {"start": milliseconds(now - 2.0), "end": milliseconds(now)}
+        if self.kind == "transcript":
+            said = "This is a test transcript." if text is None else text
+            return _triggered("transcript", "mic:default", {"text": said, "is_final": True, **span})
+        if self.kind == "audio_index":
+            heard = "Somebody speaks about a test." if text is None else text
+            return _triggered("audio_index", "mic:default", {"text": heard, **span})
+        if self.kind == "alert":
+            alert = {"label": "test_alert", "triggered": True, "confidence": 0.95, "event_id": "event-trigger", **span}
+            event = _triggered("alert", "display:1", alert if text is None else {"text": text, **alert})
+            event["timestamp"] = now
+            return event
+        seen = "A test is on the screen." if text is None else text
+        return _triggered("visual_index", "display:1", {"text": seen, **span})
+
+    def _lifecycle_data(self) -> dict[str, object]:
+        status = self.kind.partition(".")[2]
+        if status == "active":
+            members: Sequence[tuple[str, str]] = (("mic:default", "audio"), ("display:1", "video"))
+            return {
+                "rtstreams": [
+                    {"rtstream_id": _trigger_stream_id(name), "name": name, "media_types": [media_type]}
+                    for name, media_type in members
+                ]
+            }
+        if status == "exported":
+            return {
+                "exported_video_id": "m-trigger",
+                "stream_url": f"{self.base_url}/media/m-trigger/index.m3u8",
+                "player_url": f"{self.base_url}/play/m-trigger",
+            }
+        if status == "failed":
+            message = "The capture failed because a test asked for it" if self.text is None else self.text
+            return {"error": {"code": "TRIGGERED", "message": message}}
+        return {} if self.text is None else {"text": self.text}
+
+
+def _stream_event(channel: str, stream: RTStream, data: dict[str, object]) -> Event:
+    return {"channel": channel, "rtstream_id": stream.id, "rtstream_name": stream.name, "data": data}
+
+
+def _triggered(channel: str, stream_name: str, data: dict[str, object]) -> Event:
+    return {
+        "channel": channel,
+        "rtstream_id": _trigger_stream_id(stream_name),
+        "rtstream_name": stream_name,
+        "data": data,
+    }
+
+
+def _trigger_stream_id(stream_name: str) -> str:
+    return f"rts-trigger-{stream_name.partition(':')[0]}"

@@ -1,0 +1,145 @@
+"""``/_local/``: what is asked of a stand-in and not of the service. The API key only, never a client token."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any, Self
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from videodb_cli import __version__
+from videodb_cli.local import events, fields
+from videodb_cli.local.answers import invalid, success
+from videodb_cli.local.pacing import Replay, choose_targets, iter_lines, send_paced
+from videodb_cli.local.routes import service_of
+from videodb_cli.local.security import read_object
+
+MAX_COUNT = 100_000_000
+MAX_RATE = 1_000_000.0
+
+
+async def get_status(request: Request) -> Response:
+    """What runs here now."""
+    service = service_of(request)
+    streams = service.state.streams.values()
+    return success(
+        {
+            "url": service.base_url,
+            "pid": os.getpid(),
+            "version": __version__,
+            "started_at": service.started_at,
+            "started_by": service.options.started_by,
+            "idle_exit_s": service.options.idle_exit_s,
+            "sockets": len(service.hub.connections),
+            "connections": [
+                {"connection_id": connection.id, "sent": connection.sent}
+                for connection in service.hub.connections.values()
+            ],
+            "streams": service.streams.running,
+            "rtstreams": [{"id": stream.id, "name": stream.name, "status": stream.status} for stream in streams],
+            "sessions": len(service.state.sessions),
+            "media_bytes": await asyncio.to_thread(service.media.usage),
+            "media_dir": str(service.media.run),
+        }
+    )
+
+
+async def trigger(request: Request) -> Response:
+    """Send events that are made up; answers when the last one is queued."""
+    service = service_of(request)
+    body = await read_object(request)
+    kind = fields.choice(body, "kind", events.TRIGGER_KINDS)
+    text = body.get("text")
+    if text is not None and not isinstance(text, str):
+        raise invalid("text must be a string")
+    count = fields.integer(body, "count", 1, high=MAX_COUNT)
+    rate = _positive(body, "rate")
+    targets = choose_targets(service.hub, fields.optional_text(body, "to"))
+    made = events.Trigger(kind, text, count, service.base_url)
+    clock = service.state.clock
+    started = clock()
+    async with _Departure(request) as departure:
+        sent = await send_paced(
+            targets,
+            lambda number: events.encode(made.event(number, clock())),
+            count=count,
+            rate=rate,
+            cancelled=departure.happened,
+        )
+    return success({"sent": sent, "connections": [target.id for target in targets], "seconds": clock() - started})
+
+
+async def replay(request: Request) -> Response:
+    """Send the log in the body, a line at a time as it comes in; it may be of any size."""
+    service = service_of(request)
+    query = request.query_params
+    speed = fields.query_number(query, "speed")
+    if speed is not None and speed < 0:
+        raise invalid("speed must not be negative")
+    targets = choose_targets(service.hub, query.get("to") or None)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    run = Replay(targets, speed=1.0 if speed is None else speed, clock=loop.time)
+    # A client that goes away ends the body with an error, and with it the replay.
+    await run.run(iter_lines(request.stream()), cancelled=lambda: False)
+    return success(
+        {
+            "sent": run.sent,
+            "skipped": run.skipped,
+            "connections": [target.id for target in targets],
+            "seconds": loop.time() - started,
+        }
+    )
+
+
+async def stop(request: Request) -> Response:
+    """End the service, once this answer is out."""
+    service = service_of(request)
+    keep = fields.flag(await read_object(request), "keep", default=False)
+    service.request_stop(keep_media=keep)
+    kept = str(service.media.run) if keep and service.media.ids() else None
+    return success({"kept": kept}, message="The embedded service is stopping")
+
+
+class _Departure:
+    """Notices that the client of a long request has gone, so that nothing is sent on behalf of nobody."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._task: asyncio.Task[None] | None = None
+
+    def happened(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._wait())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None  # noqa: S101 - made by __aenter__
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _wait(self) -> None:
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
+
+
+def _positive(body: dict[str, Any], name: str) -> float | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_RATE:
+        raise invalid(f"{name} must be a number above 0 and up to {MAX_RATE:g}")
+    return float(value)
+
+
+routes = [
+    Route("/_local/status", get_status, methods=["GET"]),
+    Route("/_local/trigger", trigger, methods=["POST"]),
+    Route("/_local/replay", replay, methods=["POST"]),
+    Route("/_local/stop", stop, methods=["POST"]),
+]

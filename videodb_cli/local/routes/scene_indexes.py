@@ -1,0 +1,106 @@
+"""Scene indexes of a stream: create, list, start, stop, and what was seen."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from videodb_cli.local import fields
+from videodb_cli.local.answers import ServiceError, success
+from videodb_cli.local.records import SceneIndex
+from videodb_cli.local.routes import service_of
+from videodb_cli.local.security import read_object
+from videodb_cli.local.state import select_records
+
+
+async def create_index(request: Request) -> Response:
+    """An index that describes the picture from now on.
+
+    The prompt is kept and shown, and has no effect: the analyser on this machine reads the text on the screen and says
+    so in each record (``"model"``).
+    """
+    service = service_of(request)
+    stream = service.state.stream(request.path_params["rid"])
+    body = await read_object(request)
+    extraction_type = fields.choice(body, "extraction_type", ("time", "transcript"), "time")
+    if extraction_type == "transcript":
+        raise ServiceError(400, "The embedded service has no audio index", "NOT_SUPPORTED")
+    index = service.state.add_index(
+        stream,
+        extraction_type=extraction_type,
+        extraction_config=fields.mapping(body, "extraction_config"),
+        prompt=fields.optional_text(body, "prompt", limit=256 * 1024) or "Describe the scene",
+        name=fields.optional_text(body, "name"),
+        ws_connection_id=fields.optional_text(body, "ws_connection_id"),
+    )
+    try:
+        await service.streams.start_index(stream, index)
+    except BaseException:
+        del stream.indexes[index.id]
+        raise
+    return success(index.as_json())
+
+
+async def list_indexes(request: Request) -> Response:
+    """All indexes of a stream."""
+    stream = service_of(request).state.stream(request.path_params["rid"])
+    return success({"scene_indexes": [index.as_json() for index in stream.indexes.values()]})
+
+
+async def get_index(request: Request) -> Response:
+    """One index."""
+    return success(_index(request).as_json())
+
+
+async def get_records(request: Request) -> Response:
+    """What was seen, by page; ``start`` and ``end`` for a span (unix seconds)."""
+    query = request.query_params
+    page = select_records(
+        _index(request).records,
+        start=fields.query_number(query, "start"),
+        end=fields.query_number(query, "end"),
+        page=fields.query_integer(query, "page", 1, low=1, high=2**31),
+        page_size=fields.query_integer(query, "page_size", 100, low=1, high=1000),
+    )
+    return success(
+        {
+            "scene_index_records": [record.as_json() for record in page.items],
+            "next_page": page.has_next,
+            "total_count": page.total,
+            "page": page.page,
+        }
+    )
+
+
+async def update_prompt(request: Request) -> Response:
+    """Another prompt, kept and shown."""
+    index = _index(request)
+    index.prompt = fields.text(await read_object(request), "prompt", limit=256 * 1024)
+    return success(message="Scene index prompt updated")
+
+
+async def set_status(request: Request) -> Response:
+    """Start or stop an index."""
+    service = service_of(request)
+    index = _index(request)
+    stream = service.state.stream(index.rtstream_id)
+    if fields.choice(await read_object(request), "action", ("start", "stop")) == "start":
+        await service.streams.start_index(stream, index)
+    else:
+        await service.streams.stop_index(stream, index)
+    return success({"status": index.status}, message=f"Scene index is {index.status}")
+
+
+def _index(request: Request) -> SceneIndex:
+    return service_of(request).state.index(request.path_params["rid"], request.path_params["iid"])
+
+
+routes = [
+    Route("/rtstream/{rid}/index/scene", create_index, methods=["POST"]),
+    Route("/rtstream/{rid}/index/scene", list_indexes, methods=["GET"]),
+    Route("/rtstream/{rid}/index/{iid}", get_index, methods=["GET"]),
+    Route("/rtstream/{rid}/index/scene/{iid}", get_records, methods=["GET"]),
+    Route("/rtstream/{rid}/index/scene/{iid}", update_prompt, methods=["PATCH"]),
+    Route("/rtstream/{rid}/index/scene/{iid}/status", set_status, methods=["PATCH"]),
+]

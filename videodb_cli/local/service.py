@@ -1,0 +1,130 @@
+"""The embedded service as one object: state, sockets, streams and media. `app` puts HTTP in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from videodb_cli.local.media import CAP_BYTES, MediaStore
+from videodb_cli.local.security import new_key
+from videodb_cli.local.sessions import CHANNELS_TIMEOUT_S, SessionKeeper
+from videodb_cli.local.sockets import Hub
+from videodb_cli.local.state import ServiceState
+from videodb_cli.local.streams import SourceFactory, StreamRunner, live_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from videodb_cli.local.records import RTStream
+
+WATCH_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a service is started with. ``idle_exit_s``: end that long after the last socket and stream; None: never."""
+
+    directory: Path
+    key: str = field(default_factory=new_key, repr=False)
+    loopback: bool = True
+    idle_exit_s: float | None = None
+    started_by: str = "local start"
+    channels_timeout_s: float = CHANNELS_TIMEOUT_S
+    media_cap_bytes: int = CAP_BYTES
+
+
+class Service:
+    """Everything behind the routes. Made and used on one event loop."""
+
+    def __init__(self, options: Options, *, make_source: SourceFactory = live_source) -> None:
+        self.options = options
+        self.base_url = ""  # known once the port is bound
+        self.started_at = time.time()
+        self.stop_requested = asyncio.Event()
+        self.keep_media = False
+        self.state = ServiceState()
+        self.media = MediaStore(options.directory / "media", cap_bytes=options.media_cap_bytes)
+        self.hub = Hub(on_change=self._touch)
+        self.streams = StreamRunner(self.state, self.hub, self.media, make_source=make_source, on_change=self._touch)
+        self.sessions = SessionKeeper(self.state, self.hub, channels_timeout_s=options.channels_timeout_s)
+        self._busy_at = time.monotonic()
+
+    @property
+    def socket_url(self) -> str:
+        """Where sockets are opened, without the ticket."""
+        return "ws" + self.base_url.removeprefix("http") + "/socket"
+
+    def open(self) -> None:
+        """Prepare the media directory."""
+        self.media.open()
+
+    async def close(self) -> None:
+        """Stop every stream and remove the media, unless they are to be kept."""
+        self.sessions.close()
+        await self.streams.stop_all()
+        await asyncio.to_thread(self.media.close, keep=self.keep_media)
+
+    def request_stop(self, *, keep_media: bool = False) -> None:
+        """Ask the server to end; ``keep_media`` leaves the recordings on disk."""
+        self.keep_media = keep_media
+        self.stop_requested.set()
+
+    async def watch(self) -> None:
+        """Until cancelled: end an idle service, and hold the media under their cap."""
+        interval = WATCH_EVERY_S
+        if self.options.idle_exit_s is not None:
+            interval = min(interval, self.options.idle_exit_s / 4)
+        while True:
+            await asyncio.sleep(interval)
+            if self.is_idle_too_long():
+                self.request_stop()
+            await self._hold_cap()
+
+    def is_idle_too_long(self) -> bool:
+        """Whether neither a socket nor a stream has been open for ``idle_exit_s``."""
+        if self.options.idle_exit_s is None:
+            return False
+        if self.hub.connections or self.streams.running:
+            self._touch()
+        return time.monotonic() - self._busy_at >= self.options.idle_exit_s
+
+    def media_url(self, media_id: str, name: str) -> str:
+        """The address of one media file."""
+        return f"{self.base_url}/media/{media_id}/{name}"
+
+    def player_url(self, media_id: str) -> str:
+        """The address of the page that plays a recording."""
+        return f"{self.base_url}/play/{media_id}"
+
+    def _touch(self) -> None:
+        self._busy_at = time.monotonic()
+
+    async def _hold_cap(self) -> None:
+        """Over the cap, the oldest recording that is not playing goes; a lone stream that fills it is stopped."""
+        while await asyncio.to_thread(self.media.usage) > self.media.cap_bytes:
+            playing = {
+                stream.media_id: stream for stream in self.state.streams.values() if stream.status == "connected"
+            }
+            victim = next((media_id for media_id in self.media.ids() if media_id not in playing), None)
+            if victim is not None:
+                await self._drop_media(victim)
+                continue
+            oldest = next(iter(playing.values()), None)
+            if oldest is None:
+                return  # only recordings kept from earlier runs are left; they are the user's
+            oldest.error = f"stopped: all recordings together reached {self.media.cap_bytes} bytes"
+            await self.streams.stop(oldest)
+
+    async def _drop_media(self, media_id: str) -> None:
+        for stream in self.state.streams.values():
+            if stream.media_id == media_id:
+                stream.media_id = None
+            if stream.export is not None and stream.export.media_id == media_id:
+                stream.export = None
+        await asyncio.to_thread(self.media.remove, media_id)
+
+    def find_stream_of(self, media_id: str) -> RTStream | None:
+        """The stream whose latest recording this is."""
+        return next((stream for stream in self.state.streams.values() if stream.media_id == media_id), None)

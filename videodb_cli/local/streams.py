@@ -1,0 +1,293 @@
+"""Running streams: what a source must be able to do, and the glue from its analysers to the records and the socket.
+
+A source works in threads of its own. Everything that it reports is handed to the event loop first, so that the state
+has one thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from typing import TYPE_CHECKING, Protocol
+
+from videodb_cli.errors import VideodbError
+from videodb_cli.local import events
+from videodb_cli.local.answers import ServiceError, invalid
+from videodb_cli.local.records import Export, SceneRecord, SpokenRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from videodb_cli.local.analysis.base import Record, StreamState
+    from videodb_cli.local.media import MediaStore
+    from videodb_cli.local.records import RTStream, SceneIndex
+    from videodb_cli.local.sockets import Hub
+    from videodb_cli.local.state import ServiceState
+
+log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """One source played in real time into HLS, fragmented MP4 and analysers. ``start`` may block for seconds."""
+
+    media_types: tuple[str, ...]
+
+    def start(self) -> None: ...
+    def start_transcription(self) -> None: ...
+    def stop_transcription(self) -> None: ...
+    def start_screen_index(self) -> None: ...
+    def stop_screen_index(self) -> None: ...
+    def stop(self, timeout_s: float = 10.0) -> None: ...
+    def export(self, target: Path, *, start: float | None = None, end: float | None = None) -> float: ...
+
+
+class SourceFactory(Protocol):
+    """Makes the source for one run of a stream; its media go under ``directory``."""
+
+    def __call__(
+        self,
+        url: str,
+        directory: Path,
+        *,
+        on_record: Callable[[Record], None],
+        on_state: Callable[[StreamState], None],
+    ) -> Source: ...
+
+
+def live_source(
+    url: str,
+    directory: Path,
+    *,
+    on_record: Callable[[Record], None],
+    on_state: Callable[[StreamState], None],
+) -> Source:
+    """The real source: PyAV and the analysers, imported only when a stream is started."""
+    from importlib import import_module
+
+    make: SourceFactory = import_module("videodb_cli.local.ingest.stream").LiveStream
+    return make(url, directory, on_record=on_record, on_state=on_state)
+
+
+class StreamRunner:
+    """Starts and stops sources, and routes what they find. Its methods run on the event loop."""
+
+    def __init__(
+        self,
+        state: ServiceState,
+        hub: Hub,
+        media: MediaStore,
+        *,
+        make_source: SourceFactory = live_source,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._state = state
+        self._hub = hub
+        self._media = media
+        self._make_source = make_source
+        self._on_change = on_change
+        self._sources: dict[str, Source] = {}  # the latest of each stream, kept after its end for the export
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    @property
+    def running(self) -> int:
+        """How many streams play now."""
+        return sum(stream.status == "connected" for stream in self._state.streams.values())
+
+    async def start(self, stream: RTStream) -> None:
+        """Play the source of ``stream`` from its beginning into a new recording; nothing happens if it plays already.
+
+        Raises `ServiceError` 400 with the reason if the source cannot be opened.
+        """
+        async with self._lock(stream):
+            if stream.status == "connected":
+                return
+            media_id, directory = self._media.create_directory()
+            loop = asyncio.get_running_loop()
+            source = self._build(stream, directory, loop)
+            started_at = self._state.clock()
+            try:
+                await asyncio.to_thread(source.start)
+            except VideodbError as error:
+                await asyncio.to_thread(shutil.rmtree, directory, True)
+                raise problem_of(error) from error
+            before = self._sources.get(stream.id)
+            if before is not None:
+                await asyncio.to_thread(before.stop)
+            self._sources[stream.id] = source
+            wanted = set(stream.media_types)
+            stream.media_types = tuple(kind for kind in source.media_types if not wanted or kind in wanted)
+            stream.media_id, stream.started_at, stream.export = media_id, started_at, None
+            stream.status, stream.error = "connected", None
+            self._on_change()
+            await self._resume_analysis(stream, source)
+
+    async def stop(self, stream: RTStream) -> None:
+        """Stop playing and finish the recording. Idempotent."""
+        async with self._lock(stream):
+            source = self._sources.get(stream.id)
+            if source is not None:
+                await asyncio.to_thread(source.stop)
+            self._mark_stopped(stream)
+
+    async def stop_all(self) -> None:
+        """Stop every source, at the end of the service."""
+        await asyncio.gather(*(asyncio.to_thread(source.stop) for source in self._sources.values()))
+
+    async def start_transcription(self, stream: RTStream, ws_connection_id: str | None) -> None:
+        """Recognise speech; if that runs already, send it to the new connection id from now on.
+
+        Raises `ServiceError` 400, for a stream without sound or when the speech model is missing.
+        """
+        async with self._lock(stream):
+            transcription = stream.transcription
+            if transcription.status != "running":
+                if "audio" not in stream.media_types:
+                    raise invalid(f"RTStream {stream.id} has no audio to transcribe")
+                source = self._playing(stream)
+                if source is not None:
+                    await _call(source.start_transcription)
+            now = self._state.clock()
+            transcription.status = "running"
+            transcription.created_at = transcription.created_at or now
+            transcription.updated_at = now
+            if ws_connection_id is not None:
+                transcription.ws_connection_id = ws_connection_id
+
+    async def stop_transcription(self, stream: RTStream) -> None:
+        """Stop recognising speech; what was said stays readable. Idempotent."""
+        async with self._lock(stream):
+            transcription = stream.transcription
+            if transcription.status != "running":
+                return
+            source = self._playing(stream)
+            if source is not None:
+                await _call(source.stop_transcription)
+            transcription.status, transcription.updated_at = "stopped", self._state.clock()
+
+    async def start_index(self, stream: RTStream, index: SceneIndex) -> None:
+        """Let ``index`` describe the picture from now on."""
+        async with self._lock(stream):
+            if "video" not in stream.media_types:
+                raise invalid(f"RTStream {stream.id} has no video to index")
+            source = self._playing(stream)
+            if source is not None and not _visual_indexes(stream, besides=index):
+                await _call(source.start_screen_index)
+            index.status = "running"
+
+    async def stop_index(self, stream: RTStream, index: SceneIndex) -> None:
+        """Stop ``index``; its records stay readable. Idempotent."""
+        async with self._lock(stream):
+            if index.status != "running":
+                return
+            source = self._playing(stream)
+            if source is not None and not _visual_indexes(stream, besides=index):
+                await _call(source.stop_screen_index)
+            index.status = "stopped"
+
+    async def export(self, stream: RTStream, name: str | None) -> Export:
+        """The latest recording as an MP4, made once. Raises `ServiceError` 400 while it plays, or if none was stored."""
+        async with self._lock(stream):
+            if stream.export is not None:
+                return stream.export
+            if stream.status == "connected":
+                raise ServiceError(
+                    400, f"RTStream {stream.id} is still running: stop it before the export", "STREAM_RUNNING"
+                )
+            source = self._sources.get(stream.id)
+            if source is None or stream.media_id is None or not stream.store:
+                raise no_recordings(stream)
+            media_id, directory = self._media.create_directory(hls_of=stream.media_id)
+            try:
+                duration = await asyncio.to_thread(source.export, directory / "export.mp4")
+            except VideodbError as error:
+                raise problem_of(error) from error
+            video_id = f"m-{self._state.token(8)}"
+            stream.export = Export(video_id, media_id, name or f"{stream.name} - Recording", duration)
+            return stream.export
+
+    async def _resume_analysis(self, stream: RTStream, source: Source) -> None:
+        """Analysis that was asked for before the stream was started again goes on with the new source."""
+        if stream.transcription.status == "running" and "audio" in stream.media_types:
+            await _call(source.start_transcription)
+        if _visual_indexes(stream) and "video" in stream.media_types:
+            await _call(source.start_screen_index)
+
+    def _build(self, stream: RTStream, directory: Path, loop: asyncio.AbstractEventLoop) -> Source:
+        made: list[Source] = []
+
+        def hand_over(function: Callable[[], None]) -> None:
+            try:
+                loop.call_soon_threadsafe(function)
+            except RuntimeError:  # the loop has ended with the service: nobody is left to tell
+                log.debug("a report of %s came after the end of the service", stream.id)
+
+        def on_record(record: Record) -> None:
+            hand_over(lambda: self._take_record(stream, record))
+
+        def on_state(state: StreamState) -> None:
+            hand_over(lambda: self._take_state(stream, made[0] if made else None, state))
+
+        source = self._make_source(stream.url, directory, on_record=on_record, on_state=on_state)
+        made.append(source)
+        return source
+
+    def _take_record(self, stream: RTStream, record: Record) -> None:
+        if record.kind == "transcript":
+            if record.is_final:
+                words = tuple((word.text, word.start, word.end) for word in record.words)
+                stream.transcription.records.append(SpokenRecord(record.start, record.end, record.text, words))
+            self._hub.send(stream.transcription.ws_connection_id, events.transcript(stream, record))
+            return
+        extraction_type = "time" if record.kind == "visual_index" else "transcript"
+        for index in stream.indexes.values():
+            if index.status == "running" and index.extraction_type == extraction_type:
+                index.records.append(SceneRecord(record.start, record.end, record.text))
+                self._hub.send(index.ws_connection_id, events.index_event(record.kind, stream, index, record))
+
+    def _take_state(self, stream: RTStream, source: Source | None, state: StreamState) -> None:
+        if source is None or self._sources.get(stream.id) is not source:
+            return  # a source that was replaced, or that fails while start() still waits for it
+        if state.error is not None or state.status == "failed":
+            stream.error = state.error or "the source failed"
+            log.warning("stream %s: %s", stream.id, stream.error)
+        if state.status in {"ended", "failed"}:
+            self._mark_stopped(stream)
+
+    def _mark_stopped(self, stream: RTStream) -> None:
+        stream.status = "stopped"
+        self._on_change()
+
+    def _playing(self, stream: RTStream) -> Source | None:
+        return self._sources.get(stream.id) if stream.status == "connected" else None
+
+    def _lock(self, stream: RTStream) -> asyncio.Lock:
+        return self._locks.setdefault(stream.id, asyncio.Lock())
+
+
+def problem_of(error: VideodbError) -> ServiceError:
+    """A failure of ours as the service's error body: the sentence, and the command that mends it."""
+    message = error.message if error.hint is None else f"{error.message} · {error.hint}"
+    return ServiceError(400, message, error.code.upper())
+
+
+def no_recordings(stream: RTStream) -> ServiceError:
+    """400: nothing of ``stream`` was recorded, or it was created without ``store``."""
+    return ServiceError(400, f"No recordings available for RTStream {stream.id}", "NO_RECORDINGS")
+
+
+def _visual_indexes(stream: RTStream, *, besides: SceneIndex | None = None) -> list[SceneIndex]:
+    return [
+        index
+        for index in stream.indexes.values()
+        if index is not besides and index.status == "running" and index.extraction_type == "time"
+    ]
+
+
+async def _call(function: Callable[[], None]) -> None:
+    """Run a call that may load a model in a thread, its failure as a `ServiceError`."""
+    try:
+        await asyncio.to_thread(function)
+    except VideodbError as error:
+        raise problem_of(error) from error
