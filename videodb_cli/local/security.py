@@ -104,7 +104,7 @@ class Gate:
 
 
 async def read_object(request: Request, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
-    """The JSON object in the body, ``{}`` for none. Raises `ServiceError`: 413 beyond ``limit`` bytes, 400 if not one."""
+    """The JSON object in the body, ``{}`` for none. Raises `ServiceError` 413 beyond ``limit`` bytes, else 400."""
     import orjson
 
     body = bytearray()

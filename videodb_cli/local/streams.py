@@ -187,7 +187,7 @@ class StreamRunner:
             index.status = "stopped"
 
     async def export(self, stream: RTStream, name: str | None) -> Export:
-        """The latest recording as an MP4, made once. Raises `ServiceError` 400 while it plays, or if none was stored."""
+        """The latest recording as an MP4, made once. Raises `ServiceError` 400 while it plays or if none was stored."""
         async with self._lock(stream):
             if stream.export is not None:
                 return stream.export
