@@ -9,7 +9,9 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import unicodedata
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
@@ -196,3 +198,53 @@ def drop_stdout() -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
+
+
+class BackgroundWriter:
+    """Writes lines to a descriptor from a thread of its own, so that nobody who does not read can stop the work.
+
+    A full pipe makes lines wait, then drop (`dropped` counts them); a closed one ends the writing for good.
+    """
+
+    def __init__(self, fd: int, *, capacity: int = 1000) -> None:
+        self._fd = fd
+        self._capacity = capacity
+        self._lines: deque[bytes] = deque()
+        self._wake = threading.Event()
+        self._closing = False
+        self.dropped = 0
+        self.is_broken = False
+        self._thread = threading.Thread(target=self._run, name=f"writer-{fd}", daemon=True)
+        self._thread.start()
+
+    def put(self, line: bytes) -> None:
+        """Queue one line, newline included; never waits."""
+        if self.is_broken or len(self._lines) >= self._capacity:
+            self.dropped += 1
+            return
+        self._lines.append(line)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def close(self, timeout_s: float = 0.5) -> None:
+        """Write what is queued, for as long as that; what a stuck reader leaves unread is given up."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            if not self._lines:
+                if self._closing:
+                    return
+                self._wake.clear()
+                if not self._lines and not self._closing:
+                    self._wake.wait()
+                continue
+            batch = b"".join([self._lines.popleft() for _ in range(min(len(self._lines), 100))])
+            try:
+                while batch:
+                    batch = batch[os.write(self._fd, batch) :]
+            except OSError:
+                self.is_broken = True
+                return

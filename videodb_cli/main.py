@@ -15,6 +15,9 @@ from videodb_cli.commands.tree import lazy_group, new_app
 from videodb_cli.errors import RefusedError, UsageError, VideodbError
 
 _COMMANDS = {
+    "listen": "videodb_cli.commands.listen",
+    "status": "videodb_cli.commands.status",
+    "stop": "videodb_cli.commands.stop",
     "events": "videodb_cli.commands.events",
     "path": "videodb_cli.commands.path",
 }

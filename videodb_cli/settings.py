@@ -243,3 +243,9 @@ def resolve_directory(argument: str | None = None, option: str | None = None, en
     if found is not None:
         return Directory(Path(found[0]).expanduser().absolute(), f"{EVENTS_DIR_NAME} from {found[1].name}")
     return Directory(default_directory().absolute(), "the default")
+
+
+def directory_from_environment() -> Path | None:
+    """Return what ``VIDEODB_EVENTS_DIR`` names, in the environment or a dotenv file; None if it names nothing."""
+    found = _find((EVENTS_DIR_NAME,), None)
+    return None if found is None else Path(found[0]).expanduser().absolute()

@@ -1,0 +1,194 @@
+"""The control plane over HTTP. One method an endpoint; typed answers, typed failures.
+
+Paths and shapes stand in the public API description of the service. The token goes into ``x-access-token``; a redirect
+is followed only within the same scheme, host and port, so that it cannot carry the token elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import orjson
+
+from videodb_cli import __version__
+from videodb_cli.api.failures import KeyRefusedError, NoSuchThingError, OutOfCreditsError, RequestFailedError
+from videodb_cli.settings import Credentials, is_loopback
+
+if TYPE_CHECKING:
+    import httpx
+
+# One call, from name resolution to the last byte of the answer.
+CALL_TIMEOUT_S = 20.0
+_MAX_BODY_BYTES = 16 << 20
+_MAX_RETRY_AFTER_S = 3600.0
+_MAX_REDIRECTS = 3
+_SSL_PREFIX = re.compile(r"^\[[^]]*\] ")
+
+
+class ControlPlane:
+    """Calls to one service with one token. Use as ``async with``, or call `close`."""
+
+    def __init__(self, credentials: Credentials, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        self._credentials = credentials
+        self._timeout_s = timeout_s
+        self._client: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections. Idempotent."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    # ---- endpoints -----------------------------------------------------------------------------------------------
+
+    async def websocket_url(self, collection_id: str) -> str:
+        """Return a fresh socket URL: opaque, secret, used once. Raises as `call` does."""
+        data = await self.call("GET", f"/collection/{quote(collection_id, safe='')}/websocket")
+        url = data.get("websocket_url")
+        if not isinstance(url, str) or not url:
+            raise RequestFailedError("the service answered without a socket URL")
+        return url
+
+    # ---- the call ------------------------------------------------------------------------------------------------
+
+    async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``data`` of one call.
+
+        Raises KeyRefusedError, NoSuchThingError and OutOfCreditsError for the service's own refusals, and
+        RequestFailedError for everything else, a proxy's 403 included.
+        """
+        import httpx
+
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                status, retry_after, content = await self._exchange(method, path, body)
+        except TimeoutError:
+            raise RequestFailedError(f"{self._credentials.host} did not answer within {self._timeout_s:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise RequestFailedError(f"{self._credentials.host}: {_reason(error)}") from None
+        return self._data_of(status, retry_after, content)
+
+    async def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, str | None, bytes]:
+        client = self._client or self._connect()
+        request = client.build_request(method, path, json=body)
+        response = await client.send(request, stream=True)
+        for _ in range(_MAX_REDIRECTS):
+            onward = response.next_request
+            if onward is None or _origin(onward.url) != _origin(request.url):
+                break
+            await response.aclose()
+            response = await client.send(onward, stream=True)
+        try:
+            content = bytearray()
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > _MAX_BODY_BYTES:
+                    raise RequestFailedError("the answer is larger than any that the service gives")
+        finally:
+            await response.aclose()
+        return response.status_code, response.headers.get("retry-after"), bytes(content)
+
+    def _connect(self) -> httpx.AsyncClient:
+        import httpx
+
+        host = httpx.URL(self._credentials.base_url).host
+        local = is_loopback(host)
+        self._client = httpx.AsyncClient(
+            base_url=self._credentials.base_url,
+            headers={
+                "x-access-token": self._credentials.token.reveal(),
+                "x-videodb-client": f"videodb-cli/{__version__}",
+                "user-agent": f"videodb-cli/{__version__}",
+            },
+            timeout=self._timeout_s,
+            # A proxy is never meant for this machine; and loading certificates costs half of the start-up there.
+            trust_env=not local,
+            verify=not (local and self._credentials.base_url.startswith("http:")),
+        )
+        return self._client
+
+    def _data_of(self, status: int, retry_after: str | None, content: bytes) -> dict[str, Any]:
+        try:
+            answer = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            answer = None
+        if not isinstance(answer, dict):
+            answer = None
+        is_ours = answer is not None and answer.get("success") is False
+        message = _message(answer)
+        if is_ours:
+            self._raise_refusal(status, message)
+        if not 200 <= status < 300 or is_ours:
+            detail = f": {message}" if message else ""
+            raise RequestFailedError(
+                f"{self._credentials.host} answered HTTP {status}{detail}",
+                status=status,
+                retry_after_s=retry_after_s(retry_after, datetime.now(UTC)),
+            )
+        data = answer.get("data") if answer is not None else None
+        if answer is None or not isinstance(data, dict | type(None)):
+            raise RequestFailedError(
+                f"{self._credentials.host} answered HTTP {status} with a body that is not the service's", status=status
+            )
+        return data or {}
+
+    def _raise_refusal(self, status: int, message: str) -> None:
+        if status in {401, 403}:
+            raise KeyRefusedError(
+                f"{self._credentials.host} refused the key from {self._credentials.token_source} "
+                f"(HTTP {status}: {message or 'no reason given'})",
+                code="key_refused",
+                hint="check VIDEO_DB_API_KEY, or get a key at console.videodb.io",
+            )
+        if status == 404:
+            raise NoSuchThingError(message or "not found", code="no_such_thing")
+        if status == 402:
+            raise OutOfCreditsError(
+                message or "out of credits", code="out_of_credits", hint="add credits at console.videodb.io"
+            )
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _message(answer: dict[str, Any] | None) -> str:
+    message = answer.get("message") if answer is not None else None
+    return " ".join(message.split())[:300] if isinstance(message, str) else ""
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a request failed, in words: what the system said at the bottom of it, if it said anything."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return _SSL_PREFIX.sub("", cause.strerror)
+        cause = cause.__cause__ or cause.__context__
+    return str(error).strip() or type(error).__name__
+
+
+def retry_after_s(value: str | None, now: datetime) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for (RFC 9110 §10.2.3), at most an hour."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - now).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    if not seconds >= 0:
+        return 0.0
+    return min(seconds, _MAX_RETRY_AFTER_S)

@@ -1,0 +1,157 @@
+"""`videodb listen`: connect, say the id, write every event down until stopped."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from videodb_cli import console
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption
+from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.errors import VideodbError
+from videodb_cli.rundir import paths
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.rundir.stale import remove_stale
+from videodb_cli.settings import Credentials, resolve_credentials, resolve_directory
+
+if TYPE_CHECKING:
+    from videodb_cli.commands.listen_view import ListenView
+    from videodb_cli.flows.listening import ListenRequest
+    from videodb_cli.listener.updates import Update
+    from videodb_cli.process.daemon import ReadyPipe
+
+EXIT_FORCED = 130
+app = new_app()
+_ADVANCED = "Advanced"
+
+
+@app.command(cls=PanelCommand)
+def listen(
+    directory_argument: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="The same as --dir DIR.", show_default=False)
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Empty the log once the first connection stands.")] = False,
+    directory: DirectoryOption = None,
+    collection: Annotated[str, typer.Option("--collection", metavar="ID", help="Collection to listen in.")] = "default",
+    print_events: Annotated[bool, typer.Option("--print", help="Print events also into a pipe or file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every line as it is logged, no WS_ID= line.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Go to the background once connected.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Stop the listener that runs here first.")] = False,
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", metavar="S", min=0.1, help="With --detach: wait so long for the connection."),
+    ] = 30.0,
+    env_file: EnvFileOption = None,
+    max_retries: Annotated[
+        int | None,
+        typer.Option(
+            "--max-retries",
+            metavar="N",
+            min=0,
+            help="Give up after N retries in a row (0: at the first drop).  [default: never]",
+            show_default=False,
+            rich_help_panel=_ADVANCED,
+        ),
+    ] = None,
+    ping_interval: Annotated[float, typer.Option("--ping-interval", hidden=True, min=0.001)] = 15.0,
+    ping_timeout: Annotated[float, typer.Option("--ping-timeout", hidden=True, min=0.001)] = 15.0,
+    healthy_after: Annotated[float, typer.Option("--healthy-after", hidden=True, min=0.0)] = 30.0,
+    id_timeout: Annotated[float, typer.Option("--id-timeout", hidden=True, min=0.001)] = 10.0,
+    ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
+) -> None:
+    """Connect, print WS_ID=…, and append every event to the log until stopped.
+
+    The id is also in the file that `videodb path ws-id` names. SIGINT, SIGTERM and SIGHUP end it gracefully.
+    """
+    run_dir = paths.create(resolve_directory(directory_argument, directory, env_file).path)
+    remove_stale(run_dir)
+    credentials = resolve_credentials(env_file)
+    if detach:
+        passed = ["--collection", collection]
+        if clear:
+            passed.append("--clear")
+        if max_retries is not None:
+            passed += ["--max-retries", str(max_retries)]
+        for name, seconds in (
+            ("--ping-interval", ping_interval),
+            ("--ping-timeout", ping_timeout),
+            ("--healthy-after", healthy_after),
+            ("--id-timeout", id_timeout),
+        ):
+            passed += [name, str(seconds)]
+        _detach(run_dir, credentials, passed, clear=clear, replace=replace, timeout_s=timeout, as_json=as_json)
+        return
+    if replace:
+        from videodb_cli.flows.stop_listener import stop_listener
+
+        stop_listener(run_dir)
+
+    from videodb_cli.commands.listen_view import ListenView
+    from videodb_cli.flows.listening import ListenRequest
+    from videodb_cli.listener.connection import Timing
+    from videodb_cli.listener.supervisor import Policy
+    from videodb_cli.process.daemon import ReadyPipe
+
+    policy = Policy(
+        clear=clear,
+        max_retries=max_retries,
+        healthy_after_s=healthy_after,
+        timing=Timing(id_timeout_s=id_timeout, ping_interval_s=ping_interval, ping_timeout_s=ping_timeout),
+    )
+    request = ListenRequest(run_dir, credentials, collection, policy, detached=ready_fd is not None)
+    view = ListenView(host=credentials.host, log=run_dir.log, as_json=as_json, print_events=print_events, quiet=quiet)
+    _run(request, view, ReadyPipe(ready_fd))
+
+
+def _detach(
+    run_dir: RunDir,
+    credentials: Credentials,
+    arguments: list[str],
+    *,
+    clear: bool,
+    replace: bool,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    from videodb_cli.flows.ensure_listener import ensure_listener
+
+    found = ensure_listener(
+        run_dir, credentials=credentials, arguments=arguments, clear=clear, replace=replace, timeout_s=timeout_s
+    )
+    if as_json:
+        console.data_json({"ws_id": found.connection_id, "pid": found.pid, "dir": str(run_dir.path)})
+    else:
+        console.data(f"WS_ID={found.connection_id}")
+
+
+def _run(request: ListenRequest, view: ListenView, ready: ReadyPipe) -> None:
+    """Listen in this process until it ends, and tell everybody how."""
+    import asyncio
+
+    from videodb_cli.flows import listening
+    from videodb_cli.listener.updates import Connected
+
+    def on_update(update: Update) -> None:
+        view.on_update(update)
+        if isinstance(update, Connected):
+            ready.say({"connection_id": update.connection_id})
+
+    def force() -> None:
+        os._exit(EXIT_FORCED)
+
+    audience = listening.Audience(
+        on_update=on_update,
+        on_line=view.on_line if view.wants_lines else None,
+        output_dropped=view.dropped,
+        forced=force,
+    )
+    try:
+        view.say_statement(asyncio.run(listening.listen(request, audience)))
+    except VideodbError as error:
+        ready.say({"error": {**error.as_json()["error"], "exit_status": error.exit_status}})
+        raise
+    finally:
+        view.close()

@@ -1,0 +1,128 @@
+"""What `videodb listen` shows: data on stdout, one timed line of talk for each change on stderr.
+
+All of it goes through threads of its own: a pipe that nobody reads must not stop the listener.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from videodb_cli import console
+from videodb_cli.eventlog import event as ev
+from videodb_cli.eventlog.record import Event
+from videodb_cli.listener.updates import (
+    Connected,
+    IdReplaced,
+    LogUnwritable,
+    LogWritable,
+    Lost,
+    Retrying,
+    Statement,
+    Update,
+)
+
+
+class ListenView:
+    """Renders one run of the listener. ``host`` and ``log`` are named when the first connection stands."""
+
+    def __init__(self, *, host: str, log: Path, as_json: bool, print_events: bool, quiet: bool) -> None:
+        self._host = host
+        self._log = log
+        self._as_json = as_json
+        self._quiet = quiet
+        self._forced_print = print_events
+        self._is_terminal = console.is_terminal()
+        self._stdout = console.BackgroundWriter(sys.stdout.fileno())
+        self._stderr = console.BackgroundWriter(sys.stderr.fileno(), capacity=200)
+
+    @property
+    def wants_lines(self) -> bool:
+        """Whether `on_line` has anything to do: it costs the listener time for each event."""
+        return self._as_json or self._forced_print or self._is_terminal
+
+    def dropped(self) -> int:
+        """Lines that nobody read in time."""
+        return self._stdout.dropped
+
+    def close(self) -> None:
+        """Write what is queued, within half a second each."""
+        self._stdout.close()
+        self._stderr.close()
+
+    def on_line(self, line: bytes, event: Event | None) -> None:
+        """Show one line as logged, or as ``[channel] text``."""
+        if self._as_json:
+            self._stdout.put(line)
+        elif event is not None and not ev.is_interim(event) and (self._forced_print or self._owns_terminal()):
+            self._stdout.put(self._row(event).encode("utf-8", "replace") + b"\n")
+
+    def _owns_terminal(self) -> bool:
+        """Whether we are the job in the foreground: events must not run through somebody's editor."""
+        if not self._is_terminal:
+            return False
+        try:
+            return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
+        except OSError:
+            return False
+
+    def _row(self, event: Event) -> str:
+        text = console.one_line(ev.text_of(event) or "")
+        name = event.get("event")
+        if not text and isinstance(name, str):
+            text = console.one_line(name)
+        row = f"[{console.one_line(ev.channel_of(event) or 'event')}] {text}"
+        return console.cut(row, console.terminal_width() - 1) if self._is_terminal else row
+
+    def on_update(self, update: Update) -> None:
+        """Say one change."""
+        match update:
+            case Connected(connection_id, None):
+                self._say_id(connection_id)
+                self._say(f"connected to {self._host} as {connection_id} · log {self._log}")
+            case Connected(connection_id, gap_s):
+                self._say_id(connection_id)
+                self._say(f"back as {connection_id} after {gap_s:.1f} s")
+            case IdReplaced(connection_id):
+                self._say_id(connection_id)
+                self._say(f"the service replaced the id: now {connection_id}")
+            case Lost(detail, last_event_at):
+                last = f" · last event {_clock(last_event_at)}" if last_event_at else ""
+                self._say(f"lost ({detail}){last}")
+            case Retrying(reason, delay_s):
+                self._say(f"retry in {delay_s:.1f} s" + (f" ({reason})" if reason else ""))
+            case LogUnwritable(reason, waiting_bytes):
+                self._say(f"the log cannot be written: {reason} · {waiting_bytes} bytes wait in memory")
+            case LogWritable(seconds):
+                self._say(f"the log can be written again after {seconds:.1f} s, nothing lost")
+
+    def say_statement(self, statement: Statement) -> None:
+        """Say what was heard and lost, at the end."""
+        count = {0: "no gaps", 1: f"1 gap of {statement.gap_s:.1f} s"}
+        gaps = count.get(statement.gaps, f"{statement.gaps} gaps of {statement.gap_s:.1f} s in all")
+        self._say(
+            f"stopped · connected {_duration(statement.connected_s)} · {statement.live} events · {gaps} · "
+            f"{statement.recovered} recovered · {statement.unparsable} unparsable · dropped {statement.dropped}"
+        )
+
+    def _say_id(self, connection_id: str) -> None:
+        if not self._as_json:
+            self._stdout.put(f"WS_ID={connection_id}\n".encode())
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            self._stderr.put(f"{_clock(time.time())} {console.one_line(text)}\n".encode("utf-8", "replace"))
+
+
+def _clock(unix_s: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(unix_s))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours} h {minute:02d} min" if hours else f"{minute} min {second:02d} s"

@@ -1,0 +1,145 @@
+"""`videodb status`: is it alive and hearing, and what has it heard."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from videodb_cli import console
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
+from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.errors import NotFoundError, TimedOutError, UnreachableError, UsageError, VideodbError
+
+if TYPE_CHECKING:
+    from videodb_cli.flows.listener_status import ListenerStatus
+
+app = new_app()
+_LOOK_S = 0.05
+_AGES = ("last_message_at", "last_pong_at", "connected_since", "started_at")
+
+
+@app.command(cls=PanelCommand)
+def status(
+    directory_argument: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="The same as --dir DIR.", show_default=False)
+    ] = None,
+    directory: DirectoryOption = None,
+    ws_id: Annotated[bool, typer.Option("--ws-id", help="Print only the id of the open connection.")] = False,
+    wait: Annotated[
+        float | None, typer.Option("--wait", metavar="S", min=0, help="With --ws-id: wait up to S seconds for it.")
+    ] = None,
+    as_json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> int:
+    """Tell whether the listener is alive and hearing. Exit 0: listening; 5: deaf or connecting; 4: not running."""
+    if wait is not None and not ws_id:
+        raise UsageError("--wait goes with --ws-id", hint="videodb status --ws-id --wait 10")
+
+    def look() -> ListenerStatus:
+        from videodb_cli.flows.listener_status import listener_status
+
+        return listener_status(existing_run_dir(directory, env_file, directory_argument))
+
+    if ws_id:
+        console_id = _wait_for_id(look, wait)
+        if as_json:
+            console.data_json({"ws_id": console_id})
+        else:
+            console.data(console_id)
+        return 0
+    found = look()
+    if as_json:
+        console.data_json(_as_json(found, time.time()))
+    else:
+        _show(found, time.time())
+    return {"listening": 0, "stopped": 4}.get(found.state, 5)
+
+
+def _wait_for_id(look: Any, wait_s: float | None) -> str:
+    deadline = time.monotonic() + (wait_s or 0)
+    while True:
+        found: ListenerStatus = look()
+        if found.connection_id is not None and found.state == "listening":
+            return found.connection_id
+        if time.monotonic() >= deadline:
+            raise _no_id(found, wait_s)
+        time.sleep(_LOOK_S)
+
+
+def _no_id(found: ListenerStatus, wait_s: float | None) -> VideodbError:
+    if wait_s:
+        return TimedOutError(f"no open connection within {wait_s:g} s: {found.why}", hint="videodb status")
+    if found.state == "stopped":
+        return NotFoundError("no listener runs here", code="not_running", hint="videodb listen --detach")
+    return UnreachableError(f"the listener is {found.state}: {found.why}", code=found.state, hint="videodb status")
+
+
+def _as_json(found: ListenerStatus, now: float) -> dict[str, Any]:
+    hidden = {"v", "start_token", "state", "pid", "connection_id"}
+    ages = {f"{name.removesuffix('_at').removesuffix('_since')}_age_s": found.age(name, now) for name in _AGES}
+    return {
+        "state": found.state,
+        "why": found.why or None,
+        "pid": found.pid,
+        "connection_id": found.connection_id,
+        **{name: None if age is None else round(age, 3) for name, age in ages.items()},
+        **{name: value for name, value in found.fields.items() if name not in hidden},
+    }
+
+
+def _show(found: ListenerStatus, now: float) -> None:
+    fields = found.fields
+    if found.state == "stopped":
+        console.data("stopped     no listener runs here · start one: videodb listen --detach")
+        return
+    if found.state == "listening":
+        parts = [str(found.connection_id), _span(found.age("connected_since", now))]
+        parts.append(f"last pong {_ago(found.age('last_pong_at', now))}")
+        parts.append(f"last event {_ago(found.age('last_message_at', now))}")
+    else:
+        parts = [found.why, f"pid {found.pid}"]
+        retry_at = fields.get("retry_at")
+        if isinstance(retry_at, int | float) and retry_at > now:
+            parts.append(f"next try in {retry_at - now:.0f} s")
+    rows = [(found.state, " · ".join(parts))]
+    if "events" in fields:
+        rows.append(("log", _log_row(fields)))
+        gaps = f"{fields['gaps']} ({fields['gap_s']:.1f} s)" if fields["gaps"] else "none"
+        rows.append(("gaps", f"{gaps} · {fields['recovered']} recovered"))
+    for name, text in rows:
+        console.data(f"{_painted(name)} {console.one_line(text)}")
+
+
+def _painted(name: str) -> str:
+    import sys
+
+    padded = name.ljust(11)
+    if not console.wants_color(sys.stdout):
+        return padded
+    style = {"listening": "green", "deaf": "red", "connecting": "yellow"}.get(name, "dim")
+    return console.paint(padded, style)
+
+
+def _log_row(fields: dict[str, Any]) -> str:
+    size = fields["log_bytes"] / 1e6
+    row = f"{fields['events']:,} events · {size:.1f} MB · {fields['events_per_s']:.1f} events/s in the last minute"
+    if not fields["log_writable"]:
+        row += f" · cannot be written: {fields['pending_bytes']} bytes wait"
+    if fields["output_dropped"]:
+        row += f" · {fields['output_dropped']} lines not printed"
+    return row
+
+
+def _ago(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{_span(seconds)} ago"
+
+
+def _span(seconds: float | None) -> str:
+    if seconds is None:
+        return "?"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,113 @@
+"""One listener in the foreground: credentials, lock, log, socket, and what others see of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from videodb_cli import settings
+from videodb_cli.errors import ConflictError
+from videodb_cli.eventlog.record import Event
+from videodb_cli.eventlog.store import LogBack, LogStore, LogTrouble
+from videodb_cli.listener.presence import Presence
+from videodb_cli.listener.supervisor import Listener, Policy
+from videodb_cli.listener.updates import Statement, Update
+from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals
+from videodb_cli.process.start_token import current_start_token
+from videodb_cli.rundir import lock, process_log, state
+from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
+from videodb_cli.rundir.paths import RunDir
+
+
+@dataclass(frozen=True, slots=True)
+class ListenRequest:
+    """What one run of `videodb listen` is asked to do."""
+
+    run_dir: RunDir
+    credentials: settings.Credentials
+    collection: str = "default"
+    policy: Policy = field(default_factory=Policy)
+    detached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who is told what. ``forced`` is called at the second stop signal and does not return."""
+
+    on_update: Callable[[Update], None]
+    on_line: Callable[[bytes, Event | None], None] | None
+    output_dropped: Callable[[], int]
+    forced: Callable[[], None]
+
+
+def running_listener(run_dir: RunDir) -> dict[str, Any] | None:
+    """Return the state of the listener that runs in this directory (at least its ``pid``), or None."""
+    if not lock.is_held(run_dir.lock):
+        return None
+    found = state.read(run_dir.listener_state) or {}
+    holder = lock.holder(run_dir.lock)
+    if holder is not None:
+        found["pid"] = holder[0]
+        found["start_token"] = holder[1]
+    return found
+
+
+def already_running(run_dir: RunDir) -> ConflictError:
+    """Return the error for a directory whose lock is held; it says by whom."""
+    found = running_listener(run_dir) or {}
+    connection_id = found.get("connection_id")
+    what = f"connected as {connection_id}" if connection_id else "not connected at the moment"
+    return ConflictError(
+        f"already listening in {run_dir.path}: pid {found.get('pid', 'unknown')}, {what}",
+        code="already_running",
+        hint="videodb status · videodb stop · videodb listen --detach --replace",
+    )
+
+
+async def listen(request: ListenRequest, audience: Audience) -> Statement:
+    """Listen until a signal says stop. Raises ConflictError if a listener runs here, and as `Listener.run` does."""
+    from videodb_cli.api.control_plane import ControlPlane
+
+    directory_lock = DirectoryLock(request.run_dir.lock)
+    try:
+        directory_lock.acquire(current_start_token())
+    except LockHeldError:
+        raise already_running(request.run_dir) from None
+    try:
+        loop = asyncio.get_running_loop()
+        told: list[Callable[[LogTrouble | LogBack], None]] = []
+
+        def on_trouble(trouble: LogTrouble | LogBack) -> None:
+            if told and not loop.is_closed():
+                loop.call_soon_threadsafe(told[0], trouble)
+
+        async with ControlPlane(request.credentials) as service:
+            listener = Listener(
+                fresh_url=lambda: service.websocket_url(request.collection),
+                host=request.credentials.host,
+                store=LogStore(request.run_dir.log, on_trouble=on_trouble),
+                presence=Presence(request.run_dir),
+                policy=request.policy,
+                on_update=audience.on_update,
+                on_line=audience.on_line,
+            )
+            told.append(listener.log_trouble)
+            listener.output_dropped = audience.output_dropped
+            ignore_terminal_output_stop()
+            tidy = asyncio.create_task(_keep_own_log_small(request)) if request.detached else None
+            with stop_on_signals(listener.stop, audience.forced):
+                try:
+                    return await listener.run()
+                finally:
+                    if tidy is not None:
+                        tidy.cancel()
+    finally:
+        directory_lock.release()
+
+
+async def _keep_own_log_small(request: ListenRequest) -> None:
+    while True:
+        await asyncio.sleep(60)
+        await asyncio.to_thread(process_log.keep_small, request.run_dir.listener_log)

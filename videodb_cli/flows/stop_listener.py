@@ -1,0 +1,61 @@
+"""Ending the listener of a directory, whatever state it is in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from videodb_cli.errors import RefusedError
+from videodb_cli.process.start_token import is_same_process
+from videodb_cli.rundir import lock
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.rundir.stale import remove_stale
+
+_LOOK_S = 0.02
+# Ask, insist, force: each with the seconds that it gets.
+_LADDER = (("SIGTERM", 10.0), ("SIGTERM", 3.0), ("SIGKILL", 5.0))
+
+
+def stop_listener(run_dir: RunDir, *, pause: Callable[[float], None] = time.sleep) -> int | None:
+    """Stop the listener and wait until it is gone. Returns its pid, or None if none ran.
+
+    A pid is signalled only if its start token agrees. Raises RefusedError for a process that will not end, or that is
+    not ours to end.
+    """
+    if not lock.is_held(run_dir.lock):
+        remove_stale(run_dir)
+        return None
+    holder = lock.holder(run_dir.lock)
+    if holder is None or not is_same_process(*holder):
+        raise RefusedError(
+            f"{run_dir.lock} is held, but not by a process that this tool can name",
+            code="unknown_holder",
+            hint=f"fuser {run_dir.lock}",
+        )
+    pid, token = holder
+    for name, seconds in _LADDER:
+        try:
+            os.kill(pid, getattr(signal, name))
+        except ProcessLookupError:
+            break
+        except PermissionError:
+            raise RefusedError(f"pid {pid} belongs to somebody else", code="not_ours") from None
+        if _ended_within(run_dir, pid, token, seconds, pause):
+            break
+    else:
+        raise RefusedError(f"pid {pid} does not end", code="will_not_end", hint=f"kill -9 {pid}")
+    with contextlib.suppress(RefusedError):
+        remove_stale(run_dir)
+    return pid
+
+
+def _ended_within(run_dir: RunDir, pid: int, token: str, seconds: float, pause: Callable[[float], None]) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not is_same_process(pid, token) or not lock.is_held(run_dir.lock):
+            return True
+        pause(_LOOK_S)
+    return False

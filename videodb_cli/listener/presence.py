@@ -1,0 +1,42 @@
+"""The files by which others know the listener: pid, connection id, state. All are gone when it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from videodb_cli.process.start_token import current_start_token
+from videodb_cli.rundir import private, state
+from videodb_cli.rundir.paths import RunDir
+
+
+class Presence:
+    """Writes and removes the files of one listener. Its caller holds the directory's lock. Every call may block."""
+
+    def __init__(self, run_dir: RunDir) -> None:
+        self._run_dir = run_dir
+
+    def claim(self) -> None:
+        """Say that we run here: the pid file, and no id yet. Raises RefusedError or OSError."""
+        private.check_place(self._run_dir.ws_id)
+        private.check_place(self._run_dir.listener_state)
+        private.remove(self._run_dir.ws_id)
+        private.write_atomic(self._run_dir.pid, b"%d\n" % os.getpid())
+
+    def publish_id(self, connection_id: str) -> None:
+        """Make the id of the open connection known. Raises RefusedError or OSError."""
+        private.write_atomic(self._run_dir.ws_id, connection_id.encode() + b"\n")
+
+    def withdraw_id(self) -> None:
+        """No connection is open."""
+        private.remove(self._run_dir.ws_id)
+
+    def write_state(self, fields: Mapping[str, Any]) -> None:
+        """Replace the state file that `status` reads. Raises RefusedError or OSError."""
+        state.write(self._run_dir.listener_state, {"pid": os.getpid(), "start_token": current_start_token(), **fields})
+
+    def release(self) -> None:
+        """Remove all of it. Never raises: what stays is recognised as stale by the lock that nobody holds."""
+        for path in (self._run_dir.ws_id, self._run_dir.pid, self._run_dir.listener_state):
+            private.remove(path)

@@ -1,0 +1,67 @@
+"""What the listener tells while it runs: small frozen facts. Whoever shows them finds the words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection stands and its id is published. ``gap_s`` is None for the first one of a run."""
+
+    connection_id: str
+    gap_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdReplaced:
+    """The service gave the open connection another id."""
+
+    connection_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection ended. ``last_event_at`` is in Unix seconds."""
+
+    detail: str
+    last_event_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """The next attempt begins in ``delay_s`` seconds. ``reason`` is why the last one failed; None after a `Lost`."""
+
+    reason: str | None
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogUnwritable:
+    """The log cannot be written; ``waiting_bytes`` wait in memory."""
+
+    reason: str
+    waiting_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogWritable:
+    """The log can be written again, after ``seconds``."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one run of the listener heard and lost. Seconds and counts."""
+
+    connected_s: float
+    live: int
+    recovered: int
+    unparsable: int
+    gaps: int
+    gap_s: float
+    dropped: int
+
+
+Update = Connected | IdReplaced | Lost | Retrying | LogUnwritable | LogWritable

@@ -1,0 +1,105 @@
+"""Background processes of ours: spawned apart from the caller's terminal, ready when they say so.
+
+The child gets ``--ready-fd N`` and writes one JSON line to it: what it is ready with, or the error that ended it. It
+inherits nothing else: no stdin, stdout or stderr of the caller, so that ``x=$(videodb … --detach)`` returns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A background process and the first line that it said; None if it said nothing in time, or ended silently."""
+
+    pid: int
+    message: dict[str, Any] | None
+    exit_status: int | None
+
+
+def spawn_detached(
+    arguments: Sequence[str],
+    *,
+    log_fd: int,
+    directory: Path,
+    timeout_s: float,
+    environment: Mapping[str, str] | None = None,
+) -> Spawned:
+    """Start ``videodb ARGUMENTS --ready-fd N`` in a session of its own and wait for its first word.
+
+    Its stdout and stderr go to ``log_fd``, which the caller closes; its working directory is ``directory``.
+    """
+    ready, said = os.pipe()
+    try:
+        child = subprocess.Popen(
+            # -P: the working directory must not be a place to import from.
+            [sys.executable, "-P", "-m", "videodb_cli", *arguments, "--ready-fd", str(said)],
+            stdin=subprocess.DEVNULL,
+            stdout=log_fd,
+            stderr=log_fd,
+            pass_fds=(said,),
+            start_new_session=True,
+            cwd=directory,
+            env=dict(environment) if environment is not None else None,
+        )
+    finally:
+        os.close(said)
+    try:
+        message = _first_line(ready, timeout_s)
+    finally:
+        os.close(ready)
+    status = None
+    if message is None or "error" in message:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = child.wait(timeout=2.0 if message is not None else 0.2)
+    # It outlives us: that is no leak, and Popen must not warn about it.
+    child.returncode = status if status is not None else 0
+    return Spawned(child.pid, message, status)
+
+
+def _first_line(fd: int, timeout_s: float) -> dict[str, Any] | None:
+    deadline = time.monotonic() + timeout_s
+    received = b""
+    while not received.endswith(b"\n"):
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([fd], [], [], left)[0]:
+            return None
+        chunk = os.read(fd, 65536)
+        if not chunk:
+            return None
+        received += chunk
+    try:
+        message = orjson.loads(received)
+    except orjson.JSONDecodeError:
+        return None
+    return message if isinstance(message, dict) else None
+
+
+class ReadyPipe:
+    """The child's end: says once that it is ready, or why it never will be."""
+
+    def __init__(self, fd: int | None) -> None:
+        self._fd = fd
+        if fd is not None:
+            os.set_inheritable(fd, False)
+
+    def say(self, message: Mapping[str, Any]) -> None:
+        """Say the one line and close. Later calls, and a parent that is gone, are ignored."""
+        if self._fd is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._fd, orjson.dumps(message) + b"\n")
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+            self._fd = None

@@ -1,0 +1,46 @@
+"""Signals that end a long job: gracefully at first, by force at the second. What was ignored at start stays ignored."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that mean "stop" on this platform."""
+    return tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+@contextlib.contextmanager
+def stop_on_signals(on_first: Callable[[], None], on_second: Callable[[], None]) -> Iterator[None]:
+    """Within the block, call ``on_first`` in the running loop at the first stop signal, ``on_second`` at later ones.
+
+    A signal that is ignored when the block begins stays ignored (``nohup``; SIGINT of a background job of a script).
+    """
+    loop = asyncio.get_running_loop()
+    seen = 0
+
+    def on_signal() -> None:
+        nonlocal seen
+        seen += 1
+        (on_first if seen == 1 else on_second)()
+
+    held: list[signal.Signals] = []
+    for number in stop_signals():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue
+        loop.add_signal_handler(number, on_signal)
+        held.append(number)
+    try:
+        yield
+    finally:
+        for number in held:
+            loop.remove_signal_handler(number)
+
+
+def ignore_terminal_output_stop() -> None:
+    """Let a background job write to a terminal that has ``stty tostop``, instead of being stopped for it."""
+    if hasattr(signal, "SIGTTOU"):
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
