@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from videodb_cli.errors import MissingDependencyError
+from videodb_cli.errors import MissingDependencyError, VideodbError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,21 +56,52 @@ class StreamState:
 class Analyser(ABC):
     """A worker with a thread of its own that turns media into records.
 
-    It is fed from a media thread with ``push`` (each analyser has its own signature) and must never hold that thread
+    It is fed from a media thread with ``push`` (each analyser has its own signature), which never holds that thread
     up. ``on_record`` is called from the analyser's thread; ``on_error`` gets one sentence if it cannot go on.
     """
 
-    def __init__(self, *, on_record: Callable[[Record], None], on_error: Callable[[str], None]) -> None:
+    def __init__(self, name: str, *, on_record: Callable[[Record], None], on_error: Callable[[str], None]) -> None:
+        self._name = name
         self._on_record = on_record
         self._on_error = on_error
+        self._changed = threading.Condition()
+        self._finishing = False
+        self._abandoned = False
+        self._thread = threading.Thread(target=self._guarded, name=name, daemon=True)
 
-    @abstractmethod
     def start(self) -> None:
         """Start the thread; models are loaded there, so that this returns at once."""
+        self._thread.start()
+
+    def request_finish(self) -> None:
+        """Let the thread analyse what is pending and end. Returns at once."""
+        with self._changed:
+            self._finishing = True
+            self._changed.notify_all()
+
+    def wait_finished(self, timeout_s: float) -> bool:
+        """Whether the thread has ended within ``timeout_s``; true when asked by that thread itself."""
+        if self._thread is threading.current_thread() or not self._thread.is_alive():
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def abandon(self) -> None:
+        """Give up what is pending: no more records. The thread ends after the piece of work in hand."""
+        self._abandoned = True
+        self.request_finish()
 
     @abstractmethod
-    def finish(self, timeout_s: float) -> bool:
-        """Analyse what is pending, join the thread, and say whether all of it was done within ``timeout_s``."""
+    def _run(self) -> None:
+        """The body of the thread. Ends when `_finishing` and nothing is pending, or as soon as `_abandoned`."""
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except VideodbError as error:
+            self._on_error(f"The analysis of {self._name} stopped: {error.message}")
+        except Exception as error:  # noqa: BLE001 - a broken model must not end the stream; the reason is told
+            self._on_error(f"The analysis of {self._name} stopped: {type(error).__name__}: {error}")
 
 
 def require_packages(*modules: str) -> None:

@@ -1,0 +1,256 @@
+"""Screen to text: a change gate on a small grey picture, then text recognition of what changed, in one thread."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from videodb_cli.local.analysis.base import Analyser, Record, require_packages
+from videodb_cli.local.analysis.screen_lines import Line, gone_lines, merge_into_lines, new_lines, strip_to_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import av
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Picture = NDArray[np.uint8]
+
+MODEL_NAME = "ocr"
+
+_GREY_SIZE = (320, 180)
+_LEVELS = 12  # smaller differences are the codec's noise
+_CHANGED_SHARE = 0.0005
+_NOTABLE_SHARE = 0.2  # of the picture, for a change without text to be told
+_NOTABLE_EVERY_S = 10.0
+_LOOK_EVERY_S = 0.2
+_SETTLED_S = 0.3
+_SETTLE_AT_MOST_S = 1.5
+_REST_SHARE = 0.5  # of what a reading cost, so that a moving picture never takes a whole core
+_REST_AT_MOST_S = 2.0
+_LONGEST_SIDE = 1920
+_MIN_SCORE = 0.6
+_NICE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """The newest picture that differs from the one read last."""
+
+    picture: Picture
+    grey: Picture
+    since: float
+    wall: float
+
+
+class ScreenAnalyser(Analyser):
+    """Reads the text of one stream's picture whenever it has changed and come to rest, and tells what is new.
+
+    There is one slot for a picture and it holds the newest, so a slow machine skips states of the screen and never
+    falls behind. A change that goes on without rest is read every 1.5 s.
+    """
+
+    def __init__(self, *, on_record: Callable[[Record], None], on_error: Callable[[str], None]) -> None:
+        """Raises `MissingDependencyError` if a package is not installed."""
+        super().__init__("screen", on_record=on_record, on_error=on_error)
+        require_packages("numpy", "rapidocr", "onnxruntime")
+        self._candidate: _Candidate | None = None
+        self._ready_at = 0.0
+        self._first_seen_at = 0.0
+        self._reference: Picture | None = None  # the grey picture that was read last
+        self._previous: Picture | None = None
+        self._next_look: float | None = None
+        self._lines: list[Line] = []
+        self._size: tuple[int, int] | None = None
+        self._told_change_at = float("-inf")
+
+    def push(self, frame: av.VideoFrame, wall: float) -> None:
+        """Look at a frame shown at ``wall`` (unix seconds), at most five times a second. Never waits for a reading."""
+        if self._next_look is not None and self._next_look - _LOOK_EVERY_S <= wall < self._next_look:
+            return
+        self._next_look = wall + _LOOK_EVERY_S
+        grey = _pixels(frame.reformat(*_GREY_SIZE, format="gray"))
+        moving = self._previous is None or _changed_share(grey, self._previous) >= _CHANGED_SHARE
+        self._previous = grey
+        with self._changed:
+            if self._reference is not None and _changed_share(grey, self._reference) < _CHANGED_SHARE:
+                self._candidate = None
+                return
+            if self._candidate is not None and not moving:
+                return
+        picture = _picture(frame)
+        now = time.monotonic()
+        with self._changed:
+            if self._candidate is None:
+                self._first_seen_at = now
+                since = wall
+            else:
+                since = self._candidate.since
+            self._candidate = _Candidate(picture, grey, since, wall)
+            self._ready_at = min(now + _SETTLED_S, self._first_seen_at + _SETTLE_AT_MOST_S)
+            self._changed.notify()
+
+    def _run(self) -> None:
+        _yield_to_speech()
+        reader = _shared_reader()
+        while not self._abandoned:
+            candidate, reference = self._take()
+            if candidate is None:
+                return
+            began = time.monotonic()
+            self._read(reader, candidate, reference)
+            self._rest((time.monotonic() - began) * _REST_SHARE)
+
+    def _take(self) -> tuple[_Candidate | None, Picture | None]:
+        """The settled picture and the one read before it; None at the end."""
+        with self._changed:
+            while not self._finishing:
+                if self._candidate is None:
+                    self._changed.wait()
+                    continue
+                left = self._ready_at - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            candidate, self._candidate = self._candidate, None
+            reference = self._reference
+            if candidate is not None:
+                self._reference = candidate.grey
+            return candidate, reference
+
+    def _rest(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._finishing, timeout=min(seconds, _REST_AT_MOST_S))
+
+    def _read(self, reader: _TextReader, candidate: _Candidate, reference: Picture | None) -> None:
+        import numpy as np
+
+        height, width = candidate.picture.shape[:2]
+        changed = (
+            np.ones(candidate.grey.shape, dtype=np.bool_)
+            if reference is None
+            else _difference(candidate.grey, reference) > _LEVELS
+        )
+        strip = None
+        if self._size == (width, height):
+            strip = strip_to_read(changed, self._lines, height)
+        if strip is None:
+            lines = reader.read(candidate.picture)
+        else:
+            top, bottom = strip
+            read = reader.read(candidate.picture[top:bottom])
+            kept = [line for line in self._lines if line.bottom <= top or line.top >= bottom]
+            moved = [Line(line.text, line.left, line.top + top, line.right, line.bottom + top) for line in read]
+            lines = sorted(kept + moved, key=lambda line: (line.top, line.left))
+        before, self._lines, self._size = self._lines, lines, (width, height)
+        new = new_lines(before, lines, changed, (width, height))
+        gone = gone_lines(before, lines, changed, (width, height))
+        share = float(changed.mean())
+        text = self._wording(candidate, new, gone, share, is_first=reference is None)
+        if text is None or self._abandoned:
+            return
+        detail = {
+            "changed_percent": round(100 * share, 1),
+            "new_lines": [line.text for line in new],
+            "gone_lines": [line.text for line in gone],
+            "lines": [line.text for line in lines],
+        }
+        end = candidate.wall + _LOOK_EVERY_S
+        self._on_record(Record("visual_index", text, candidate.since, end, True, MODEL_NAME, detail=detail))
+
+    def _wording(
+        self, candidate: _Candidate, new: list[Line], gone: list[Line], share: float, *, is_first: bool
+    ) -> str | None:
+        if new:
+            return " · ".join(line.text for line in new)
+        if gone:
+            return "No longer on screen: " + " · ".join(line.text for line in gone)
+        if is_first:
+            return "The picture has no readable text."
+        if self._lines or share < _NOTABLE_SHARE or candidate.wall - self._told_change_at < _NOTABLE_EVERY_S:
+            return None
+        self._told_change_at = candidate.wall
+        return f"The picture changed ({100 * share:.0f} %); it has no readable text."
+
+
+class _TextReader:
+    """RapidOCR on one thread, with the models of its own wheel; calls are one after the other."""
+
+    def __init__(self) -> None:
+        logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
+        from rapidocr import RapidOCR
+
+        self._engine = RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "Det.limit_type": "max",  # the default enlarges strips to four times the work
+                "Det.limit_side_len": 1280,
+                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            }
+        )
+        self._lock = threading.Lock()
+
+    def read(self, picture: Picture) -> list[Line]:
+        with self._lock:
+            # All three flags each time: the engine keeps what the last call said.
+            found: Any = self._engine(picture, use_det=True, use_cls=False, use_rec=True)
+        if found.txts is None or found.boxes is None:
+            return []
+        pieces = []
+        for raw_text, score, box in zip(found.txts, found.scores, found.boxes, strict=True):
+            text = " ".join(str(raw_text).split())
+            if text and float(score) >= _MIN_SCORE:
+                xs, ys = [float(point[0]) for point in box], [float(point[1]) for point in box]
+                pieces.append(Line(text, min(xs), min(ys), max(xs), max(ys)))
+        return merge_into_lines(pieces)
+
+
+_reader: _TextReader | None = None
+_reader_lock = threading.Lock()
+
+
+def _shared_reader() -> _TextReader:
+    global _reader  # one engine of half a gigabyte a process
+    with _reader_lock:
+        if _reader is None:
+            _reader = _TextReader()
+        return _reader
+
+
+def _yield_to_speech() -> None:
+    """Lower this thread's priority. Linux only: elsewhere the call means the whole process."""
+    if sys.platform == "linux":
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        except OSError:
+            pass  # a container may forbid it; the rests between readings still stand
+
+
+def _difference(one: Picture, other: Picture) -> NDArray[np.int16]:
+    import numpy as np
+
+    difference: NDArray[np.int16] = np.abs(one.astype(np.int16) - other.astype(np.int16))
+    return difference
+
+
+def _changed_share(one: Picture, other: Picture) -> float:
+    return float((_difference(one, other) > _LEVELS).mean())
+
+
+def _picture(frame: av.VideoFrame) -> Picture:
+    scale = min(1.0, _LONGEST_SIDE / max(frame.width, frame.height))
+    width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+    return _pixels(frame.reformat(width, height, format="bgr24"))
+
+
+def _pixels(frame: av.VideoFrame) -> Picture:
+    import numpy as np
+
+    return np.asarray(frame.to_ndarray(), dtype=np.uint8)

@@ -1,0 +1,142 @@
+"""Lines of text on a screen, and which of them are new. Pure: boxes and texts in, decisions out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+
+_MIN_ALPHANUMERIC = 2
+_SAME_LINE_RATIO = 0.92
+_STRIP_MARGIN = 24
+_STRIP_MOST = 0.6
+_CONFUSED = str.maketrans({"0": "o", "θ": "o", "1": "i", "l": "i", "|": "i", "!": "i"})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text and its box in pixels of the picture that was read."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+def merge_into_lines(pieces: Iterable[Line]) -> list[Line]:
+    """Join pieces that stand close together on one baseline, and give the lines from top to bottom.
+
+    Pieces further apart than they are high stay apart: they are columns.
+    """
+    rows: list[list[Line]] = []
+    for piece in sorted(pieces, key=lambda piece: (piece.top + piece.bottom) / 2):
+        middle = (piece.top + piece.bottom) / 2
+        if rows and abs(middle - _middle(rows[-1])) < 0.4 * min(piece.height, rows[-1][0].height):
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    lines: list[Line] = []
+    for row in rows:
+        row.sort(key=lambda piece: piece.left)
+        current = row[0]
+        for piece in row[1:]:
+            if piece.left - current.right <= min(current.height, piece.height):
+                current = Line(
+                    f"{current.text} {piece.text}",
+                    current.left,
+                    min(current.top, piece.top),
+                    max(current.right, piece.right),
+                    max(current.bottom, piece.bottom),
+                )
+            else:
+                lines.append(current)
+                current = piece
+        lines.append(current)
+    return [line for line in lines if sum(map(str.isalnum, line.text)) >= _MIN_ALPHANUMERIC]
+
+
+def strip_to_read(changed: Mask, known: Sequence[Line], height: int) -> tuple[int, int] | None:
+    """The rows (top, bottom) of the picture that hold everything that changed, or None if all of it must be read.
+
+    The strip never cuts a known line in two. ``changed`` may be of any size; it is stretched over the picture.
+    """
+    rows = [index for index, row in enumerate(changed) if row.any()]
+    if not rows:
+        return None
+    scale = height / changed.shape[0]
+    top = max(0.0, float(rows[0]) * scale - _STRIP_MARGIN)
+    bottom = min(float(height), float(rows[-1] + 1) * scale + _STRIP_MARGIN)
+    grown = True
+    while grown:
+        grown = False
+        for line in known:
+            if line.top < bottom and line.bottom > top and (line.top < top or line.bottom > bottom):
+                top, bottom = min(top, line.top), max(bottom, line.bottom)
+                grown = True
+    top, bottom = max(0.0, top - 4), min(float(height), bottom + 4)
+    if bottom - top > _STRIP_MOST * height:
+        return None
+    return int(top), int(bottom)
+
+
+def new_lines(before: Sequence[Line], now: Sequence[Line], changed: Mask, size: tuple[int, int]) -> list[Line]:
+    """The lines of ``now`` that were not there before, in order.
+
+    A line counts as new only if the picture changed where it stands, so that a misread letter on a still screen is
+    never news; and a line that only moved (scrolling) is not new either. ``size`` is (width, height) of the picture.
+    """
+    known = {_canonical(line.text) for line in before}
+    return [
+        line
+        for line in now
+        if _canonical(line.text) not in known
+        and _is_changed(line, changed, size)
+        and not any(_is_moved(line, other) for other in before)
+    ]
+
+
+def gone_lines(before: Sequence[Line], now: Sequence[Line], changed: Mask, size: tuple[int, int]) -> list[Line]:
+    """The lines of ``before`` that are not there any more, in order."""
+    return new_lines(now, before, changed, size)
+
+
+def _middle(row: Sequence[Line]) -> float:
+    return sum(piece.top + piece.bottom for piece in row) / (2 * len(row))
+
+
+def _canonical(text: str) -> str:
+    """What is left of a text when everything is removed that text recognition gets wrong from one frame to the next."""
+    return "".join(character for character in text.lower().translate(_CONFUSED) if character.isalnum())
+
+
+def _is_changed(line: Line, changed: Mask, size: tuple[int, int]) -> bool:
+    width, height = size
+    rows, columns = changed.shape
+    left = max(0, int(line.left * columns / width) - 1)
+    right = int(line.right * columns / width) + 2
+    top = max(0, int(line.top * rows / height) - 1)
+    bottom = int(line.bottom * rows / height) + 2
+    return bool(changed[top:bottom, left:right].any())
+
+
+def _is_moved(line: Line, other: Line) -> bool:
+    """The same words elsewhere, give or take a misread letter. Numbers must agree: `step 1` is not `step 2`."""
+    if abs(line.top - other.top) < 0.5 * line.height and abs(line.left - other.left) < line.height:
+        return False
+    if re.findall(r"\d+", line.text) != re.findall(r"\d+", other.text):
+        return False
+    return SequenceMatcher(None, line.text.lower(), other.text.lower()).ratio() >= _SAME_LINE_RATIO

@@ -1,0 +1,354 @@
+"""One running stream: a source played in real time into files and analysers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from videodb_cli.errors import ConflictError, NotFoundError, RefusedError
+from videodb_cli.local.analysis.base import Record, StreamState, require_packages
+from videodb_cli.local.ingest.outputs import PLAYLIST, RECORDING, Outputs
+from videodb_cli.local.ingest.timeline import Timeline, WallClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import av
+
+    from videodb_cli.local.analysis.base import Analyser
+    from videodb_cli.local.analysis.screen import ScreenAnalyser
+    from videodb_cli.local.analysis.speech import SpeechAnalyser
+    from videodb_cli.local.ingest.source import Source
+    from videodb_cli.local.ingest.tracks import AudioTrack, Track, VideoTrack
+
+_STALL_S = 0.5  # a source that is later than this has stalled: the clock is set anew
+_EARLY_S = 0.25  # a live source that is earlier than this had a backlog
+_TICK_S = 0.5
+_FLUSH_AT_END_S = 120.0
+_UNIX_SECONDS = 1e8  # numbers above are unix seconds, below are seconds of the stream
+
+
+class LiveStream:
+    """One running rtstream: a source played in real time into HLS, fragmented MP4 and analysers.
+
+    Its directory holds ``index.m3u8``, its segments and ``stream.mp4``. ``on_record`` and ``on_state`` are called from
+    the stream's threads, one at a time for each. States: ``connecting``, ``running``, then ``ended`` or ``failed`` once
+    everything that was said and shown has been told and the files are finished. A ``running`` state with an error says
+    that a part (an analyser) stopped while the stream goes on.
+    """
+
+    playlist_name = PLAYLIST
+    recording_name = RECORDING
+
+    def __init__(
+        self,
+        url: str,
+        directory: Path,
+        *,
+        on_record: Callable[[Record], None],
+        on_state: Callable[[StreamState], None],
+        models_dir: Path | None = None,
+    ) -> None:
+        self.media_types: tuple[str, ...] = ()
+        self._url = url
+        self._directory = directory
+        self._on_record = on_record
+        self._on_state = on_state
+        self._models_dir = models_dir
+        self._record_lock = threading.Lock()
+        self._state_lock = threading.Lock()
+        self._control = threading.RLock()
+        self._stopping = threading.Event()
+        self._finished = threading.Event()
+        self._flush_until = float("inf")
+        self._failure: str | None = None
+        self._status: str = "new"
+        self._clock = WallClock()
+        self._source: Source | None = None
+        self._outputs: Outputs | None = None
+        self._video: VideoTrack | None = None
+        self._audio: AudioTrack | None = None
+        self._speech: SpeechAnalyser | None = None
+        self._screen: ScreenAnalyser | None = None
+        self._leaving: list[Analyser] = []
+        self._reader = threading.Thread(target=self._run, name="ingest", daemon=True)
+
+    def start(self) -> None:
+        """Open the source and begin to play it. Takes as long as opening does (about 25 s at most for a dead address).
+
+        Raises `NotFoundError` (no such file or address), `RefusedError` (not media, not readable, disk refuses),
+        `UnreachableError` (no answer), `UsageError` (an address of an unknown kind) or `MissingDependencyError`.
+        """
+        require_packages("av", "numpy")
+        import av
+
+        from videodb_cli.local.ingest.source import open_source
+
+        if self._status != "new":
+            raise ConflictError("This stream has been started before.", code="stream_started")
+        self._tell(StreamState("connecting"))
+        try:
+            source = open_source(self._url)
+        except Exception as error:
+            self._tell(StreamState("failed", str(error)))
+            self._finished.set()
+            raise
+        try:
+            self._open_outputs(source)
+        except (av.error.FFmpegError, OSError) as error:
+            source.container.close()
+            reason = getattr(error, "strerror", None) or str(error)
+            message = f"The stream cannot be written to {self._directory}: {reason}."
+            self._tell(StreamState("failed", message))
+            self._finished.set()
+            raise RefusedError(message, code="stream_directory") from error
+        self._source = source
+        self.media_types = source.media_types
+        self._tell(StreamState("running"))
+        self._reader.start()
+
+    def start_transcription(self) -> None:
+        """Transcribe what is said from now on. Does nothing if that runs.
+
+        Raises `MissingDependencyError` (code ``model_missing`` without the speech model), `RefusedError` (code
+        ``no_audio``) if the stream has no sound, `ConflictError` (code ``stream_not_running``).
+        """
+        from videodb_cli.local.analysis.speech import SpeechAnalyser
+
+        with self._control:
+            if self._speech is not None:
+                return
+            self._require_running("audio", "The stream has no sound.")
+            analyser = SpeechAnalyser(on_record=self._record, on_error=self._complain, models_dir=self._models_dir)
+            analyser.start()
+            self._speech = analyser
+            if self._audio is not None:
+                self._audio.analyser = analyser
+
+    def stop_transcription(self) -> None:
+        """No longer transcribe. What was said before is still told."""
+        with self._control:
+            if self._audio is not None:
+                self._audio.analyser = None
+            self._leave(self._speech)
+            self._speech = None
+
+    def start_screen_index(self) -> None:
+        """Read the text of the picture from now on. Does nothing if that runs.
+
+        Raises `MissingDependencyError`, `RefusedError` (code ``no_video``), `ConflictError` (``stream_not_running``).
+        """
+        from videodb_cli.local.analysis.screen import ScreenAnalyser
+
+        with self._control:
+            if self._screen is not None:
+                return
+            self._require_running("video", "The stream has no picture.")
+            analyser = ScreenAnalyser(on_record=self._record, on_error=self._complain)
+            analyser.start()
+            self._screen = analyser
+            if self._video is not None:
+                self._video.analyser = analyser
+
+    def stop_screen_index(self) -> None:
+        """No longer read the picture. What was seen before is still told."""
+        with self._control:
+            if self._video is not None:
+                self._video.analyser = None
+            self._leave(self._screen)
+            self._screen = None
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End the stream, tell what was said and shown so far, finish the files. Idempotent; at most ``timeout_s``."""
+        self._flush_until = min(self._flush_until, time.monotonic() + max(0.0, timeout_s - 1.0))
+        self._stopping.set()
+        if not self._reader.is_alive():
+            if self._status == "new":
+                self._tell(StreamState("ended"))
+                self._finished.set()
+            return
+        if threading.current_thread().name not in ("video", "audio", "speech", "screen", "ingest"):
+            self._finished.wait(timeout_s)
+
+    def export(self, target: Path, *, start: float | None = None, end: float | None = None) -> float:
+        """Write a playable MP4 (H.264, AAC) of the stream so far, or of a span of it; give its duration in seconds.
+
+        ``start`` and ``end`` are unix seconds as in the records, or seconds of the stream if below 1e8. While the
+        stream runs, its last two seconds or so are not in it yet. Raises `NotFoundError` (code ``nothing_recorded``)
+        or `RefusedError` (code ``export_failed``).
+        """
+        from videodb_cli.local.ingest.export import export_mp4
+
+        recording = self._directory / RECORDING
+        if not recording.is_file() or not self._clock.moves:
+            raise NotFoundError("Nothing is recorded yet.", code="nothing_recorded")
+        return export_mp4(recording, target, start=self._stream_second(start), end=self._stream_second(end))
+
+    def _stream_second(self, moment: float | None) -> float | None:
+        if moment is None or moment < _UNIX_SECONDS:
+            return moment
+        return self._clock.stream_second(moment)
+
+    def _open_outputs(self, source: Source) -> None:
+        from videodb_cli.local.ingest.tracks import AudioTrack, VideoTrack
+
+        self._directory.mkdir(parents=True, exist_ok=True)
+        outputs = Outputs(self._directory)
+        if source.video is not None:
+            self._video = VideoTrack(source, outputs, on_failure=self._fail)
+        if source.audio is not None:
+            self._audio = AudioTrack(source, outputs, on_failure=self._fail)
+        outputs.start()
+        self._outputs = outputs
+
+    def _require_running(self, media_type: str, otherwise: str) -> None:
+        if self._status != "running":
+            raise ConflictError("The stream does not run.", code="stream_not_running")
+        if media_type not in self.media_types:
+            raise RefusedError(otherwise, code=f"no_{media_type}")
+
+    def _run(self) -> None:
+        for track in self._tracks():
+            track.start()
+        try:
+            self._play()
+        except Exception as error:  # noqa: BLE001 - told as the stream's failure; its files are still finished
+            if not self._stopping.is_set():
+                self._fail(_why_broken(error, self._clock))
+        finally:
+            self._finish()
+
+    def _play(self) -> None:
+        """Hand every packet to its track at the moment when it is to be seen or heard."""
+        source = self._source
+        if source is None:
+            return
+        container = source.container
+        known_start: int | None = container.start_time
+        start = None if known_start is None else known_start / 1_000_000
+        timeline = Timeline(start=start, forward_jumps_are_breaks="mpegts" in container.format.name)
+        streams: list[Any] = [stream for stream in (source.video, source.audio) if stream is not None]
+        for packet in container.demux(*streams):
+            if self._stopping.is_set():
+                return
+            if not packet.size:
+                continue
+            second = _place(packet, timeline)
+            if not self._wait_for(second, is_live=source.is_live):
+                return
+            track: Track | None = self._video if packet.stream is source.video else self._audio
+            if packet.stream is source.audio:
+                self._tick(second)
+            if track is None or not self._hand(track, packet, second):
+                return
+
+    def _wait_for(self, second: float, *, is_live: bool) -> bool:
+        """Wait until a second of the stream is due. False if the stream is to stop."""
+        now = time.time()
+        if not self._clock.moves:
+            self._clock.move(second, now - second)
+        late = now - self._clock.zero - second
+        if late > _STALL_S or (is_live and late < -_EARLY_S):
+            self._clock.move(second, now - second)
+        if is_live:
+            return True
+        due = time.monotonic() + max(0.0, self._clock.zero + second - now)
+        while (left := due - time.monotonic()) > 0:
+            if self._stopping.wait(min(left, _TICK_S)):
+                return False
+            if left > _TICK_S:
+                self._tick(second - left + _TICK_S)
+        return not self._stopping.is_set()
+
+    def _tick(self, second: float) -> None:
+        """Tell the video track that time passes, for pictures that stand still."""
+        if self._video is not None:
+            self._video.put(None, second, self._clock.zero, timeout_s=0.0)
+
+    def _hand(self, track: Track, packet: av.Packet[Any], second: float) -> bool:
+        while not track.put(packet, second, self._clock.zero, timeout_s=_TICK_S):
+            if self._stopping.is_set():
+                return False
+        return True
+
+    def _finish(self) -> None:
+        if not self._stopping.is_set():
+            self._flush_until = time.monotonic() + _FLUSH_AT_END_S
+        for track in self._tracks():
+            track.finish(max(1.0, self._flush_until - time.monotonic()))
+        try:
+            if self._outputs is not None:
+                self._outputs.close()
+        except OSError as error:
+            self._fail(f"The recording cannot be finished: {error.strerror or error}.")
+        if self._source is not None:
+            self._source.container.close()
+        with self._control:
+            self._status = "finishing"
+            self._leave(self._speech)
+            self._leave(self._screen)
+            leaving = list(self._leaving)
+        for analyser in leaving:
+            while not analyser.wait_finished(0.2):
+                if time.monotonic() > self._flush_until:
+                    analyser.abandon()
+                    break
+        self._tell(StreamState("failed" if self._failure else "ended", self._failure))
+        self._finished.set()
+
+    def _tracks(self) -> Iterator[Track]:
+        if self._video is not None:
+            yield self._video
+        if self._audio is not None:
+            yield self._audio
+
+    def _leave(self, analyser: Analyser | None) -> None:
+        if analyser is not None:
+            analyser.request_finish()
+            self._leaving = [*self._leaving, analyser]
+
+    def _record(self, record: Record) -> None:
+        with self._record_lock:
+            self._on_record(record)
+
+    def _complain(self, message: str) -> None:
+        if self._status == "running":
+            self._tell(StreamState("running", message))
+
+    def _fail(self, message: str) -> None:
+        self._failure = self._failure or message
+        self._flush_until = min(self._flush_until, time.monotonic() + _FLUSH_AT_END_S)
+        self._stopping.set()
+
+    def _tell(self, state: StreamState) -> None:
+        with self._state_lock:
+            self._status = state.status
+            self._on_state(state)
+
+
+def _place(packet: av.Packet[Any], timeline: Timeline) -> float:
+    """Give the packet stamps that count from the beginning of the stream; its decoding time in those seconds."""
+    base = packet.time_base
+    track = packet.stream_index
+    stamp = packet.dts if packet.dts is not None else packet.pts
+    duration = float((packet.duration or 0) * base)
+    if stamp is None:
+        second = timeline.expected(track)
+        timeline.place(track, None, duration)
+        packet.pts = packet.dts = round(second / base)
+        return second
+    offset = round(timeline.place(track, float(stamp * base), duration) / base)
+    packet.dts = stamp + offset
+    packet.pts = (packet.pts if packet.pts is not None else stamp) + offset
+    return float(packet.dts * base)
+
+
+def _why_broken(error: Exception, clock: WallClock) -> str:
+    import av
+
+    played = f" after {time.time() - clock.zero:.0f} s" if clock.moves else ""
+    if isinstance(error, av.error.ExitError):
+        return f"The source stopped sending{played}."
+    return f"The source broke off{played}: {getattr(error, 'strerror', None) or error}."
