@@ -19,6 +19,7 @@ _COMMANDS = {
     "status": "videodb_cli.commands.status",
     "stop": "videodb_cli.commands.stop",
     "events": "videodb_cli.commands.events",
+    "local": "videodb_cli.commands.local",
     "path": "videodb_cli.commands.path",
 }
 

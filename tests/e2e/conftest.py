@@ -102,6 +102,13 @@ def service(tmp_path: Path, sources: Sources) -> Iterator[Running]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One service for the tests of a module that leave nothing in it that matters to another."""
+    with running(tmp_path_factory.mktemp("shared") / "local", make_source=Sources()) as found:
+        yield found
+
+
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     path = tmp_path / "a clip.mp4"

@@ -222,8 +222,9 @@ async def test_the_screen_is_read_and_can_be_read_back(sources: Any, conn: Any, 
     assert stream.get_scene_index(index.rtstream_index_id).prompt == "What is on screen?"
     index.stop()
     assert stream.get_scene_index(index.rtstream_index_id).status == "stopped"
-    sources.say(record("unseen", time.time(), kind="visual_index"))
-    assert len(index.get_scenes()["scenes"]) == 1
+    sources.say(record("unseen", time.time() + 5, kind="visual_index"))
+    sources.say(record("seen before the stop, read after it", time.time(), kind="visual_index"))
+    assert len(index.get_scenes()["scenes"]) == 2
     index.start()
     assert sources.made[0].calls == ["start", "start_screen_index", "stop_screen_index", "start_screen_index"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
@@ -66,6 +66,12 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return answer
 
 
+async def _on_departure(request: Request, error: Exception) -> Response:
+    # The client went away in the middle of its request: nobody reads this answer.
+    del request, error
+    return failure(ServiceError(400, "The request body ended too soon", "INCOMPLETE"))
+
+
 async def _on_bug(request: Request, error: Exception) -> Response:
     # Starlette raises it again after this answer, and the server logs its traceback.
     del request, error
@@ -77,7 +83,12 @@ def build_app(service: Service) -> ASGIApp:
     routes = [route for table in _TABLES for route in table.routes]
     app = Starlette(
         routes=[*routes, WebSocketRoute("/socket", open_socket)],
-        exception_handlers={ServiceError: _on_problem, HTTPException: _on_http_error, Exception: _on_bug},
+        exception_handlers={
+            ServiceError: _on_problem,
+            HTTPException: _on_http_error,
+            ClientDisconnect: _on_departure,
+            Exception: _on_bug,
+        },
     )
     app.router.redirect_slashes = False  # the gate has taken the slashes off
     app.state.service = service

@@ -179,9 +179,10 @@ class Transcription:
     updated_at: float | None = None
     records: list[SpokenRecord] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, object]:
-        """The shape of the status call."""
-        shape: dict[str, object] = {"status": self.status, "engine": "default"}
+    def as_json(self, *, playing: bool) -> dict[str, object]:
+        """The shape of the status call. Of a stream that does not play nothing is transcribed, whatever was asked."""
+        status = "stopped" if self.status == "running" and not playing else self.status
+        shape: dict[str, object] = {"status": status, "engine": "default"}
         if self.created_at is not None and self.updated_at is not None:
             shape |= {"language": "en", "created_at": iso(self.created_at), "updated_at": iso(self.updated_at)}
         return shape
@@ -200,10 +201,15 @@ class SceneIndex:
     ws_connection_id: str | None
     created_at: float
     status: str = "running"  # running | stopped
+    stopped_at: float | None = None
     records: list[SceneRecord] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, object]:
-        """The public shape."""
+    def wants(self, began_at: float) -> bool:
+        """Whether a record of what began then belongs here: also one that is told only after the index was stopped."""
+        return self.status == "running" or (self.stopped_at is not None and began_at <= self.stopped_at)
+
+    def as_json(self, *, playing: bool) -> dict[str, object]:
+        """The public shape. An index of a stream that does not play is shown as stopped; it goes on with the stream."""
         return {
             "rtstream_index_id": self.id,
             "rtstream_id": self.rtstream_id,
@@ -211,7 +217,7 @@ class SceneIndex:
             "extraction_config": dict(self.extraction_config),
             "prompt": self.prompt,
             "name": self.name,
-            "status": self.status,
+            "status": self.status if playing else "stopped",
             "created_at": iso(self.created_at),
         }
 
@@ -247,6 +253,11 @@ class RTStream:
     export: Export | None = None
     transcription: Transcription = field(default_factory=Transcription)
     indexes: dict[str, SceneIndex] = field(default_factory=dict)
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether the source plays now."""
+        return self.status == "connected"
 
     def as_json(self) -> dict[str, object]:
         """The public shape (openapi ``RTStream``), and ``error`` when the source failed."""

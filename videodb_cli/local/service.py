@@ -44,10 +44,11 @@ class Service:
         self.started_at = time.time()
         self.stop_requested = asyncio.Event()
         self.keep_media = False
+        self.idle_exit_s = options.idle_exit_s
         self.state = ServiceState()
         self.media = MediaStore(options.directory / "media", cap_bytes=options.media_cap_bytes)
-        self.hub = Hub(on_change=self._touch)
-        self.streams = StreamRunner(self.state, self.hub, self.media, make_source=make_source, on_change=self._touch)
+        self.hub = Hub(on_change=self.touch)
+        self.streams = StreamRunner(self.state, self.hub, self.media, make_source=make_source, on_change=self.touch)
         self.sessions = SessionKeeper(self.state, self.hub, channels_timeout_s=options.channels_timeout_s)
         self._busy_at = time.monotonic()
 
@@ -68,14 +69,18 @@ class Service:
 
     def request_stop(self, *, keep_media: bool = False) -> None:
         """Ask the server to end; ``keep_media`` leaves the recordings on disk."""
-        self.keep_media = keep_media
+        self.keep_media = self.keep_media or keep_media
         self.stop_requested.set()
+
+    def stay(self) -> None:
+        """No longer end when idle."""
+        self.idle_exit_s = None
 
     async def watch(self) -> None:
         """Until cancelled: end an idle service, and hold the media under their cap."""
         interval = WATCH_EVERY_S
-        if self.options.idle_exit_s is not None:
-            interval = min(interval, self.options.idle_exit_s / 4)
+        if self.idle_exit_s is not None:
+            interval = min(interval, self.idle_exit_s / 4)
         while True:
             await asyncio.sleep(interval)
             if self.is_idle_too_long():
@@ -84,11 +89,11 @@ class Service:
 
     def is_idle_too_long(self) -> bool:
         """Whether neither a socket nor a stream has been open for ``idle_exit_s``."""
-        if self.options.idle_exit_s is None:
+        if self.idle_exit_s is None:
             return False
         if self.hub.connections or self.streams.running:
-            self._touch()
-        return time.monotonic() - self._busy_at >= self.options.idle_exit_s
+            self.touch()
+        return time.monotonic() - self._busy_at >= self.idle_exit_s
 
     def media_url(self, media_id: str, name: str) -> str:
         """The address of one media file."""
@@ -98,7 +103,8 @@ class Service:
         """The address of the page that plays a recording."""
         return f"{self.base_url}/play/{media_id}"
 
-    def _touch(self) -> None:
+    def touch(self) -> None:
+        """Begin the wait of an idle service anew."""
         self._busy_at = time.monotonic()
 
     async def _hold_cap(self) -> None:

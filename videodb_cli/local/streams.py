@@ -64,10 +64,9 @@ def live_source(
     on_state: Callable[[StreamState], None],
 ) -> Source:
     """The real source: PyAV and the analysers, imported only when a stream is started."""
-    from importlib import import_module
+    from videodb_cli.local.ingest.stream import LiveStream
 
-    make: SourceFactory = import_module("videodb_cli.local.ingest.stream").LiveStream
-    return make(url, directory, on_record=on_record, on_state=on_state)
+    return LiveStream(url, directory, on_record=on_record, on_state=on_state)
 
 
 class StreamRunner:
@@ -142,12 +141,11 @@ class StreamRunner:
         """
         async with self._lock(stream):
             transcription = stream.transcription
+            source = self._must_play(stream)
             if transcription.status != "running":
                 if "audio" not in stream.media_types:
                     raise invalid(f"RTStream {stream.id} has no audio to transcribe")
-                source = self._playing(stream)
-                if source is not None:
-                    await _call(source.start_transcription)
+                await _call(source.start_transcription)
             now = self._state.clock()
             transcription.status = "running"
             transcription.created_at = transcription.created_at or now
@@ -171,8 +169,8 @@ class StreamRunner:
         async with self._lock(stream):
             if "video" not in stream.media_types:
                 raise invalid(f"RTStream {stream.id} has no video to index")
-            source = self._playing(stream)
-            if source is not None and not _visual_indexes(stream, besides=index):
+            source = self._must_play(stream)
+            if not _visual_indexes(stream, besides=index):
                 await _call(source.start_screen_index)
             index.status = "running"
 
@@ -184,7 +182,7 @@ class StreamRunner:
             source = self._playing(stream)
             if source is not None and not _visual_indexes(stream, besides=index):
                 await _call(source.stop_screen_index)
-            index.status = "stopped"
+            index.status, index.stopped_at = "stopped", self._state.clock()
 
     async def export(self, stream: RTStream, name: str | None) -> Export:
         """The latest recording as an MP4, made once. Raises `ServiceError` 400 while it plays or if none was stored."""
@@ -242,7 +240,7 @@ class StreamRunner:
             return
         extraction_type = "time" if record.kind == "visual_index" else "transcript"
         for index in stream.indexes.values():
-            if index.status == "running" and index.extraction_type == extraction_type:
+            if index.extraction_type == extraction_type and index.wants(record.start):
                 index.records.append(SceneRecord(record.start, record.end, record.text))
                 self._hub.send(index.ws_connection_id, events.index_event(record.kind, stream, index, record))
 
@@ -261,6 +259,12 @@ class StreamRunner:
 
     def _playing(self, stream: RTStream) -> Source | None:
         return self._sources.get(stream.id) if stream.status == "connected" else None
+
+    def _must_play(self, stream: RTStream) -> Source:
+        source = self._playing(stream)
+        if source is None:
+            raise ServiceError(400, f"RTStream {stream.id} is stopped: start it first", "STREAM_STOPPED")
+        return source
 
     def _lock(self, stream: RTStream) -> asyncio.Lock:
         return self._locks.setdefault(stream.id, asyncio.Lock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from typing import Any, Self
 
 from starlette.requests import Request
@@ -19,11 +20,14 @@ from videodb_cli.local.security import read_object
 
 MAX_COUNT = 100_000_000
 MAX_RATE = 1_000_000.0
+MAX_TRIGGER_BYTES = 80 * 1024 * 1024  # room for a text that is too large for a listener
 
 
 async def get_status(request: Request) -> Response:
-    """What runs here now."""
+    """What runs here now. With ``hold``, an idle service begins its wait anew: its caller is about to use it."""
     service = service_of(request)
+    if request.query_params.get("hold"):
+        service.touch()
     streams = service.state.streams.values()
     return success(
         {
@@ -32,7 +36,7 @@ async def get_status(request: Request) -> Response:
             "version": __version__,
             "started_at": service.started_at,
             "started_by": service.options.started_by,
-            "idle_exit_s": service.options.idle_exit_s,
+            "idle_exit_s": service.idle_exit_s,
             "sockets": len(service.hub.connections),
             "connections": [
                 {"connection_id": connection.id, "sent": connection.sent}
@@ -50,7 +54,7 @@ async def get_status(request: Request) -> Response:
 async def trigger(request: Request) -> Response:
     """Send events that are made up; answers when the last one is queued."""
     service = service_of(request)
-    body = await read_object(request)
+    body = await read_object(request, MAX_TRIGGER_BYTES)
     kind = fields.choice(body, "kind", events.TRIGGER_KINDS)
     text = body.get("text")
     if text is not None and not isinstance(text, str):
@@ -83,8 +87,8 @@ async def replay(request: Request) -> Response:
     loop = asyncio.get_running_loop()
     started = loop.time()
     run = Replay(targets, speed=1.0 if speed is None else speed, clock=loop.time)
-    # A client that goes away ends the body with an error, and with it the replay.
-    await run.run(iter_lines(request.stream()), cancelled=lambda: False)
+    async with _Body(request) as body:
+        await run.run(iter_lines(body.chunks()), cancelled=body.is_abandoned)
     return success(
         {
             "sent": run.sent,
@@ -102,6 +106,12 @@ async def stop(request: Request) -> Response:
     service.request_stop(keep_media=keep)
     kept = str(service.media.run) if keep and service.media.ids() else None
     return success({"kept": kept}, message="The embedded service is stopping")
+
+
+async def stay(request: Request) -> Response:
+    """No longer end when idle: somebody has started the service for good."""
+    service_of(request).stay()
+    return success(message="The embedded service stays until it is stopped")
 
 
 class _Departure:
@@ -128,6 +138,37 @@ class _Departure:
             pass
 
 
+class _Body(_Departure):
+    """A request body that is read a little ahead, so that a client that goes away is noticed during a long wait."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=16)
+        self._abandoned = False
+
+    def is_abandoned(self) -> bool:
+        return self._abandoned
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while (chunk := await self._chunks.get()) is not None:
+            yield chunk
+
+    async def _wait(self) -> None:
+        message: Any = {"more_body": True}
+        while message.get("more_body"):
+            message = await self._request.receive()
+            if message["type"] == "http.disconnect":
+                break
+            await self._chunks.put(message.get("body", b""))
+        else:
+            await self._chunks.put(None)
+            await super()._wait()
+        self._abandoned = True
+        while not self._chunks.empty():
+            self._chunks.get_nowait()
+        self._chunks.put_nowait(None)
+
+
 def _positive(body: dict[str, Any], name: str) -> float | None:
     value = body.get(name)
     if value is None:
@@ -141,5 +182,6 @@ routes = [
     Route("/_local/status", get_status, methods=["GET"]),
     Route("/_local/trigger", trigger, methods=["POST"]),
     Route("/_local/replay", replay, methods=["POST"]),
+    Route("/_local/stay", stay, methods=["POST"]),
     Route("/_local/stop", stop, methods=["POST"]),
 ]

@@ -39,18 +39,20 @@ async def create_index(request: Request) -> Response:
     except BaseException:
         del stream.indexes[index.id]
         raise
-    return success(index.as_json())
+    return success(index.as_json(playing=stream.is_playing))
 
 
 async def list_indexes(request: Request) -> Response:
     """All indexes of a stream."""
     stream = service_of(request).state.stream(request.path_params["rid"])
-    return success({"scene_indexes": [index.as_json() for index in stream.indexes.values()]})
+    return success({"scene_indexes": [index.as_json(playing=stream.is_playing) for index in stream.indexes.values()]})
 
 
 async def get_index(request: Request) -> Response:
     """One index."""
-    return success(_index(request).as_json())
+    index = _index(request)
+    stream = service_of(request).state.stream(index.rtstream_id)
+    return success(index.as_json(playing=stream.is_playing))
 
 
 async def get_records(request: Request) -> Response:

