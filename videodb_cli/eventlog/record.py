@@ -38,31 +38,34 @@ def compose(raw: bytes) -> tuple[bytes, Event | None]:
     """
     try:
         event = orjson.loads(raw)
+        # Canonical already, as most messages are: compact, every number as short as it can be, nothing repeated.
+        # orjson writes nothing that is deeper than 254, so this is also the check of the depth.
+        if type(event) is dict and orjson.dumps(event) == raw:
+            text = raw
+        else:
+            return _compose_strange(raw, event)
     except orjson.JSONDecodeError:
         return _kept_raw(raw), None
-    if type(event) is not dict or _is_too_deep(raw):
+    except TypeError:
+        return _compose_strange(raw, event)
+    return _finish(text, raw, event)
+
+
+def _compose_strange(raw: bytes, event: Any) -> tuple[bytes, Event | None]:
+    """Compose a message that is not written as orjson would write it."""
+    if type(event) is not dict or _is_too_deep(raw) or (len(raw) > _MAX_DIGITS and _LONG_NUMBER.search(raw)):
         return _kept_raw(raw), None
-    if _is_canonical(raw, event):
-        text = raw
-    else:
-        if len(raw) > _MAX_DIGITS and _LONG_NUMBER.search(raw):
-            return _kept_raw(raw), None
-        if _may_repeat_members(raw) and _hides_a_forgery(raw):
-            return _kept_raw(raw), None
-        text = _compact(raw)
+    if _may_repeat_members(raw) and _hides_a_forgery(raw):
+        return _kept_raw(raw), None
+    return _finish(_compact(raw), raw, event)
+
+
+def _finish(text: bytes, raw: bytes, event: Event) -> tuple[bytes, Event | None]:
     if "ts" in event or "unix_ts" in event:
         text = _rename_stamps(text, event)
-    if is_forged(event):
+    if "recovered" in event or event.get("channel") == OWN_CHANNEL or ("channel" not in event and is_forged(event)):
         return _kept_raw(raw), None
     return (text if text.isascii() else _escape_separators(text))[1:] + b"\n", event
-
-
-def _is_canonical(raw: bytes, event: Event) -> bool:
-    """Tell whether the bytes are just what orjson writes: compact, every number as short as it can be."""
-    try:
-        return orjson.dumps(event) == raw
-    except TypeError:  # deeper than orjson writes
-        return False
 
 
 def is_forged(event: Event) -> bool:

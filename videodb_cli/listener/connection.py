@@ -15,7 +15,7 @@ import orjson
 from videodb_cli.settings import is_loopback
 
 if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
+    from videodb_cli.listener.event_socket import EventSocket
 
 MAX_MESSAGE_BYTES = 64 << 20
 _MAX_ID_FRAME_BYTES = 4096
@@ -78,17 +78,20 @@ def connection_id_in(raw: bytes, *, alone: bool) -> tuple[str, dict[str, object]
 class Connection:
     """One open socket with its id. Made by `open_connection`; `hear` runs until it ends."""
 
-    def __init__(self, socket: ClientConnection, timing: Timing) -> None:
+    def __init__(self, socket: EventSocket, timing: Timing) -> None:
         self._socket = socket
         self._timing = timing
         self._half_open = False
         self.connection_id = ""
         self.extra: dict[str, object] = {}
-        self.messages = 0
         # Unix seconds, not monotonic ones: those stand still while a laptop sleeps.
         self.opened_at = time.time()
-        self.last_message_at: float | None = None
         self.last_pong_at: float | None = None
+
+    @property
+    def last_message_at(self) -> float | None:
+        """Unix seconds of the last message; None before the first."""
+        return self._socket.last_message_at
 
     @property
     def alive_at(self) -> float:
@@ -96,47 +99,53 @@ class Connection:
         return max(self.opened_at, self.last_message_at or 0.0, self.last_pong_at or 0.0)
 
     async def wait_for_id(self, on_message: Callable[[bytes], None]) -> None:
-        """Wait for the frame that brings the id; whatever comes before it goes to ``on_message``.
+        """Wait for the frame that brings the id. What comes before it goes to ``on_message``, what follows waits.
 
         Raises AttemptFailedError if none comes in time or the socket ends first.
         """
-        from websockets.exceptions import ConnectionClosed
+        arrived = asyncio.Event()
 
+        def look(raw: bytes) -> None:
+            if arrived.is_set():
+                self._socket.held.append(raw)
+            elif (found := connection_id_in(raw, alone=False)) is not None:
+                self.connection_id, self.extra = found
+                arrived.set()
+            else:
+                on_message(raw)
+
+        self._socket.deliver_to(look)
+        closed = asyncio.ensure_future(self._socket.wait_closed())
+        waiting = asyncio.ensure_future(arrived.wait())
         try:
-            async with asyncio.timeout(self._timing.id_timeout_s):
-                while True:
-                    raw = await self._socket.recv(decode=False)
-                    found = connection_id_in(raw, alone=False)
-                    if found is not None:
-                        self.connection_id, self.extra = found
-                        return
-                    on_message(raw)
-        except TimeoutError:
-            raise AttemptFailedError(
-                f"connected, but no connection id came within {self._timing.id_timeout_s:g} s"
-            ) from None
-        except ConnectionClosed as closed:
-            raise AttemptFailedError(f"closed before the connection id came: {_closed_in_words(closed)}") from None
+            await asyncio.wait(
+                {closed, waiting}, timeout=self._timing.id_timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            closed.cancel()
+            waiting.cancel()
+        if self._socket.failure is not None:
+            raise self._socket.failure
+        if not arrived.is_set():
+            if closed.done() and not closed.cancelled():
+                why = _code_in_words(self._socket) or "connection cut"
+                raise AttemptFailedError(f"closed before the connection id came: {why}")
+            limit = self._timing.id_timeout_s
+            raise AttemptFailedError(f"connected, but no connection id came within {limit:g} s")
 
     async def hear(self, on_message: Callable[[bytes], None]) -> Ended:
-        """Hand on every message in order until the socket ends, however it does."""
-        from websockets.exceptions import ConnectionClosed
-
+        """Hand on every message in order until the socket ends, however it does. Raises what ``on_message`` raises."""
         pinger = asyncio.create_task(self._ping(), name="ping")
-        receive = self._socket.recv
-        now = time.time
         try:
-            while True:
-                raw = await receive(decode=False)
-                self.last_message_at = now()
-                self.messages += 1
-                on_message(raw)
-        except ConnectionClosed as closed:
-            return self._ended(closed)
+            self._socket.deliver_to(on_message)
+            await self._socket.wait_closed()
         finally:
             pinger.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await pinger
+        if self._socket.failure is not None:
+            raise self._socket.failure
+        return self._ended()
 
     async def close(self) -> None:
         """Close in an orderly way, within two seconds. Idempotent."""
@@ -155,36 +164,34 @@ class Connection:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 pong = await self._socket.ping()
-                heard = self.messages
+                heard = self._socket.messages
                 try:
                     async with asyncio.timeout(self._timing.ping_timeout_s):
                         await pong
                     self.last_pong_at = time.time()
                 except TimeoutError:
-                    if self.messages == heard:
+                    if self._socket.messages == heard:
                         self._half_open = True
                         self.abort()
                         return
                     continue
                 await asyncio.sleep(self._timing.ping_interval_s)
 
-    def _ended(self, closed: Exception) -> Ended:
-        from websockets.exceptions import ConnectionClosed, PayloadTooBig
+    def _ended(self) -> Ended:
+        from websockets.exceptions import PayloadTooBig
 
+        protocol = self._socket.protocol
+        received, sent = protocol.close_rcvd, protocol.close_sent
         now = time.time()
-        assert isinstance(closed, ConnectionClosed)  # noqa: S101 - for the type checker
-        cause = closed.__cause__
-        if isinstance(cause, PayloadTooBig) or (closed.sent is not None and closed.sent.code == 1009):
-            size = _refused_size(cause)
+        if isinstance(protocol.parser_exc, PayloadTooBig):
+            size = _refused_size(protocol.parser_exc)
             return Ended("message_too_big", _size_in_words(size), 1009, now, size)
         if self._half_open:
-            silent = now - self.alive_at
-            return Ended("half_open", f"no answer for {silent:.0f} s", None, self.alive_at)
-        if closed.rcvd is not None:
-            return Ended("closed", f"server closed {_code_in_words(closed)}", closed.rcvd.code, now)
-        if closed.sent is not None:
-            detail = f"protocol error: {closed.sent.reason or closed.sent.code}"
-            return Ended("protocol_error", detail, closed.sent.code, self.alive_at)
+            return Ended("half_open", f"no answer for {now - self.alive_at:.0f} s", None, self.alive_at)
+        if received is not None:
+            return Ended("closed", f"server closed {_code_in_words(self._socket)}", received.code, now)
+        if sent is not None:
+            return Ended("protocol_error", f"protocol error: {sent.reason or sent.code}", sent.code, self.alive_at)
         return Ended("cut", "connection cut", None, self.alive_at)
 
 
@@ -192,6 +199,8 @@ async def open_connection(url: str, timing: Timing) -> Connection:
     """Open a socket. Raises AttemptFailedError for a URL that cannot be used and for every failure on the way."""
     from websockets.asyncio.client import connect
     from websockets.exceptions import WebSocketException
+
+    from videodb_cli.listener.event_socket import EventSocket
 
     try:
         parts = urlsplit(url)
@@ -205,6 +214,7 @@ async def open_connection(url: str, timing: Timing) -> Connection:
     try:
         socket = await connect(
             url,
+            create_connection=EventSocket,
             max_size=MAX_MESSAGE_BYTES,
             compression=None,
             open_timeout=timing.open_timeout_s,
@@ -219,6 +229,7 @@ async def open_connection(url: str, timing: Timing) -> Connection:
         raise AttemptFailedError(
             f"the socket did not open: {_without_secret(error, url)}", retry_after_s=_retry_after(error)
         ) from None
+    assert isinstance(socket, EventSocket)  # noqa: S101 - create_connection above
     return Connection(socket, timing)
 
 
@@ -249,17 +260,13 @@ def _retry_after(error: Exception) -> float | None:
     return None
 
 
-def _code_in_words(closed: Exception) -> str:
-    received = getattr(closed, "rcvd", None)
+def _code_in_words(socket: EventSocket) -> str:
+    received = socket.protocol.close_rcvd
     if received is None:
         return ""
     words = {1000: "normal", 1001: "going away", 1006: "abnormal", 1008: "policy", 1011: "error", 1012: "restart"}
     said = received.reason or words.get(received.code, "")
     return f"{received.code}, {said}" if said else str(received.code)
-
-
-def _closed_in_words(closed: Exception) -> str:
-    return _code_in_words(closed) or "connection cut"
 
 
 def _refused_size(cause: BaseException | None) -> int | None:
