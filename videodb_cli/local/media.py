@@ -13,6 +13,7 @@ import secrets
 import shutil
 import stat
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +25,11 @@ MEDIA_TYPES: Final = {
 }
 PLAYLIST: Final = "index.m3u8"
 EXPORT: Final = "export.mp4"
+RECORDING: Final = "stream.mp4"  # of a stream, fragmented: it can be played while it grows
 CAP_BYTES: Final = 5 * 1024**3
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 _EXTINF = re.compile(r"#EXTINF:\s*([0-9.]+)")
+_DATE_TIME = re.compile(r"^#EXT-X-PROGRAM-DATE-TIME:(.+)$", re.MULTILINE)
 _KEPT_MARK = "kept"
 
 
@@ -150,6 +153,12 @@ def cut_playlist(text: str, start_s: float, end_s: float) -> str | None:
     return "\n".join(lines) + "\n"
 
 
-def playlist_duration(text: str) -> float:
-    """The seconds that the segments of a playlist last."""
-    return sum(float(found.group(1)) for found in map(_EXTINF.match, text.splitlines()) if found)
+def playlist_began_at(text: str) -> float | None:
+    """The unix second at which the first segment of a playlist was played, if it says so."""
+    found = _DATE_TIME.search(text)
+    if found is None:
+        return None
+    try:
+        return datetime.fromisoformat(found.group(1).strip()).timestamp()
+    except ValueError:
+        return None

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from videodb_cli.local.media import MediaStore, cut_playlist
+from videodb_cli.local.media import MediaStore, cut_playlist, playlist_began_at
 
 PLAYLIST = """#EXTM3U
 #EXT-X-VERSION:7
@@ -43,6 +43,13 @@ def test_a_cut_of_nothing_is_nothing() -> None:
     assert cut_playlist(PLAYLIST, 6, 9) is None
     assert cut_playlist("", 0, 9) is None
     assert cut_playlist("#EXTM3U\nno-duration.m4s\n", 0, 9) is None
+
+
+def test_a_playlist_says_when_it_began() -> None:
+    dated = PLAYLIST + "#EXT-X-PROGRAM-DATE-TIME:2026-03-02T10:15:30.500+0000\n#EXTINF:1,\nd.m4s\n"
+    assert playlist_began_at(dated) == 1772446530.5
+    assert playlist_began_at(PLAYLIST) is None
+    assert playlist_began_at("#EXT-X-PROGRAM-DATE-TIME:yesterday\n") is None
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 "use strict";
-// Plays an MP4 as it is, HLS natively where the browser can, and fragmented-MP4 HLS through Media Source elsewhere.
+// Plays a finished MP4 as it is, and one that still grows through Media Source, or as HLS where there is none.
 const video = document.getElementById("video");
 const note = document.getElementById("note");
 const HLS = "application/vnd.apple.mpegurl";
@@ -26,66 +26,63 @@ function codecsOf(init) {
   return found.join(", ");
 }
 
-function parse(text, base) {
-  const list = { map: null, segments: [], ended: text.includes("#EXT-X-ENDLIST") };
-  for (const line of text.split("\n").map(part => part.trim())) {
-    const map = line.match(/^#EXT-X-MAP:.*URI="([^"]+)"/);
-    if (map) list.map = new URL(map[1], base).href;
-    else if (line && !line.startsWith("#")) list.segments.push(new URL(line, base).href);
-  }
-  return list;
-}
-
-async function bytesOf(url) {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(url + " answered " + answer.status);
-  return new Uint8Array(await answer.arrayBuffer());
-}
-
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
 function append(buffer, data) {
   return new Promise((done, failed) => {
     buffer.addEventListener("updateend", done, { once: true });
-    buffer.addEventListener("error", () => failed(new Error("a segment was refused")), { once: true });
+    buffer.addEventListener("error", () => failed(new Error("a part was refused")), { once: true });
     buffer.appendBuffer(data);
   });
 }
 
-async function playSegments(address) {
-  const base = new URL(address, location.href);
-  const load = async () => parse(new TextDecoder().decode(await bytesOf(base)), base);
-  let list = await load();
-  while (!list.map || !list.segments.length) {
-    if (list.ended) throw new Error("it is empty");
-    await pause(1000);
-    list = await load();
-  }
+// The bytes from an offset on, at most a megabyte; none if the file has not grown beyond it.
+async function more(address, offset) {
+  const answer = await fetch(address, { headers: { Range: "bytes=" + offset + "-" + (offset + 1048575) }, cache: "no-store" });
+  if (answer.status === 416) return new Uint8Array(0);
+  if (!answer.ok) throw new Error("the recording answered " + answer.status);
+  return new Uint8Array(await answer.arrayBuffer());
+}
+
+// A fragmented MP4 that still grows can be handed on in pieces of any size.
+async function playGrowing(recording, playlist) {
   const media = new MediaSource();
   video.src = URL.createObjectURL(media);
   await new Promise(done => media.addEventListener("sourceopen", done, { once: true }));
-  const init = await bytesOf(list.map);
-  const type = 'video/mp4; codecs="' + codecsOf(init) + '"';
-  if (!MediaSource.isTypeSupported(type)) throw new Error("this browser does not play " + type);
-  const buffer = media.addSourceBuffer(type);
-  await append(buffer, init);
-  let next = 0;
+  let buffer = null;
+  let offset = 0;
+  let head = new Uint8Array(0);
   for (;;) {
-    for (; next < list.segments.length; next++) {
-      await append(buffer, await bytesOf(list.segments[next]));
-      // A part of a longer recording keeps its times: begin where it begins.
-      if (next === 0 && buffer.buffered.length && video.currentTime < buffer.buffered.start(0))
-        video.currentTime = buffer.buffered.start(0);
+    const ended = (await (await fetch(playlist, { cache: "no-store" })).text()).includes("#EXT-X-ENDLIST");
+    const part = await more(recording, offset);
+    offset += part.length;
+    if (!part.length) {
+      if (ended) break;
+      await pause(1000);
+    } else if (buffer) {
+      await append(buffer, part);
+    } else {
+      head = new Uint8Array([...head, ...part]);
+      if (indexOf(head, "moof") < 0) continue;
+      const type = 'video/mp4; codecs="' + codecsOf(head) + '"';
+      if (!MediaSource.isTypeSupported(type)) throw new Error("this browser does not play " + type);
+      buffer = media.addSourceBuffer(type);
+      await append(buffer, head);
+      // A viewer wants what happens now, not what happened when the stream began.
+      if (!ended) video.addEventListener("playing", () => { live(); }, { once: true });
     }
-    if (list.ended) { media.endOfStream(); return; }
-    await pause(1000);
-    list = await load();
   }
+  media.endOfStream();
+}
+
+function live() {
+  const end = video.buffered.length ? video.buffered.end(video.buffered.length - 1) : 0;
+  if (end - video.currentTime > 6) video.currentTime = end - 3;
 }
 
 video.addEventListener("error", () => fail(video.error ? video.error.message : "unknown"));
 video.addEventListener("playing", () => { document.documentElement.dataset.state = "playing"; });
 if (video.dataset.mp4) video.src = video.dataset.mp4;
-else if (window.MediaSource) playSegments(video.dataset.hls).catch(error => fail(error.message));
+else if (window.MediaSource) playGrowing(video.dataset.live, video.dataset.hls).catch(error => fail(error.message));
 else if (video.canPlayType(HLS)) video.src = video.dataset.hls;
 else fail("this browser has no Media Source Extensions");

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from videodb_cli.local import fields
 from videodb_cli.local.answers import not_found
-from videodb_cli.local.media import EXPORT, MEDIA_TYPES, PLAYLIST, cut_playlist
+from videodb_cli.local.media import EXPORT, MEDIA_TYPES, PLAYLIST, RECORDING, cut_playlist
 from videodb_cli.local.routes import service_of
 
 # Players live in pages of other origins; the id in the path is what protects the file.
@@ -53,16 +53,21 @@ async def preflight(request: Request) -> Response:
 
 
 async def show_player(request: Request) -> Response:
-    """A page that plays the export if there is one, else the HLS recording, without anything from elsewhere."""
-    media = service_of(request).media
+    """A page that plays the export if there is one, else the recording of a stream, with nothing from elsewhere."""
+    service = service_of(request)
     media_id = request.path_params["media_id"]
-    if not media.has(media_id):
+    if not service.media.has(media_id):
         raise not_found("This recording")
-    if media.path(media_id, EXPORT) is not None:
-        source = f'data-mp4="/media/{media_id}/{EXPORT}"'
+    stream = service.find_stream_of(media_id)
+    span = _span(request)
+    base = f"/media/{media_id}"
+    if service.media.path(media_id, EXPORT) is not None:
+        source = f'data-mp4="{base}/{EXPORT}"'
+    elif span is None and stream is not None and stream.is_playing:
+        source = f'data-live="{base}/{RECORDING}" data-hls="{base}/{PLAYLIST}"'
     else:
-        query = f"?{request.url.query}" if _span(request) is not None else ""
-        source = f'data-hls="/media/{media_id}/{PLAYLIST}{query.replace("&", "&amp;")}"'
+        fragment = f"#t={span[0]:.3f},{span[1]:.3f}" if span is not None else ""
+        source = f'data-mp4="{base}/{RECORDING}{fragment}"'
     page = _asset("player.html").replace("@SOURCE@", source)
     headers = {"content-security-policy": _PAGE_POLICY, "referrer-policy": "no-referrer", "cache-control": "no-store"}
     return Response(page, media_type="text/html", headers=headers)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from videodb_cli.local import fields
 from videodb_cli.local.answers import invalid, success
-from videodb_cli.local.media import PLAYLIST, cut_playlist
+from videodb_cli.local.media import PLAYLIST, cut_playlist, playlist_began_at
 from videodb_cli.local.records import RTStream
 from videodb_cli.local.routes import service_of
 from videodb_cli.local.security import read_object
@@ -166,10 +166,12 @@ async def get_playback(request: Request) -> Response:
     stream_url = service.media_url(stream.media_id, PLAYLIST)
     player_url = service.player_url(stream.media_id)
     if start is not None or end is not None:
-        first = max(0.0, (start or 0.0) - stream.started_at)
-        last = end - stream.started_at if end is not None else 1e9
         path = service.media.path(stream.media_id, PLAYLIST)
-        if path is None or last <= first or cut_playlist(path.read_text("utf-8"), first, last) is None:
+        playlist = path.read_text("utf-8") if path is not None else ""
+        began_at = playlist_began_at(playlist) or stream.started_at
+        first = max(0.0, (start or 0.0) - began_at)
+        last = end - began_at if end is not None else 1e9
+        if last <= first or cut_playlist(playlist, first, last) is None:
             raise no_recordings(stream)
         span = "?" + urlencode({"start": f"{first:.3f}", "end": f"{last:.3f}"})
         stream_url, player_url = stream_url + span, player_url + span
