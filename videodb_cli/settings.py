@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UsageError
@@ -54,8 +54,7 @@ class Secret:
         return f"{self._value[:3]}…{self._value[-2:]}" if len(self._value) >= 12 else "…"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """The values that one place gives, and what to call the place."""
 
     name: str
@@ -66,16 +65,14 @@ class Source:
         return next((value for name in names if (value := self.values.get(name, "").strip())), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(NamedTuple):
     """The directory of the listener and where the choice came from."""
 
     path: Path
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What is needed to speak to the service. ``base_url`` has no trailing slash."""
 
     token: Secret

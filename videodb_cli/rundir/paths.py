@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from videodb_cli.errors import NotFoundError, RefusedError
 
@@ -13,8 +13,7 @@ LOG_NAME = "videodb_events.jsonl"
 _LEGACY_DIRECTORY = Path("/tmp")  # noqa: S108 - where the script in use today keeps its log
 
 
-@dataclass(frozen=True, slots=True)
-class RunDir:
+class RunDir(NamedTuple):
     """One directory: log, id, pid, lock and state files of a listener and of a capture."""
 
     path: Path
