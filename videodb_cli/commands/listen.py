@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, LocalOption, service_credentials
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import VideodbError
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
-from videodb_cli.settings import Credentials, resolve_credentials, resolve_directory
+from videodb_cli.settings import Credentials, resolve_directory
 
 if TYPE_CHECKING:
     from videodb_cli.commands.listen_view import ListenView
@@ -44,6 +44,7 @@ def listen(
         float,
         typer.Option("--timeout", metavar="S", min=0.1, help="With --detach: wait so long for the connection."),
     ] = 30.0,
+    local: LocalOption = False,
     env_file: EnvFileOption = None,
     max_retries: Annotated[
         int | None,
@@ -68,7 +69,7 @@ def listen(
     """
     run_dir = paths.create(resolve_directory(directory_argument, directory, env_file).path)
     remove_stale(run_dir)
-    credentials = resolve_credentials(env_file)
+    credentials = service_credentials(run_dir, local=local, env_file=env_file)
     if detach:
         passed = ["--collection", collection]
         if clear:

@@ -10,7 +10,7 @@ from videodb_cli.errors import NotFoundError
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
-from videodb_cli.settings import resolve_directory
+from videodb_cli.settings import Credentials, resolve_credentials, resolve_directory, wants_local
 
 DirectoryOption = Annotated[
     str | None,
@@ -43,3 +43,15 @@ def existing_run_dir(directory: str | None, env_file: str | None, argument: str 
         return None
     remove_stale(run_dir)
     return run_dir
+
+
+def service_credentials(run_dir: RunDir, *, local: bool, env_file: str | None) -> Credentials:
+    """Return what is needed to speak to the service; with ``--local``, of the embedded one, started if need be.
+
+    Raises CredentialsError, UsageError, and what the start of the embedded service raises.
+    """
+    if wants_local(local, env_file):
+        from videodb_cli.flows.ensure_local import ensure_local
+
+        return ensure_local(run_dir.path).credentials
+    return resolve_credentials(env_file)
