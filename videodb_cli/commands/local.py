@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
@@ -21,6 +20,8 @@ Anything that speaks to VideoDB speaks to it: set VIDEO_DB_API and VIDEO_DB_API_
 --local to a command of this tool.
 """
 _BANNER = "embedded stand-in for development, demos and tests: this is not the VideoDB service"
+
+_BLOCK_BYTES = 256 * 1024
 
 app = new_app(help=_HELP, no_args_is_help=True)
 models_app = new_app(help="The models with which the embedded service hears and reads.", no_args_is_help=True)
@@ -203,27 +204,22 @@ def replay(
     from videodb_cli.flows.ensure_local import require_local
     from videodb_cli.local.client import ControlClient
 
-    chunks = _chunks_of(file)
-    service = require_local(resolve_directory(None, directory, env_file).path)
-    done = ControlClient(service.address).replay(chunks, speed=speed, to=to)
+    with _open_log(file) as log:  # before the service is looked for: a wrong name is the first thing to tell
+        service = require_local(resolve_directory(None, directory, env_file).path)
+        blocks = iter(lambda: log.read(_BLOCK_BYTES), b"")
+        done = ControlClient(service.address).replay(blocks, speed=speed, to=to)
     _tell_sent(done, "replayed", as_json=as_json)
 
 
-def _chunks_of(file: str) -> Iterator[bytes]:
-    """The bytes of a file or of stdin, opened at once so that a wrong name is told before anything is sent."""
+def _open_log(file: str) -> BinaryIO:
+    if file == "-":
+        return sys.stdin.buffer
     try:
-        source = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 - closed by the generator
+        return Path(file).open("rb")
     except FileNotFoundError:
         raise NotFoundError(f"no such file: {file}", code="no_file") from None
     except OSError as error:
         raise RefusedError(f"cannot read {file}: {error.strerror}", code="file") from error
-
-    def chunks() -> Iterator[bytes]:
-        with source:
-            while block := source.read(256 * 1024):
-                yield block
-
-    return chunks()
 
 
 def _tell_sent(done: dict[str, Any], kind: str, *, as_json: bool) -> None:

@@ -64,7 +64,8 @@ async def trigger(request: Request) -> Response:
     targets = choose_targets(service.hub, fields.optional_text(body, "to"))
     made = events.Trigger(kind, text, count, service.base_url)
     clock = service.state.clock
-    started = clock()
+    loop = asyncio.get_running_loop()
+    started = loop.time()
     async with _Departure(request) as departure:
         sent = await send_paced(
             targets,
@@ -73,7 +74,7 @@ async def trigger(request: Request) -> Response:
             rate=rate,
             cancelled=departure.happened,
         )
-    return success({"sent": sent, "connections": [target.id for target in targets], "seconds": clock() - started})
+    return success({"sent": sent, "connections": [target.id for target in targets], "seconds": loop.time() - started})
 
 
 async def replay(request: Request) -> Response:
