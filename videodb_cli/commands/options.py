@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from videodb_cli import console
 from videodb_cli.errors import NotFoundError
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
@@ -45,13 +46,22 @@ def existing_run_dir(directory: str | None, env_file: str | None, argument: str 
     return run_dir
 
 
-def service_credentials(run_dir: RunDir, *, local: bool, env_file: str | None) -> Credentials:
-    """Return what is needed to speak to the service; with ``--local``, of the embedded one, started if need be.
+def service_credentials(run_dir: RunDir, *, local: bool, env_file: str | None, start: bool = True) -> Credentials:
+    """Return what is needed to speak to the service that is meant: the real one, or the embedded one of the directory.
 
-    Raises CredentialsError, UsageError, and what the start of the embedded service raises.
+    With ``start`` the embedded one is started if it does not run, and says so on stderr; otherwise NotFoundError. Raises
+    CredentialsError, UsageError, and what the start of the embedded service raises.
     """
-    if wants_local(local, env_file):
-        from videodb_cli.flows.ensure_local import ensure_local
+    if not wants_local(local, env_file):
+        return resolve_credentials(env_file)
+    from videodb_cli.flows.ensure_local import IDLE_EXIT_S, ensure_local, require_local
 
-        return ensure_local(run_dir.path).credentials
-    return resolve_credentials(env_file)
+    if not start:
+        return require_local(run_dir.path).credentials
+    service = ensure_local(run_dir.path)
+    if service.started:
+        console.talk(
+            f"embedded service started (a stand-in, not the VideoDB service): {service.url} · "
+            f"pid {service.address.pid} · ends {IDLE_EXIT_S:g} s after its last socket and stream"
+        )
+    return service.credentials
