@@ -1,0 +1,1 @@
+"""Our own RTSP server: recorders publish each channel to it, `ingest` and players read from it. TCP only."""
