@@ -49,8 +49,8 @@ def existing_run_dir(directory: str | None, env_file: str | None, argument: str 
 def service_credentials(run_dir: RunDir, *, local: bool, env_file: str | None, start: bool = True) -> Credentials:
     """Return what is needed to speak to the service that is meant: the real one, or the embedded one of the directory.
 
-    With ``start`` the embedded one is started if it does not run, and says so on stderr; otherwise NotFoundError. Raises
-    CredentialsError, UsageError, and what the start of the embedded service raises.
+    With ``start`` the embedded one is started if it does not run, which is told on stderr; otherwise it must run.
+    Raises CredentialsError, UsageError, NotFoundError, and what the start of the embedded service raises.
     """
     if not wants_local(local, env_file):
         return resolve_credentials(env_file)
