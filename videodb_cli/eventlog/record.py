@@ -17,13 +17,13 @@ import orjson
 
 OWN_CHANNEL = "videodb_cli"
 MAX_DEPTH = 500
-# CPython refuses to turn longer runs of digits into a number, so json.loads fails where orjson does not.
+# json.loads refuses an integer with more digits than that; orjson has other limits.
 _MAX_DIGITS = 4300
 
 _STAMPS = frozenset(("ts", "unix_ts"))
 _SPACE = b" \t\r\n"
-_STRING_OR_SPACE = re.compile(rb'("(?:[^"\\]+|\\.)*")|[ \t\r\n]+', re.DOTALL)
-_TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*"|[{}\[\],]', re.DOTALL)
+# Possessive: a backtracking one keeps a state for every escape of a string, gigabytes for a large message.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],]', re.DOTALL)
 _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % _MAX_DIGITS)
 _SEPARATORS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
 
@@ -53,7 +53,9 @@ def compose(raw: bytes) -> tuple[bytes, Event | None]:
 
 def _compose_strange(raw: bytes, event: Any) -> tuple[bytes, Event | None]:
     """Compose a message that is not written as orjson would write it."""
-    if type(event) is not dict or _is_too_deep(raw) or (len(raw) > _MAX_DIGITS and _LONG_NUMBER.search(raw)):
+    if type(event) is not dict or _is_too_deep(raw):
+        return _kept_raw(raw), None
+    if len(raw) > _MAX_DIGITS and _LONG_NUMBER.search(raw) and not _json_accepts(raw):
         return _kept_raw(raw), None
     if _may_repeat_members(raw) and _hides_a_forgery(raw):
         return _kept_raw(raw), None
@@ -122,12 +124,26 @@ def _is_too_deep(raw: bytes) -> bool:
 
 def _compact(raw: bytes) -> bytes:
     """Remove white space outside strings from valid JSON."""
-    if b"\\" in raw:
-        return _STRING_OR_SPACE.sub(rb"\1", raw)
-    # Without escapes every quote opens or closes a string, so every second part lies outside of strings.
+    if b"\\" not in raw:
+        return _compact_unescaped(raw)
+    # Two bytes that valid JSON cannot hold stand in for the escapes that are about quotes.
+    plain = raw.replace(b"\\\\", b"\x00").replace(b'\\"', b"\x01")
+    return _compact_unescaped(plain).replace(b"\x01", b'\\"').replace(b"\x00", b"\\\\")
+
+
+def _compact_unescaped(raw: bytes) -> bytes:
+    # Every quote opens or closes a string, so every second part lies outside of strings.
     parts = raw.split(b'"')
     parts[::2] = b'"'.join(parts[::2]).translate(None, _SPACE).split(b'"')
     return b'"'.join(parts)
+
+
+def _json_accepts(raw: bytes) -> bool:
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _top_level_keys(text: bytes) -> list[tuple[int, int, str]]:
@@ -166,7 +182,8 @@ def _rename_stamps(text: bytes, event: Event) -> bytes:
 
 
 def _may_repeat_members(raw: bytes) -> bool:
-    return raw.count(b'"channel"') > 1 or b"recovered" in raw or b"\\u00" in raw
+    # An escaped letter (61 to 7A, hexadecimal) may be one of these names in disguise.
+    return raw.count(b'"channel"') > 1 or b"recovered" in raw or b"\\u006" in raw or b"\\u007" in raw
 
 
 def _hides_a_forgery(raw: bytes) -> bool:
