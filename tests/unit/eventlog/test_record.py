@@ -40,6 +40,8 @@ class Pairs(list[tuple[str, Any]]):
 class Digits(str):
     """A number exactly as it was written."""
 
+    __slots__ = ()
+
 
 def check_line(line: bytes) -> list[tuple[str, Any]]:
     """Hold a line to the contract, and return what follows the stamps."""
