@@ -36,7 +36,7 @@ _REST_SHARE = 0.5  # of what a reading cost, so that a moving picture never take
 _REST_AT_MOST_S = 2.0
 _LONGEST_SIDE = 1920
 _MIN_SCORE = 0.6
-_NICE = 10
+_NICE = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ class VideoTrack(Track):
         self._encoder: av.VideoStream | None = None
         self._decoding = False
         self._graph: tuple[tuple[int, int, str], Graph] | None = None
+        self._held: av.Packet[Any] | None = None
         self._last_picture: av.VideoFrame | None = None
         self._last_second = float("-inf")
         self._next_key = float("-inf")
@@ -162,7 +163,7 @@ class VideoTrack(Track):
 
     def _show(self, frame: av.VideoFrame, analyser: ScreenAnalyser | None, late: float) -> None:
         frame = self._upright(frame)
-        second = frame.time if frame.pts is not None else self._last_second + 1 / _MOST_FRAMES_PER_S
+        second = _seconds(frame, self._input.time_base, self._last_second + 1 / _MOST_FRAMES_PER_S)
         if analyser is not None:
             analyser.push(frame, self._zero + second)
         if self._encoder is not None:
@@ -185,7 +186,16 @@ class VideoTrack(Track):
         picture.pts = round(second / _VIDEO_CLOCK)
         self._last_picture, self._last_second = picture, second
         for packet in self._encoder.encode(picture):
-            self._outputs.write(self._number, packet)
+            self._write(packet)
+
+    def _write(self, packet: av.Packet[Any] | None) -> None:
+        """Write the packet before this one, which lasts until it. Segments are as long as their packets say."""
+        held, self._held = self._held, packet
+        if held is None:
+            return
+        if packet is not None and packet.pts is not None and held.pts is not None:
+            held.duration = packet.pts - held.pts
+        self._outputs.write(self._number, held)
 
     def _repeat(self, second: float) -> None:
         if self._last_picture is None or second - self._last_second < _STILL_S:
@@ -221,7 +231,8 @@ class VideoTrack(Track):
                 self._show(frame, self.analyser, 0.0)
         if self._encoder is not None and self._last_picture is not None:
             for packet in self._encoder.encode(None):
-                self._outputs.write(self._number, packet)
+                self._write(packet)
+            self._write(None)
 
 
 class AudioTrack(Track):
@@ -242,7 +253,9 @@ class AudioTrack(Track):
         self._speech_second: float | None = None
         self._written = 0
         self._expected: float | None = None
-        if stream.codec_context.name == "aac" and stream.codec_context.profile == "LC":
+        context = stream.codec_context
+        # Without a header of its own (ADTS, as in transport streams) AAC cannot be copied into an MP4.
+        if context.name == "aac" and context.profile == "LC" and context.extradata and context.channels <= 2:
             self._number = outputs.add_copy(stream)
         else:
             bit_rate = 96_000 if self._layout == "mono" else 128_000
@@ -261,7 +274,7 @@ class AudioTrack(Track):
             self._outputs.write(self._number, item.packet)
 
     def _hear(self, frame: av.AudioFrame, analyser: SpeechAnalyser | None, fallback: float) -> None:
-        second = fallback if frame.time is None else frame.time
+        second = _seconds(frame, self._input.time_base, fallback)
         if analyser is not None:
             self._to_analyser(frame, second, analyser)
         if self._encoder is not None:
@@ -377,6 +390,12 @@ def _flushed(stream: av.VideoStream | av.AudioStream) -> list[Any]:
         return list(stream.codec_context.decode(None))
     except av.error.FFmpegError:
         return []
+
+
+def _seconds(frame: av.VideoFrame | av.AudioFrame, base: Fraction | None, fallback: float) -> float:
+    """When a frame is due. Frames that a codec gives up at the end do not know their own time base."""
+    pts, base = frame.pts, frame.time_base or base
+    return fallback if pts is None or not base else float(pts * base)
 
 
 def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None) -> list[av.AudioFrame]:
