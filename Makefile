@@ -37,7 +37,7 @@ demo: $(VENV)/.demo models ## Show the product at work: no key, no network, no s
 test: $(VENV)/.dev models ## Run the tests (under five minutes on two cores).
 	@$(BIN)/python -m pytest -m "not system and not slow" $(ARGS)
 
-e2e: $(VENV)/.dev models ## Run the tests that need Debian packages (tmux; see .ci/run).
+e2e: $(VENV)/.dev models ## Run the tests that need Debian packages (see .ci/run).
 	@$(BIN)/python -m pytest -m "system and not slow" $(ARGS)
 
 lint: $(VENV)/.dev ## Check style.

@@ -18,6 +18,7 @@ _COMMANDS = {
     "listen": "videodb_cli.commands.listen",
     "status": "videodb_cli.commands.status",
     "stop": "videodb_cli.commands.stop",
+    "capture": "videodb_cli.commands.capture",
     "events": "videodb_cli.commands.events",
     "local": "videodb_cli.commands.local",
     "path": "videodb_cli.commands.path",

@@ -205,6 +205,14 @@ def resolve_credentials(env_file: str | None = None, *, token_name: str | None =
     return Credentials(Secret(key), checked_base_url(base_url, base_source.name), key_source.name, base_source.name)
 
 
+def base_url(env_file: str | None = None) -> str:
+    """Find the base URL alone, for what needs no key. Raises UsageError for one that must not be used."""
+    found = _find(BASE_URL_NAMES, env_file)
+    if found is None or found[1].is_file:
+        return DEFAULT_BASE_URL
+    return checked_base_url(found[0], found[1].name)
+
+
 def wants_local(flag: bool, env_file: str | None = None) -> bool:
     """Tell whether the embedded service is meant: ``--local``, or a true ``VIDEODB_LOCAL``."""
     if flag:

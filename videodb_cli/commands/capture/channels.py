@@ -1,0 +1,73 @@
+"""`videodb capture channels`: what this machine can capture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from videodb_cli import console
+from videodb_cli.capture.channels import GROUPS, KINDS, Channel, Channels
+from videodb_cli.commands.options import EnvFileOption, JsonOption
+from videodb_cli.commands.tree import PanelCommand, new_app
+
+app = new_app()
+
+SourceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--source", metavar="FILE", help="A media file in place of this machine's devices.", show_default=False
+    ),
+]
+RecorderOption = Annotated[
+    str,
+    typer.Option(
+        "--recorder", metavar="auto|official|linux", help="Which recorder captures.", rich_help_panel="Advanced"
+    ),
+]
+
+
+@app.command(cls=PanelCommand)
+def channels(
+    as_json: JsonOption = False,
+    source: SourceOption = None,
+    recorder: RecorderOption = "auto",
+    env_file: EnvFileOption = None,
+) -> None:
+    """List microphones, displays, system audio and cameras. Each id is what `capture start --channel` accepts.
+
+    A group without members says why. A machine with nothing to capture is no error.
+    """
+    from videodb_cli.flows.list_channels import list_channels
+    from videodb_cli.settings import base_url
+
+    listing = list_channels(source, recorder, api_url=base_url(env_file), log=lambda line: None)
+    if as_json:
+        console.data_json({**listing.channels.as_json(), "recorder": listing.recorder.name})
+        return
+    _show(listing.channels)
+
+
+def _show(found: Channels) -> None:
+    rows = [
+        (_row(channel), _remark(channel))
+        for kind in ("mic", "system_audio", "display", "camera")
+        for channel in found.of(kind)
+    ]
+    width = max((len(row) for row, _ in rows), default=0)
+    for row, remark in rows:
+        console.data(f"{row.ljust(width)}  {remark}".rstrip())
+    for kind in KINDS:
+        if not found.of(kind):
+            console.data(f"no {GROUPS[kind].replace('_', ' ')}: {console.one_line(found.why_none(kind))}")
+
+
+def _row(channel: Channel) -> str:
+    return f"{console.one_line(channel.id)} ({channel.type}): {console.one_line(channel.name)}"
+
+
+def _remark(channel: Channel) -> str:
+    if not channel.capturable:
+        return f"not capturable: {console.one_line(channel.reason or '')}"
+    return "default" if channel.default else ""

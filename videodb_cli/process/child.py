@@ -1,0 +1,193 @@
+"""A foreign program as our child: own process group, bounded lines, a stop ladder with deadlines, always reaped.
+
+It inherits no key. What it says on stderr is kept in part (the last lines explain a failure) and handed on at a bounded
+rate, so that a program that floods can fill neither our memory nor our log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from videodb_cli.errors import MissingDependencyError
+from videodb_cli.process.environment import child_environment
+from videodb_cli.process.lines import LineSplitter
+from videodb_cli.process.start_token import start_token
+
+_CHUNK = 1 << 16
+_STDERR_LINE = 4096
+_KEPT_LINES = 20
+_LINES_PER_WINDOW = 50
+_WINDOW_S = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """How long each step of an end may take, in seconds; 0 leaves the step out. KILL comes last, and always."""
+
+    ask_s: float = 3.0
+    interrupt_s: float = 2.0
+    terminate_s: float = 2.0
+
+
+@cache
+def _parent_death_call() -> Callable[[], None] | None:
+    """Return what a child runs before exec so that the kernel kills it when we are gone (Linux); None elsewhere.
+
+    Without it a ``kill -9`` of the background process would leave ffmpeg capturing for ever.
+    """
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    try:
+        prctl = ctypes.CDLL(None, use_errno=True).prctl
+    except (OSError, AttributeError):
+        return None
+
+    def call() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+
+    return call
+
+
+class Child:
+    """One running program. Make it with `spawn`; end it with `stop`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, on_error_line: Callable[[str], None] | None) -> None:
+        self._process = process
+        self._on_error_line = on_error_line
+        self.start_token = start_token(process.pid)
+        self.last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._stderr_done = asyncio.create_task(self._read_stderr(), name=f"stderr of {process.pid}")
+
+    @classmethod
+    async def spawn(
+        cls,
+        arguments: Sequence[str],
+        *,
+        stdout: int | None = None,
+        on_error_line: Callable[[str], None] | None = None,
+        dies_with_us: bool = True,
+    ) -> Child:
+        """Start a program. ``stdout`` is a descriptor to write to; None means a pipe for `read`.
+
+        ``dies_with_us`` false is for a program that ends itself when its stdin closes. Raises MissingDependencyError
+        if the program cannot be run.
+        """
+        extra: dict[str, Any] = {}
+        if dies_with_us and (call := _parent_death_call()) is not None:
+            extra["preexec_fn"] = call
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE if stdout is None else stdout,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                env=child_environment(),
+                **extra,
+            )
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise MissingDependencyError(f"{arguments[0]} does not run: {why}", code="cannot_run") from error
+        return cls(process, on_error_line)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
+        return self._process.returncode
+
+    async def read(self) -> bytes:
+        """Return the next bytes of its stdout; empty at the end."""
+        if self._process.stdout is None:
+            return b""
+        return await self._process.stdout.read(_CHUNK)
+
+    async def write(self, content: bytes, timeout_s: float = 5.0) -> bool:
+        """Write to its stdin. Returns False if it does not take it: ended, closed, or not reading."""
+        stdin = self._process.stdin
+        if stdin is None or stdin.is_closing() or self.exit_status is not None:
+            return False
+        try:
+            stdin.write(content)
+            async with asyncio.timeout(timeout_s):
+                await stdin.drain()
+        except (OSError, TimeoutError, RuntimeError):
+            return False
+        return True
+
+    def close_stdin(self) -> None:
+        """Close its stdin: what a program that reads takes as the end."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError, RuntimeError):
+                self._process.stdin.close()
+
+    async def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until it has ended and is reaped. Returns False if it has not in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._process.wait()
+                # The pipe may be held open by a grandchild: its last words are waited for, but not for ever.
+                await asyncio.wait({self._stderr_done}, timeout=0.5)
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self, ask: Callable[[], Awaitable[object]] | None = None, ladder: Ladder | None = None) -> int:
+        """End it: ask, interrupt, terminate, kill, each with its deadline; then reap. Returns the exit status."""
+        steps = ladder or Ladder()
+        try:
+            if self.exit_status is None and ask is not None and steps.ask_s > 0:
+                await ask()
+                await self.wait(steps.ask_s)
+            for number, seconds in ((signal.SIGINT, steps.interrupt_s), (signal.SIGTERM, steps.terminate_s)):
+                if self.exit_status is None and seconds > 0:
+                    self._signal(number)
+                    await self.wait(seconds)
+        finally:
+            # Whatever interrupts the ladder, no process is left: its helpers in the group go with it.
+            self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+            self.close_stdin()
+        await self.wait()
+        self._stderr_done.cancel()
+        return self.exit_status or 0
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    async def _read_stderr(self) -> None:
+        stream = self._process.stderr
+        if stream is None:
+            return
+        splitter = LineSplitter(_STDERR_LINE)
+        window_began, said = time.monotonic(), 0
+        while chunk := await stream.read(_CHUNK):
+            for raw in splitter.feed(chunk):
+                line = raw.decode("utf-8", "replace").strip()
+                if not line:
+                    continue
+                self.last_lines.append(line)
+                if time.monotonic() - window_began > _WINDOW_S:
+                    window_began, said = time.monotonic(), 0
+                said += 1
+                if self._on_error_line is not None and said <= _LINES_PER_WINDOW:
+                    self._on_error_line(line)
+        rest = splitter.rest()
+        if rest is not None:
+            self.last_lines.append(rest.decode("utf-8", "replace").strip())
