@@ -175,6 +175,13 @@ def _write_err(line: str) -> None:
         sys.stderr.flush()
 
 
+def redraw(line: str) -> None:
+    """Replace the last line of a terminal on stderr, e.g. a progress bar; an empty one takes it away."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"\r\x1b[K{line}")
+        sys.stderr.flush()
+
+
 def tell_error(error: VideodbError, *, as_json: bool) -> None:
     """Tell an error: one sentence and its hint on stderr, or one JSON object on stdout."""
     if as_json:

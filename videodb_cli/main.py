@@ -22,6 +22,7 @@ _COMMANDS = {
     "events": "videodb_cli.commands.events",
     "local": "videodb_cli.commands.local",
     "path": "videodb_cli.commands.path",
+    "demo": "videodb_cli.commands.demo",
 }
 
 EXIT_BUG = 70

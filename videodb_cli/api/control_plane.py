@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +17,13 @@ from urllib.parse import quote
 import orjson
 
 from videodb_cli import __version__
-from videodb_cli.api.failures import KeyRefusedError, NoSuchThingError, OutOfCreditsError, RequestFailedError
+from videodb_cli.api.failures import (
+    BadRequestError,
+    KeyRefusedError,
+    NoSuchThingError,
+    OutOfCreditsError,
+    RequestFailedError,
+)
 from videodb_cli.settings import Credentials, is_loopback
 
 if TYPE_CHECKING:
@@ -60,12 +67,68 @@ class ControlPlane:
             raise RequestFailedError("the service answered without a socket URL")
         return url
 
+    async def create_rtstream(
+        self,
+        url: str,
+        *,
+        name: str,
+        collection_id: str = "default",
+        media_types: Sequence[str] = ("video", "audio"),
+        store: bool = False,
+        ws_connection_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Let the service read a live source: ``{id, name, status, media_types, …}``."""
+        body: dict[str, Any] = {
+            "url": url,
+            "name": name,
+            "collection_id": collection_id,
+            "media_types": list(media_types),
+            "store": store,
+        }
+        return await self.call("POST", "/rtstream", _with(body, ws_connection_id=ws_connection_id))
+
+    async def rtstream(self, rtstream_id: str) -> dict[str, Any]:
+        """Return one stream: ``{id, name, status, …}``."""
+        return await self.call("GET", f"/rtstream/{quote(rtstream_id, safe='')}")
+
+    async def export_rtstream(self, rtstream_id: str, *, name: str | None = None) -> dict[str, Any]:
+        """Make a video of what was stored: ``{video_id, stream_url, player_url, duration, …}``."""
+        return await self.call("POST", f"/rtstream/{quote(rtstream_id, safe='')}/export", _with({}, name=name))
+
+    async def start_transcription(self, rtstream_id: str, *, ws_connection_id: str | None = None) -> dict[str, Any]:
+        """Start speech to text of a stream, its events to this connection: ``{status, engine}``."""
+        return await self.call(
+            "POST",
+            f"/rtstream/{quote(rtstream_id, safe='')}/transcription",
+            _with({"action": "start"}, ws_connection_id=ws_connection_id),
+        )
+
+    async def start_visual_index(
+        self,
+        rtstream_id: str,
+        *,
+        prompt: str,
+        extraction_config: Mapping[str, Any] | None = None,
+        ws_connection_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Start descriptions of what is seen, as the SDK's ``index_visuals`` does: ``{rtstream_index_id, …}``."""
+        body = {
+            "extraction_type": "time",
+            "extraction_config": dict(extraction_config or {}),
+            "prompt": prompt,
+        }
+        return await self.call(
+            "POST",
+            f"/rtstream/{quote(rtstream_id, safe='')}/index/scene",
+            _with(body, ws_connection_id=ws_connection_id),
+        )
+
     # ---- the call ------------------------------------------------------------------------------------------------
 
     async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``data`` of one call.
 
-        Raises KeyRefusedError, NoSuchThingError and OutOfCreditsError for the service's own refusals, and
+        Raises KeyRefusedError, BadRequestError, NoSuchThingError and OutOfCreditsError for the service's own refusals,
         RequestFailedError for everything else, a proxy's 403 included.
         """
         import httpx
@@ -153,10 +216,17 @@ class ControlPlane:
             )
         if status == 404:
             raise NoSuchThingError(message or "not found", code="no_such_thing")
+        if status == 400:
+            raise BadRequestError(message or "the service does not take this request", code="bad_request")
         if status == 402:
             raise OutOfCreditsError(
                 message or "out of credits", code="out_of_credits", hint="add credits at console.videodb.io"
             )
+
+
+def _with(body: dict[str, Any], **optional: Any) -> dict[str, Any]:
+    """Add the members that have a value."""
+    return {**body, **{name: value for name, value in optional.items() if value is not None}}
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UnreachableError
+from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UnreachableError, UsageError
 
 
 class RequestFailedError(UnreachableError):
@@ -19,6 +19,10 @@ class RequestFailedError(UnreachableError):
 
 class KeyRefusedError(CredentialsError):
     """401 or 403 with the service's own error body: the key is wrong, not the network."""
+
+
+class BadRequestError(UsageError):
+    """400 with the service's own error body: what was asked for makes no sense to it."""
 
 
 class NoSuchThingError(NotFoundError):

@@ -97,6 +97,12 @@ def _remainder(event: ev.Event) -> str:
     return json.dumps(rest, ensure_ascii=False)
 
 
+def kind_of(event: ev.Event) -> tuple[str, tuple[str, ...]]:
+    """What kind of event it is, in one short safe word, and the styles of that word."""
+    channel = ev.channel_of(event) or ("raw" if "raw" in event or "raw_base64" in event else "event")
+    return console.cut(console.one_line(_LABELS.get(channel, channel)), 16), _STYLES.get(channel, ())
+
+
 class Rows:
     """Turns events into rows for a terminal of some width; remembers the day of the last one."""
 

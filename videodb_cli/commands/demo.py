@@ -1,0 +1,170 @@
+"""`videodb demo`: the whole path on this machine, with no key and no network."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from videodb_cli import console
+from videodb_cli.commands.options import JsonOption
+from videodb_cli.commands.tree import PanelCommand, new_app
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from videodb_cli.flows.demo import DemoUpdate, Outcome, Playing
+
+app = new_app()
+_STREAM_WIDTH = 10
+
+
+@app.command(cls=PanelCommand)
+def demo(
+    media: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Any media file of yours.  [default: the bundled sample]")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave files, service and player page to look around.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Play a video into the embedded service and show the events that the listener hears, as they come.
+
+    Real speech and text recognition on this machine, over a real WebSocket. Leaves nothing behind unless told to.
+    """
+    import asyncio
+
+    outcome = asyncio.run(_run(media and media.absolute(), keep=keep, view=_DemoView(as_json=as_json)))
+    if as_json:
+        console.data_json(_as_json(outcome))
+    else:
+        for line in _summary(outcome):
+            console.data(line)
+
+
+async def _run(media: Path | None, *, keep: bool, view: _DemoView) -> Outcome:
+    import asyncio
+    from contextlib import aclosing
+
+    from videodb_cli.flows.demo import Outcome, iter_demo
+    from videodb_cli.process.signals import stop_on_signals
+
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - asyncio.run made it
+    outcome: Outcome | None = None
+    with stop_on_signals(lambda: _cancel(task), lambda: None):
+        try:
+            async with aclosing(iter_demo(media, keep=keep)) as updates:
+                async for update in updates:
+                    if isinstance(update, Outcome):
+                        outcome = update
+                    else:
+                        view.show(update)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            view.close()
+    assert outcome is not None  # noqa: S101 - the last update of a demo that was not interrupted
+    return outcome
+
+
+class _DemoView:
+    """Rows of events on stdout, a progress bar on stderr if that is a terminal."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._duration_s: float | None = None
+        self._has_bar = sys.stderr.isatty()
+        self._drawn = ""
+
+    def show(self, update: DemoUpdate) -> None:
+        from videodb_cli.eventlog import event as ev
+        from videodb_cli.flows.demo import Heard, Playing, Progress
+
+        match update:
+            case Playing():
+                self._introduce(update)
+            case Heard(at_s, event):
+                if not self._as_json and not ev.is_interim(event):
+                    self._erase()
+                    console.data(self._row(at_s, event))
+                    console.flush()
+                self._draw(at_s)
+            case Progress(at_s):
+                self._draw(at_s)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._erase()
+
+    def _introduce(self, playing: Playing) -> None:
+        self._duration_s = playing.duration_s
+        what = "the bundled sample" if playing.title == "sample" else playing.title
+        console.talk(f"no key, no screen, no sound card: using the embedded service and {what}")
+
+    def _row(self, at_s: float, event: dict[str, Any]) -> str:
+        from videodb_cli.commands.events.view import kind_of, stream_label, words
+
+        kind, styles = kind_of(event)
+        stream = console.cut(console.one_line(stream_label(event)), _STREAM_WIDTH)
+        head = f"  {clock(at_s)}  {console.pad(kind, 10)}  {console.pad(stream, _STREAM_WIDTH)}  "
+        text = words(event)
+        if console.is_terminal():
+            text = console.cut(text, max(console.terminal_width() - 1 - len(head), 20))
+        if not console.wants_color(sys.stdout):
+            return head + text
+        painted = f"  {console.paint(clock(at_s), 'dim')}  {console.paint(console.pad(kind, 10), *styles)}  "
+        return f"{painted}{console.paint(console.pad(stream, _STREAM_WIDTH), 'dim')}  {text}"
+
+    def _draw(self, at_s: float) -> None:
+        if not self._has_bar or not self._duration_s:
+            return
+        width = max(10, min(console.terminal_width() - 12, 60))
+        done = min(1.0, at_s / self._duration_s)
+        cells = round(done * width)
+        bar = f"  {'━' * cells}{'─' * (width - cells)} {clock(min(at_s, self._duration_s))}"
+        if bar != self._drawn:
+            console.redraw(bar)
+            self._drawn = bar
+
+    def _erase(self) -> None:
+        if self._drawn:
+            console.redraw("")
+            self._drawn = ""
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds: ``0:04``."""
+    minutes, second = divmod(int(seconds), 60)
+    return f"{minutes}:{second:02d}"
+
+
+def _summary(outcome: Outcome) -> list[str]:
+    of_all = f" of {outcome.words_spoken}" if outcome.words_spoken is not None else ""
+    parts = [f"heard {outcome.words_heard}{of_all} words", f"{outcome.screens} screens read"]
+    late = []
+    if outcome.speech_latency_s is not None:
+        late.append(f"speech to log {outcome.speech_latency_s:.1f} s")
+    if outcome.screen_latency_s is not None:
+        late.append(f"screen to log {outcome.screen_latency_s:.1f} s")
+    if late:
+        parts.append(f"{', '.join(late)} (medians)")
+    lines = [" · ".join(parts)]
+    if outcome.directory is None:
+        return [*lines, "kept nothing; to look around: videodb demo --keep"]
+    lines.append(f"player  {outcome.player_url}")
+    lines.append(f"log     {outcome.directory}/videodb_events.jsonl")
+    lines.append(f"look    videodb events tail --dir {outcome.directory}")
+    lines.append(f"end it  videodb local stop --dir {outcome.directory} && rm -r {outcome.directory}")
+    return lines
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {**asdict(outcome), "directory": outcome.directory and str(outcome.directory)}
+
+
+def _cancel(task: asyncio.Task[Any]) -> None:
+    task.cancel()
