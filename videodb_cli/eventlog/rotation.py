@@ -24,7 +24,12 @@ def rotated_files(log: Path) -> list[tuple[int, Path]]:
 
 
 def shift(log: Path, keep: int | None = None) -> None:
-    """Move the log to ``.1`` and every older one a number up; with ``keep``, remove those beyond it. Raises OSError."""
+    """Move the log to ``.1`` and every older one a number up; with ``keep``, remove those beyond it. Raises OSError.
+
+    A log that somebody has taken away leaves nothing to move.
+    """
+    if not log.exists():
+        return
     for number, path in reversed(rotated_files(log)):
         suffix = ".gz" if path.name.endswith(".gz") else ""
         if keep is not None and number >= keep:

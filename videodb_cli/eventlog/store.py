@@ -78,6 +78,8 @@ class LogStore:
         self._received_bytes = 0
         self._taken_bytes = 0
         self._unwritten: bytes = b""
+        self._spilt = 0
+        self._untold: bytes = b""
         self._troubled_since: float | None = None
         self.lines = 0
         self.size = 0
@@ -192,6 +194,8 @@ class LogStore:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = fd
+        # What a failed write left in the other file stays there: this one has nothing to take back.
+        self._spilt = 0
         if torn is not None:
             self._tell_torn(*torn)
 
@@ -201,10 +205,8 @@ class LogStore:
         if self._thread is None:
             self.record("log.torn", text, data)
             return
-        # The receiver's lines are stamped already: this one goes before them and borrows the first one's stamp.
-        first = _STAMPS.match(self._unwritten)
-        if first is not None:
-            self._unwritten = with_stamps(first.group(), own_members("log.torn", text, data)) + self._unwritten
+        # The receiver's lines are stamped already: this one goes before the next of them and borrows its stamp.
+        self._untold = own_members("log.torn", text, data)
 
     def _write_until_closed(self) -> None:
         while True:
@@ -241,6 +243,7 @@ class LogStore:
                 self._taken_bytes += len(self._unwritten)
             self._follow_the_path()
             if self._unwritten:
+                self._tell_untold()
                 self._write_batch()
         except (OSError, RefusedError) as error:
             self._note_trouble(error)
@@ -270,19 +273,32 @@ class LogStore:
         if (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev):
             self._reopen()
 
+    def _tell_untold(self) -> None:
+        first = _STAMPS.match(self._unwritten)
+        if self._untold and first is not None:
+            self._unwritten = with_stamps(first.group(), self._untold) + self._unwritten
+            self._untold = b""
+
     def _write_batch(self) -> None:
         """Append the batch; after a failure the file ends with a whole line and the rest is still unwritten."""
+        self._take_back()
         data = memoryview(self._unwritten)
-        start = os.lseek(self._fd, 0, os.SEEK_END)
         done = 0
         try:
             while done < len(data):
                 done += os.write(self._fd, data[done:])
         except OSError:
             whole = self._unwritten.rfind(b"\n", 0, done) + 1
-            if done > whole:
-                os.ftruncate(self._fd, start + whole)
             self._unwritten = self._unwritten[whole:]
+            self._spilt = done - whole
+            self._take_back()
             raise
-        self.size = start + done
+        self.size = os.lseek(self._fd, 0, os.SEEK_END)
         self._unwritten = b""
+
+    def _take_back(self) -> None:
+        """Remove the part of a line that a failed write left, before anything else is written."""
+        if self._spilt:
+            # Counted from the end: somebody may have truncated the file since the write began.
+            os.ftruncate(self._fd, max(os.lseek(self._fd, 0, os.SEEK_END) - self._spilt, 0))
+            self._spilt = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from pathlib import Path
@@ -32,7 +33,8 @@ def last_stamp_ms(fd: int, end: int) -> int:
     start = last_line_start(fd, end - 1)
     try:
         record = orjson.loads(os.pread(fd, end - start, start))
-        return int(float(record["unix_ts"]) * 1000 + 0.5)
+        # Rounded up: older scripts wrote microseconds. The hundredth swallows what the float has lost.
+        return math.ceil(float(record["unix_ts"]) * 1000 - 0.01)
     except (ValueError, TypeError, KeyError, OverflowError):
         return 0
 
@@ -74,9 +76,13 @@ def _write_aside(path: Path, tail: bytes) -> Path:
             number += 1
             continue
         break
-    with os.fdopen(fd, "wb") as file:
-        file.write(tail)
-        file.flush()
-        os.fsync(file.fileno())
-    private.check_place(aside)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(tail)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        # A full disk is tried again and again: a file for each try would make it worse.
+        private.remove(aside)
+        raise
     return aside
