@@ -19,8 +19,7 @@ _PULSE = """\
 load-module module-native-protocol-unix auth-anonymous=1 socket={socket}
 load-module module-null-sink sink_name=vdb_speaker sink_properties=device.description=VirtualSpeaker rate=48000
 load-module module-null-sink sink_name=vdb_micsink sink_properties=device.description=MicFeed rate=48000
-load-module module-remap-source master=vdb_micsink.monitor source_name=vdb_mic  \\
-source_properties=device.description=VirtualMic
+load-module module-remap-source master=vdb_micsink.monitor source_name=vdb_mic {named}=VirtualMic
 set-default-sink vdb_speaker
 set-default-source vdb_mic
 """
@@ -99,7 +98,9 @@ def running_desktop(directory: Path) -> Iterator[Desktop]:
         os.close(write)
         with os.fdopen(read) as answer:
             desktop.display = f":{answer.readline().strip()}"
-        (directory / "pulse.pa").write_text(_PULSE.format(socket=directory / "pulse.sock"))
+        (directory / "pulse.pa").write_text(
+            _PULSE.format(socket=directory / "pulse.sock", named="source_properties=device.description")
+        )
         desktop.run(
             "pulseaudio", "-n", "-F", str(directory / "pulse.pa"), "--daemonize=no", "--exit-idle-time=-1",
             "--disallow-exit", "--use-pid-file=no", "--realtime=no", "--high-priority=no",
