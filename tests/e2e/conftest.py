@@ -38,6 +38,7 @@ class ScriptedSource:
     media_types: tuple[str, ...] = ("video", "audio")
     calls: list[str] = field(default_factory=list)
     refuse: dict[str, VideodbError] = field(default_factory=dict)
+    during_start: Callable[["ScriptedSource"], None] | None = None
 
     def _called(self, name: str) -> None:
         if name in self.refuse:
@@ -49,6 +50,8 @@ class ScriptedSource:
         for name in ("init.mp4", "seg0.m4s", "seg1.m4s", "seg2.m4s"):
             (self.directory / name).write_bytes(name.encode() * 100)
         (self.directory / "index.m3u8").write_text(PLAYLIST)
+        if self.during_start is not None:
+            self.during_start(self)
 
     def start_transcription(self) -> None:
         self._called("start_transcription")
@@ -78,9 +81,17 @@ class Sources:
         self.made: list[ScriptedSource] = []
         self.refuse: dict[str, VideodbError] = {}
         self.media_types: tuple[str, ...] = ("video", "audio")
+        self.during_start: Callable[[ScriptedSource], None] | None = None
 
     def __call__(self, url: str, directory: Path, **callbacks: Any) -> ScriptedSource:
-        source = ScriptedSource(url, directory, media_types=self.media_types, refuse=self.refuse, **callbacks)
+        source = ScriptedSource(
+            url,
+            directory,
+            media_types=self.media_types,
+            refuse=self.refuse,
+            during_start=self.during_start,
+            **callbacks,
+        )
         self.made.append(source)
         return source
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from videodb_cli.local.analysis.base import StreamState
 from videodb_cli.local.server import Running, running
 
 
@@ -314,8 +316,11 @@ def test_media_are_kept_on_request(tmp_path: Path, sources: Any, clip: Path) -> 
     assert any(Path(kept).rglob("*.m4s"))
 
 
-def answers(http: httpx.Client) -> bool:
+def answers(http: httpx.Client, clip: Path | None = None) -> bool:
     try:
+        if clip is not None:
+            with http:
+                return http.post("/rtstream", json={"url": str(clip)}).status_code == 201
         return http.get("/collection").status_code == 200
     except httpx.TransportError:
         return False
@@ -330,6 +335,36 @@ def test_an_idle_service_ends_and_a_used_one_does_not(tmp_path: Path, sources: A
         deadline = time.monotonic() + 10
         while answers(http):
             assert time.monotonic() < deadline
+
+
+def test_a_source_that_is_over_before_it_is_open_leaves_a_stopped_stream(
+    service: Running, sources: Any, clip: Path
+) -> None:
+    sources.during_start = lambda source: source.on_state(StreamState("ended"))
+    with client_of(service) as http:
+        stream = http.post("/rtstream", json={"url": str(clip)}).json()["data"]["id"]
+        assert http.get(f"/rtstream/{stream}").json()["data"]["status"] == "stopped"
+
+
+def test_an_address_that_never_answers_holds_nothing_up(tmp_path: Path, sources: Any, clip: Path) -> None:
+    opened, release = threading.Event(), threading.Event()
+
+    def hang(_: Any) -> None:
+        opened.set()
+        release.wait(30)
+
+    sources.during_start = hang
+    try:
+        with running(tmp_path / "own", make_source=sources) as service, client_of(service) as http:
+            opening = threading.Thread(target=lambda: answers(client_of(service), clip))
+            opening.start()
+            assert opened.wait(10)
+            assert http.get("/_local/status").status_code == 200
+            began = time.monotonic()
+        assert time.monotonic() - began < 8
+        opening.join(10)
+    finally:
+        release.set()
 
 
 def test_media_over_the_cap_go_oldest_first(tmp_path: Path, sources: Any, clip: Path) -> None:

@@ -73,7 +73,9 @@ def start(
 
     try:
         place = place_of(paths.create(path))
-        run_here(place, HostOptions(host, port, idle_exit, started_by), on_ready=announce)
+        run_here(
+            place, HostOptions(host, port, idle_exit, started_by, keeps_log=ready_fd is not None), on_ready=announce
+        )
     except VideodbError as error:
         if ready_fd is not None:
             ready.say({**error.as_json(), "exit_status": error.exit_status})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from videodb_cli.errors import ConflictError, MissingDependencyError
 from videodb_cli.local.place import Address, Place, make_directory, read_address, write_address
 from videodb_cli.process.start_token import current_start_token
-from videodb_cli.rundir import private
+from videodb_cli.rundir import private, process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
 
 
@@ -23,6 +23,7 @@ class HostOptions:
     port: int = 0
     idle_exit_s: float | None = None
     started_by: str = "local start"
+    keeps_log: bool = False  # stdout and stderr are the log of `place`, and it is to stay small
 
 
 def run_here(place: Place, wanted: HostOptions, *, on_ready: Callable[[Address], None]) -> None:
@@ -88,10 +89,14 @@ def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None
             for service in started:
                 service.request_stop()
 
+        def watch() -> None:
+            if wanted.keeps_log:
+                process_log.keep_small(place.log)
+
         options = Options(place.directory, idle_exit_s=wanted.idle_exit_s, started_by=wanted.started_by)
         listener = bind(wanted.host, wanted.port)
         with stop_on_signals(stop, _end_now):
-            await serve(options, listener, on_ready=announce)
+            await serve(options, listener, on_ready=announce, on_watch=watch)
 
     asyncio.run(work())
 

@@ -95,13 +95,15 @@ async def serve(
     *,
     make_source: SourceFactory = live_source,
     on_ready: Callable[[Service], None] = lambda _service: None,
+    on_watch: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve on ``listener`` until the service is asked to stop; then close sockets, streams and media.
 
-    ``on_ready`` is called on the loop once requests are answered. The listener is closed at the end.
+    ``on_ready`` is called on the loop once requests are answered, ``on_watch`` every few seconds. The listener is
+    closed at the end.
     """
     host = listener.getsockname()[0]
-    service = Service(replace(options, loopback=is_loopback(host)), make_source=make_source)
+    service = Service(replace(options, loopback=is_loopback(host)), make_source=make_source, on_watch=on_watch)
     service.base_url = url_of(listener)
     await asyncio.to_thread(service.open)
     server = _Server(

@@ -15,6 +15,7 @@ from videodb_cli.local.state import ServiceState
 from videodb_cli.local.streams import SourceFactory, StreamRunner, live_source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from videodb_cli.local.records import RTStream
@@ -36,10 +37,17 @@ class Options:
 
 
 class Service:
-    """Everything behind the routes. Made and used on one event loop."""
+    """Everything behind the routes. Made and used on one event loop. ``on_watch`` is called every few seconds."""
 
-    def __init__(self, options: Options, *, make_source: SourceFactory = live_source) -> None:
+    def __init__(
+        self,
+        options: Options,
+        *,
+        make_source: SourceFactory = live_source,
+        on_watch: Callable[[], None] = lambda: None,
+    ) -> None:
         self.options = options
+        self._on_watch = on_watch
         self.base_url = ""  # known once the port is bound
         self.started_at = time.time()
         self.stop_requested = asyncio.Event()
@@ -83,6 +91,7 @@ class Service:
             interval = min(interval, self.idle_exit_s / 4)
         while True:
             await asyncio.sleep(interval)
+            self._on_watch()
             if self.is_idle_too_long():
                 self.request_stop()
             await self._hold_cap()
@@ -91,7 +100,7 @@ class Service:
         """Whether neither a socket nor a stream has been open for ``idle_exit_s``."""
         if self.idle_exit_s is None:
             return False
-        if self.hub.connections or self.streams.running:
+        if self.hub.connections or self.streams.running or self.sessions.running:
             self.touch()
         return time.monotonic() - self._busy_at >= self.idle_exit_s
 

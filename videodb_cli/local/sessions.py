@@ -52,6 +52,11 @@ class SessionKeeper:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self.rtsp_urls: dict[str, Mapping[str, str]] = {}
 
+    @property
+    def running(self) -> int:
+        """How many sessions a recorder is at work for."""
+        return sum(session.status in {"starting", "active", "stopping"} for session in self._state.sessions.values())
+
     def created(self, session: CaptureSession) -> None:
         """Tell that a new session exists."""
         self._tell(session)

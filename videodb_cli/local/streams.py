@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from videodb_cli.errors import VideodbError
@@ -88,6 +88,7 @@ class StreamRunner:
         self._on_change = on_change
         self._sources: dict[str, Source] = {}  # the latest of each stream, kept after its end for the export
         self._locks: dict[str, asyncio.Lock] = {}
+        self._early_ends: dict[int, StreamState] = {}  # of sources that ended before start() was seen to return
 
     @property
     def running(self) -> int:
@@ -107,10 +108,13 @@ class StreamRunner:
             source = self._build(stream, directory, loop)
             started_at = self._state.clock()
             try:
-                await asyncio.to_thread(source.start)
-            except VideodbError as error:
-                await asyncio.to_thread(shutil.rmtree, directory, True)
-                raise problem_of(error) from error
+                await _in_daemon_thread(source.start)
+            except BaseException as error:
+                self._early_ends.pop(id(source), None)
+                self._media.remove(media_id)
+                if isinstance(error, VideodbError):
+                    raise problem_of(error) from error
+                raise
             before = self._sources.get(stream.id)
             if before is not None:
                 await asyncio.to_thread(before.stop)
@@ -120,6 +124,10 @@ class StreamRunner:
             stream.media_id, stream.started_at, stream.export = media_id, started_at, None
             stream.status, stream.error = "connected", None
             self._on_change()
+            early_end = self._early_ends.pop(id(source), None)
+            if early_end is not None:
+                self._take_state(stream, source, early_end)
+                return
             await self._resume_analysis(stream, source)
 
     async def stop(self, stream: RTStream) -> None:
@@ -129,6 +137,14 @@ class StreamRunner:
             if source is not None:
                 await asyncio.to_thread(source.stop)
             self._mark_stopped(stream)
+
+    async def forget(self, stream: RTStream) -> None:
+        """Stop playing and throw the recordings away: the stream could not be had as it was asked for."""
+        await self.stop(stream)
+        self._sources.pop(stream.id, None)
+        self._locks.pop(stream.id, None)
+        if stream.media_id is not None:
+            await asyncio.to_thread(self._media.remove, stream.media_id)
 
     async def stop_all(self) -> None:
         """Stop every source, at the end of the service."""
@@ -245,8 +261,12 @@ class StreamRunner:
                 self._hub.send(index.ws_connection_id, events.index_event(record.kind, stream, index, record))
 
     def _take_state(self, stream: RTStream, source: Source | None, state: StreamState) -> None:
-        if source is None or self._sources.get(stream.id) is not source:
-            return  # a source that was replaced, or that fails while start() still waits for it
+        if source is None:
+            return
+        if self._sources.get(stream.id) is not source:
+            if state.status in {"ended", "failed"} and stream.status != "connected":
+                self._early_ends[id(source)] = state  # start() has not returned yet, or it raises what this says
+            return
         if state.error is not None or state.status == "failed":
             stream.error = state.error or "the source failed"
             log.warning("stream %s: %s", stream.id, stream.error)
@@ -287,6 +307,30 @@ def _visual_indexes(stream: RTStream, *, besides: SceneIndex | None = None) -> l
         for index in stream.indexes.values()
         if index is not besides and index.status == "running" and index.extraction_type == "time"
     ]
+
+
+async def _in_daemon_thread(function: Callable[[], None]) -> None:
+    """Run a call that may wait long for a dead address, in a thread that the end of the process does not wait for."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_exception(error) if error is not None else done.set_result(None)
+
+    def work() -> None:
+        failure: BaseException | None = None
+        try:
+            function()
+        except BaseException as error:  # noqa: BLE001 - raised again where the call is awaited
+            failure = error
+        try:
+            loop.call_soon_threadsafe(settle, failure)
+        except RuntimeError:
+            log.debug("the service ended while a source was being opened")
+
+    threading.Thread(target=work, name="open source", daemon=True).start()
+    await done
 
 
 async def _call(function: Callable[[], None]) -> None:

@@ -80,7 +80,7 @@ async def create_stream(request: Request) -> Response:
             await service.streams.start_transcription(stream, connection_id)
     except BaseException:
         # A stream that could not be had as asked does not exist.
-        await service.streams.stop(stream)
+        await service.streams.forget(stream)
         del service.state.streams[stream.id]
         raise
     return success(stream.as_json(), status=201)
