@@ -39,6 +39,7 @@ class ScriptedSource:
     calls: list[str] = field(default_factory=list)
     refuse: dict[str, VideodbError] = field(default_factory=dict)
     during_start: Callable[["ScriptedSource"], None] | None = None
+    patient: bool = False
 
     def _called(self, name: str) -> None:
         if name in self.refuse:

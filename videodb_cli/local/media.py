@@ -94,6 +94,11 @@ class MediaStore:
             return None
         return path if regular else None
 
+    def recording(self, media_id: str) -> Path | None:
+        """The fragmented MP4 of a stream, if anything of it was recorded."""
+        path = self.path(media_id, RECORDING)
+        return path if path is not None and path.stat().st_size else None
+
     def has(self, media_id: str) -> bool:
         """Whether there is such a recording."""
         return media_id in self._entries

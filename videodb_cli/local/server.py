@@ -16,6 +16,7 @@ import uvicorn
 
 from videodb_cli.errors import ConflictError, RefusedError
 from videodb_cli.local.app import build_app
+from videodb_cli.local.rtsp.server import RtspServer
 from videodb_cli.local.security import MAX_BODY_BYTES
 from videodb_cli.local.service import Options, Service
 from videodb_cli.local.streams import SourceFactory, live_source
@@ -105,6 +106,7 @@ async def serve(
     host = listener.getsockname()[0]
     service = Service(replace(options, loopback=is_loopback(host)), make_source=make_source, on_watch=on_watch)
     service.base_url = url_of(listener)
+    service.intake.rtsp = RtspServer(bind(host, 0))
     await asyncio.to_thread(service.open)
     server = _Server(
         uvicorn.Config(
@@ -119,6 +121,7 @@ async def serve(
             timeout_graceful_shutdown=GRACE_S,
         )
     )
+    service.intake.rtsp.start()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     watching = asyncio.create_task(service.watch())
     try:

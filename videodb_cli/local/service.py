@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from videodb_cli.local.intake import Intake
 from videodb_cli.local.media import CAP_BYTES, MediaStore
 from videodb_cli.local.security import new_key
 from videodb_cli.local.sessions import CHANNELS_TIMEOUT_S, SessionKeeper
@@ -57,7 +58,8 @@ class Service:
         self.media = MediaStore(options.directory / "media", cap_bytes=options.media_cap_bytes)
         self.hub = Hub(on_change=self.touch)
         self.streams = StreamRunner(self.state, self.hub, self.media, make_source=make_source, on_change=self.touch)
-        self.sessions = SessionKeeper(self.state, self.hub, channels_timeout_s=options.channels_timeout_s)
+        self.intake = Intake(self.state, self.streams, self.media)
+        self.sessions = SessionKeeper(self.state, self.hub, self.intake, channels_timeout_s=options.channels_timeout_s)
         self._busy_at = time.monotonic()
 
     @property
@@ -71,7 +73,9 @@ class Service:
 
     async def close(self) -> None:
         """Stop every stream and remove the media, unless they are to be kept."""
-        self.sessions.close()
+        await self.sessions.close()
+        if self.intake.rtsp is not None:
+            await self.intake.rtsp.close()  # first: streams that read from it end at once
         await self.streams.stop_all()
         await asyncio.to_thread(self.media.close, keep=self.keep_media)
 

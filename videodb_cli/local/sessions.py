@@ -1,56 +1,53 @@
 """The life cycle of capture sessions, told step by step to the session's connection id.
 
-No recorder's media can be taken in yet: `SessionIngest` is the place where it will be. Until then a session that is
-started waits for its channels in vain and fails after a time limit, as one whose recorder never came.
+created → starting → active → stopping → stopped → exported, or failed.
+
+- ``starting``: a recorder has offered its channels, and each has an address to publish to.
+- ``active``: every channel records and can be read. If that takes longer than a time limit: ``failed``.
+- A publisher that is lost does not end the session: the other channels go on, and the channel may be published again
+  at the same address, in the same formats; the recording then has a hole, and its time stays true. Only when no channel
+  has had a publisher for a minute does the service stop the session as if its recorder had, because what was recorded
+  is worth more than a failure.
+- ``stopping``: nothing more is taken in; what was said last is still recognised. ``stopped``: all recordings are
+  finished. ``exported`` follows if something was stored; ``failed`` if that cannot be exported.
+
+What the real service does when a publisher is lost is not described anywhere.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+import logging
+from typing import TYPE_CHECKING
 
 from videodb_cli.local import events
 from videodb_cli.local.answers import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Sequence
 
+    from videodb_cli.local.intake import Intake
     from videodb_cli.local.records import CaptureSession, Channel
     from videodb_cli.local.sockets import Hub
     from videodb_cli.local.state import ServiceState
 
+log = logging.getLogger(__name__)
+
 CHANNELS_TIMEOUT_S = 60.0
-
-
-class SessionIngest(Protocol):
-    """Takes the media of a session's channels in."""
-
-    async def open(self, session: CaptureSession) -> Mapping[str, str]:
-        """Expect the channels; return the RTSP address of each channel id."""
-        ...
-
-    async def close(self, session: CaptureSession) -> None:
-        """Finish every recording of the session."""
-        ...
 
 
 class SessionKeeper:
     """Moves sessions through their states and sends ``capture_session.<status>`` for each step."""
 
     def __init__(
-        self,
-        state: ServiceState,
-        hub: Hub,
-        *,
-        ingest: SessionIngest | None = None,
-        channels_timeout_s: float = CHANNELS_TIMEOUT_S,
+        self, state: ServiceState, hub: Hub, intake: Intake, *, channels_timeout_s: float = CHANNELS_TIMEOUT_S
     ) -> None:
         self._state = state
         self._hub = hub
-        self._ingest = ingest
+        self._intake = intake
         self._channels_timeout_s = channels_timeout_s
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self.rtsp_urls: dict[str, Mapping[str, str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> int:
@@ -61,32 +58,34 @@ class SessionKeeper:
         """Tell that a new session exists."""
         self._tell(session)
 
-    async def begin(self, session: CaptureSession, channels: Sequence[Channel]) -> None:
+    def begin(self, session: CaptureSession, channels: Sequence[Channel]) -> None:
         """``starting``: expect the media of ``channels``, and fail if they do not all come in time."""
         self._state.begin_session(session, channels)
+        self._intake.open(session, self)
         self._tell(session)
-        if self._ingest is not None:
-            self.rtsp_urls[session.id] = await self._ingest.open(session)
         loop = asyncio.get_running_loop()
         self._timers[session.id] = loop.call_later(self._channels_timeout_s, self._channels_missing, session)
 
+    def rtsp_urls(self, session: CaptureSession, host: str) -> dict[str, str]:
+        """Where to publish each channel id, for somebody who reaches this machine as ``host``."""
+        return self._intake.urls(session, host)
+
     def fail(self, session: CaptureSession, code: str, message: str) -> None:
-        """``failed``, unless the session is over already."""
+        """``failed``, unless the session is over already. What was taken in is finished behind it."""
         if session.status in {"stopped", "exported", "failed"}:
             return
         self._forget_timer(session)
         session.error = {"code": code, "message": message}
         self._move(session, "failed")
+        self._spawn(self._intake.close(session))
 
-    async def stop(self, session: CaptureSession) -> None:
-        """``stopping``, then ``stopped``. A session that has ended, however it did, is left as it is."""
+    def stop(self, session: CaptureSession) -> None:
+        """``stopping``; ``stopped`` and the rest follow by themselves. A session that has ended is left as it is."""
         if session.status in {"stopping", "stopped", "exported", "failed"}:
             return
         self._forget_timer(session)
         self._move(session, "stopping")
-        if self._ingest is not None:
-            await self._ingest.close(session)
-        self._move(session, "stopped")
+        self._spawn(self._finish(session))
 
     def export(self, session: CaptureSession) -> dict[str, object]:
         """The export of what was stored. Raises `ServiceError` 400 if nothing was."""
@@ -101,19 +100,42 @@ class SessionKeeper:
             "player_url": session.player_url,
         }
 
-    def close(self) -> None:
-        """Forget all timers, at the end of the service."""
+    async def close(self) -> None:
+        """End what is under way, at the end of the service."""
         for timer in self._timers.values():
             timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # What the intake tells
+
+    def on_recording(self, session: CaptureSession) -> None:
+        """Every channel records: ``active``."""
+        if session.status == "starting":
+            self._forget_timer(session)
+            self._move(session, "active")
+
+    def on_refused(self, session: CaptureSession, channel: Channel, reason: str) -> None:
+        """A channel cannot be read. Before ``active`` the session fails; later the other channels go on."""
+        log.warning("channel %s of %s: %s", channel.channel_id, session.id, reason)
+        if session.status == "starting":
+            self.fail(session, "CHANNEL_UNREADABLE", f"{channel.channel_id} cannot be read: {reason}")
+
+    def on_abandoned(self, session: CaptureSession) -> None:
+        """Nobody publishes any more."""
+        log.warning("session %s has lost its recorder and is stopped", session.id)
+        self.stop(session)
+
+    async def _finish(self, session: CaptureSession) -> None:
+        await self._intake.close(session)
+        self._move(session, "stopped")
 
     def _channels_missing(self, session: CaptureSession) -> None:
         if session.status == "starting":
-            names = ", ".join(channel.channel_id for channel in session.channels)
-            self.fail(
-                session,
-                "CHANNELS_NOT_CONNECTED",
-                f"No media came on {names} within {self._channels_timeout_s:g} s",
-            )
+            names = ", ".join(self._intake.missing(session))
+            message = f"No media came on {names} within {self._channels_timeout_s:g} s"
+            self.fail(session, "CHANNELS_NOT_CONNECTED", message)
 
     def _move(self, session: CaptureSession, status: str) -> None:
         self._state.move_session(session, status)
@@ -127,3 +149,13 @@ class SessionKeeper:
         timer = self._timers.pop(session.id, None)
         if timer is not None:
             timer.cancel()
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a session could not be ended in order", exc_info=error)

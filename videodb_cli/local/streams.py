@@ -44,7 +44,10 @@ class Source(Protocol):
 
 
 class SourceFactory(Protocol):
-    """Makes the source for one run of a stream; its media go under ``directory``."""
+    """Makes the source for one run of a stream; its media go under ``directory``.
+
+    A ``patient`` source may be silent for a long time: somebody else ends it when it is over.
+    """
 
     def __call__(
         self,
@@ -53,6 +56,7 @@ class SourceFactory(Protocol):
         *,
         on_record: Callable[[Record], None],
         on_state: Callable[[StreamState], None],
+        patient: bool = False,
     ) -> Source: ...
 
 
@@ -62,11 +66,12 @@ def live_source(
     *,
     on_record: Callable[[Record], None],
     on_state: Callable[[StreamState], None],
+    patient: bool = False,
 ) -> Source:
     """The real source: PyAV and the analysers, imported only when a stream is started."""
     from videodb_cli.local.ingest.stream import LiveStream
 
-    return LiveStream(url, directory, on_record=on_record, on_state=on_state)
+    return LiveStream(url, directory, on_record=on_record, on_state=on_state, patient=patient)
 
 
 class StreamRunner:
@@ -89,6 +94,7 @@ class StreamRunner:
         self._sources: dict[str, Source] = {}  # the latest of each stream, kept after its end for the export
         self._locks: dict[str, asyncio.Lock] = {}
         self._early_ends: dict[int, StreamState] = {}  # of sources that ended before start() was seen to return
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}  # for the end of a stream
 
     @property
     def running(self) -> int:
@@ -145,6 +151,21 @@ class StreamRunner:
         self._locks.pop(stream.id, None)
         if stream.media_id is not None:
             await asyncio.to_thread(self._media.remove, stream.media_id)
+
+    async def wait_stopped(self, stream: RTStream, timeout_s: float) -> bool:
+        """Whether ``stream`` has come to its own end, everything told, within ``timeout_s``."""
+        if stream.status != "connected":
+            return True
+        stopped = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(stream.id, [])
+        waiting.append(stopped)
+        try:
+            await asyncio.wait_for(stopped, timeout_s)
+        except TimeoutError:
+            return False
+        finally:
+            waiting.remove(stopped)
+        return True
 
     async def stop_all(self) -> None:
         """Stop every source, at the end of the service."""
@@ -243,7 +264,8 @@ class StreamRunner:
         def on_state(state: StreamState) -> None:
             hand_over(lambda: self._take_state(stream, made[0] if made else None, state))
 
-        source = self._make_source(stream.url, directory, on_record=on_record, on_state=on_state)
+        patient = stream.channel is not None  # a capture session ends its streams; their publishers may come back
+        source = self._make_source(stream.url, directory, on_record=on_record, on_state=on_state, patient=patient)
         made.append(source)
         return source
 
@@ -275,6 +297,9 @@ class StreamRunner:
 
     def _mark_stopped(self, stream: RTStream) -> None:
         stream.status = "stopped"
+        for waiting in self._waiting.get(stream.id, ()):
+            if not waiting.done():
+                waiting.set_result(None)
         self._on_change()
 
     def _playing(self, stream: RTStream) -> Source | None:

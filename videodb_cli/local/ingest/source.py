@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _OPEN_TIMEOUT_S = 12.0
 _READ_TIMEOUT_S = 10.0
+_PATIENT_READ_TIMEOUT_S = 90.0
 _LOOK_AHEAD_S = 15.0
 _LOOK_AHEAD_PACKETS = 3000
 _KEY_FRAME_EVERY_S = 4.0  # further apart than this, a playlist would grow too slowly to be watched
@@ -97,14 +98,16 @@ def parse_address(url: str) -> Address:
     )
 
 
-def open_source(url: str) -> Source:
+def open_source(url: str, *, patient: bool = False) -> Source:
     """Open a source and look at its streams. Takes as long as the network does, at most about 25 s.
+
+    Later reads give up after 10 s of silence, those of a ``patient`` source after 90 s.
 
     Raises `NotFoundError`, `RefusedError` (code ``source_unreadable``), `UnreachableError`
     (code ``source_unreachable``) or `UsageError`.
     """
     address = parse_address(url)
-    container = _open(address)
+    container = _open(address, _PATIENT_READ_TIMEOUT_S if patient else _READ_TIMEOUT_S)
     try:
         return _with_streams(address, container)
     except BaseException:
@@ -145,26 +148,26 @@ def _file_address(path: Path) -> Address:
     return address
 
 
-def _open(address: Address) -> av.container.InputContainer:
+def _open(address: Address, read_timeout_s: float = _READ_TIMEOUT_S) -> av.container.InputContainer:
     options = dict(_RTSP_OPTIONS) if address.kind == "rtsp" else {}
     scheme = urlsplit(address.location).scheme.lower() if address.kind != "file" else "file"
     if scheme in _TRANSPORTS:
         options["protocol_whitelist"] = _TRANSPORTS[scheme]
-    container = _open_with(address, options)
+    container = _open_with(address, options, read_timeout_s)
     if address.kind == "rtsp" and any(not stream.codec_context.width for stream in container.streams.video):
         # The short look was not enough for this camera: look again as long as it takes.
         container.close()
-        container = _open_with(address, {"rtsp_transport": "tcp"})
+        container = _open_with(address, {"rtsp_transport": "tcp"}, read_timeout_s)
     return container
 
 
-def _open_with(address: Address, options: dict[str, str]) -> av.container.InputContainer:
+def _open_with(address: Address, options: dict[str, str], read_timeout_s: float) -> av.container.InputContainer:
     import av
 
     location = f"file:{address.location}" if address.kind == "file" else address.location
     try:
         return av.open(
-            location, "r", options=options, timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S), metadata_errors="replace"
+            location, "r", options=options, timeout=(_OPEN_TIMEOUT_S, read_timeout_s), metadata_errors="replace"
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _told(address, error) from error

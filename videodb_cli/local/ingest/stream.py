@@ -36,7 +36,8 @@ class LiveStream:
     Its directory holds ``index.m3u8``, its segments and ``stream.mp4``. ``on_record`` and ``on_state`` are called from
     the stream's threads, one at a time for each. States: ``connecting``, ``running``, then ``ended`` or ``failed`` once
     everything that was said and shown has been told and the files are finished. A ``running`` state with an error says
-    that a part (an analyser) stopped while the stream goes on.
+    that a part (an analyser) stopped while the stream goes on. A ``patient`` stream bears a source that is silent for
+    a minute and a half, instead of ten seconds.
     """
 
     playlist_name = PLAYLIST
@@ -50,7 +51,9 @@ class LiveStream:
         on_record: Callable[[Record], None],
         on_state: Callable[[StreamState], None],
         models_dir: Path | None = None,
+        patient: bool = False,
     ) -> None:
+        self._patient = patient
         self.media_types: tuple[str, ...] = ()
         self._url = url
         self._directory = directory
@@ -90,7 +93,7 @@ class LiveStream:
             raise ConflictError("This stream has been started before.", code="stream_started")
         self._tell(StreamState("connecting"))
         try:
-            source = open_source(self._url)
+            source = open_source(self._url, patient=self._patient)
         except Exception as error:
             self._tell(StreamState("failed", str(error)))
             self._finished.set()

@@ -45,6 +45,7 @@ async def get_status(request: Request) -> Response:
             "streams": service.streams.running,
             "rtstreams": [{"id": stream.id, "name": stream.name, "status": stream.status} for stream in streams],
             "sessions": len(service.state.sessions),
+            "rtsp_port": service.intake.rtsp.port if service.intake.rtsp is not None else None,
             "media_bytes": await asyncio.to_thread(service.media.usage),
             "media_dir": str(service.media.run),
         }

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from videodb_cli.local import fields
 from videodb_cli.local.answers import invalid, success
-from videodb_cli.local.records import Channel
+from videodb_cli.local.records import CaptureSession, Channel
 from videodb_cli.local.routes import service_of
 from videodb_cli.local.security import read_object
 
@@ -82,30 +82,42 @@ async def start_session(request: Request) -> Response:
     callback_url = fields.optional_text(body, "callback_url")
     session.ws_connection_id = connection_id or session.ws_connection_id
     session.callback_url = callback_url or session.callback_url
-    await service.sessions.begin(session, channels)
-    return success({"session_id": session.id, "streaming_session_id": session.id, "status": session.status})
+    service.sessions.begin(session, channels)
+    return success(
+        {
+            "session_id": session.id,
+            "streaming_session_id": session.id,
+            "status": session.status,
+            "channels": _with_addresses(request, session),
+        }
+    )
 
 
 async def get_streaming_session(request: Request) -> Response:
     """A session as its recorder sees it: where to publish each channel, once that is known."""
     service = service_of(request)
     session = service.state.session(request.path_params["sid"])
-    urls = service.sessions.rtsp_urls.get(session.id, {})
-    channels: list[dict[str, object]] = []
-    for channel in session.channels:
-        shape = channel.as_json()
-        if channel.channel_id in urls:
-            shape["rtsp_url"] = urls[channel.channel_id]
-        channels.append(shape)
-    return success({"session_id": session.id, "status": session.status, "channels": channels})
+    return success({"session_id": session.id, "status": session.status, "channels": _with_addresses(request, session)})
 
 
 async def stop_session(request: Request) -> Response:
     """The recorder or the backend ends the session. Idempotent."""
     service = service_of(request)
     session = service.state.session(request.path_params["sid"])
-    await service.sessions.stop(session)
-    return success({"session_id": session.id, "status": session.status}, message="Capture session stopped")
+    service.sessions.stop(session)
+    return success({"session_id": session.id, "status": session.status}, message="Capture session is stopping")
+
+
+def _with_addresses(request: Request, session: CaptureSession) -> list[dict[str, object]]:
+    """The channels, with ``rtsp_url`` while something may be published there; under the name that this caller used."""
+    urls = service_of(request).sessions.rtsp_urls(session, request.url.hostname or "127.0.0.1")
+    channels: list[dict[str, object]] = []
+    for channel in session.channels:
+        shape = channel.as_json()
+        if channel.channel_id in urls:
+            shape["rtsp_url"] = urls[channel.channel_id]
+        channels.append(shape)
+    return channels
 
 
 def _channels(body: dict[str, Any]) -> list[Channel]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from videodb_cli.local.rtsp.sdp import Media
 
 MAX_BACKLOG_BYTES: Final = 16 * 1024 * 1024
+BACKLOG_AFTER_READER_S: Final = 10.0  # a reader that must look twice finds the beginning again
 _RTCP_SENDER_REPORT: Final = 200
 
 
@@ -97,8 +98,9 @@ class Channel:
         self._record_at = 0.0
         self._splices: list[_Splice] = []
         self._readers: list[Reader] = []
-        self._backlog: list[tuple[int, bool, bytes]] | None = []  # until the first reader
+        self._backlog: list[tuple[int, bool, bytes]] | None = []
         self._backlog_bytes = 0
+        self._first_reader_at: float | None = None
         self._pending: list[tuple[int, bool, bytes]] = []
         self._waiting: list[Callable[[], None]] = []
 
@@ -150,19 +152,25 @@ class Channel:
         self._pending.append((track, is_rtcp, packet))
 
     def flush(self) -> None:
-        """Hand what was taken to the readers, or keep it for the first one, so that he sees the first key frame."""
+        """Hand what was taken to the readers, and keep it for early ones that have not come yet."""
         pending, self._pending = self._pending, []
         if not pending:
             return
         if self._backlog is not None:
-            self._backlog += pending
-            self._backlog_bytes += sum(len(packet) for _, _, packet in pending)
-            while self._backlog_bytes > MAX_BACKLOG_BYTES:
-                # Rare: nobody reads. Half is dropped at once, since the list must not be moved for each packet.
-                del self._backlog[: max(1, len(self._backlog) // 2)]
-                self._backlog_bytes = sum(len(packet) for _, _, packet in self._backlog)
+            self._keep(self._backlog, pending)
         for reader in tuple(self._readers):
             reader.send(pending)
+
+    def _keep(self, backlog: list[tuple[int, bool, bytes]], pending: list[tuple[int, bool, bytes]]) -> None:
+        if self._first_reader_at is not None and self._clock() - self._first_reader_at > BACKLOG_AFTER_READER_S:
+            self._backlog = None
+            return
+        backlog += pending
+        self._backlog_bytes += sum(len(packet) for _, _, packet in pending)
+        while self._backlog_bytes > MAX_BACKLOG_BYTES:
+            # Rare: nobody reads. Half is dropped at once, since the list must not be moved for each packet.
+            del backlog[: max(1, len(backlog) // 2)]
+            self._backlog_bytes = sum(len(packet) for _, _, packet in backlog)
 
     def lose(self, publisher: object) -> None:
         """``publisher`` has gone: the channel is free for it to come back. Readers stay."""
@@ -182,12 +190,12 @@ class Channel:
         return False
 
     def add_reader(self, reader: Reader) -> None:
-        """``reader`` gets everything from now on, the first one also what came before."""
+        """``reader`` gets everything from now on; early ones also what came before, with the first key frame."""
         self._readers.append(reader)
-        if self._backlog is not None:
-            backlog, self._backlog, self._backlog_bytes = self._backlog, None, 0
-            if backlog:
-                reader.send(backlog)
+        if self._first_reader_at is None:
+            self._first_reader_at = self._clock()
+        if self._backlog:
+            reader.send(self._backlog)
 
     def remove_reader(self, reader: Reader) -> None:
         """``reader`` has gone."""

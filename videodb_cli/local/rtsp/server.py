@@ -28,12 +28,23 @@ class RtspServer:
 
     def __init__(self, listener: socket.socket, *, tls: ssl.SSLContext | None = None) -> None:
         self.relay = Relay(clock=time.time)
+        host = str(listener.getsockname()[0])
         self.port: int = listener.getsockname()[1]
+        self._own_host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
         self._listener = listener
         self._tls = tls
         self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = 0
+
+    def url(self, token: str, host: str) -> str:
+        """The address of a channel for somebody who reaches this machine as ``host``."""
+        scheme = "rtsp" if self._tls is None else "rtsps"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/{token}"
+
+    def own_url(self, token: str) -> str:
+        """The address of a channel for this process: never encrypted."""
+        return f"rtsp://{f'[{self._own_host}]' if ':' in self._own_host else self._own_host}:{self.port}/{token}"
 
     def start(self) -> None:
         """Take connections from now on."""

@@ -1,0 +1,205 @@
+"""Media of capture sessions coming in: a place to publish for each channel, and a stream for each that is published.
+
+A recorder publishes to our own `rtsp` server; the stream reads the same address, as any player would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from videodb_cli.local.answers import ServiceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from videodb_cli.local.media import MediaStore
+    from videodb_cli.local.records import CaptureSession, Channel, RTStream
+    from videodb_cli.local.rtsp import relay
+    from videodb_cli.local.rtsp.server import RtspServer
+    from videodb_cli.local.state import ServiceState
+    from videodb_cli.local.streams import StreamRunner
+
+log = logging.getLogger(__name__)
+
+ABANDONED_AFTER_S: Final = 60.0
+_FINISH_S: Final = 20.0  # for what was said last to be recognised
+
+
+class IntakeListener(Protocol):
+    """Who is told how the channels of a session are."""
+
+    def on_recording(self, session: CaptureSession) -> None:
+        """Every channel records."""
+        ...
+
+    def on_refused(self, session: CaptureSession, channel: Channel, reason: str) -> None:
+        """What is published for a channel cannot be read."""
+        ...
+
+    def on_abandoned(self, session: CaptureSession) -> None:
+        """No channel has had a publisher for a while."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What was recorded of one channel. ``began_at``: the unix second of its beginning."""
+
+    channel: Channel
+    path: Path
+    began_at: float
+
+
+@dataclass(slots=True)
+class _Place:
+    channel: Channel
+    inlet: relay.Channel
+    stream: RTStream | None = None
+    runs: int = 0
+
+    @property
+    def flows(self) -> bool:
+        return self.inlet.recording and self.stream is not None and self.stream.status == "connected"
+
+
+@dataclass(slots=True)
+class _Run:
+    session: CaptureSession
+    listener: IntakeListener
+    places: list[_Place] = field(default_factory=list)
+    told: bool = False
+    closing: bool = False
+    abandoned: asyncio.TimerHandle | None = None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class Intake:
+    """The channels of all sessions. Its methods run on the event loop; ``rtsp`` is set before the first session."""
+
+    def __init__(
+        self,
+        state: ServiceState,
+        streams: StreamRunner,
+        media: MediaStore,
+        *,
+        abandoned_after_s: float = ABANDONED_AFTER_S,
+    ) -> None:
+        self.rtsp: RtspServer | None = None
+        self._state = state
+        self._streams = streams
+        self._media = media
+        self._abandoned_after_s = abandoned_after_s
+        self._runs: dict[str, _Run] = {}
+
+    def open(self, session: CaptureSession, listener: IntakeListener) -> None:
+        """Expect the channels of ``session``; ``listener`` is told how it goes on."""
+        assert self.rtsp is not None  # noqa: S101 - the server sets it before it answers anything
+        run = _Run(session, listener)
+        self._runs[session.id] = run
+        for channel in session.channels:
+            inlet = self.rtsp.relay.expect(
+                channel.type,
+                on_record=lambda inlet: self._recorded(run, inlet),
+                on_lost=lambda _: self._lost(run),
+            )
+            run.places.append(_Place(channel, inlet))
+
+    def urls(self, session: CaptureSession, host: str) -> dict[str, str]:
+        """Where to publish each channel, for somebody who reaches this machine as ``host``; empty once it is over."""
+        run = self._runs.get(session.id)
+        if run is None or run.closing or self.rtsp is None:
+            return {}
+        return {place.channel.channel_id: self.rtsp.url(place.inlet.token, host) for place in run.places}
+
+    def missing(self, session: CaptureSession) -> list[str]:
+        """The channels that do not record."""
+        run = self._runs.get(session.id)
+        return [place.channel.channel_id for place in run.places if not place.flows] if run is not None else []
+
+    async def close(self, session: CaptureSession) -> None:
+        """Expect nothing more and finish every recording. Idempotent."""
+        run = self._runs.get(session.id)
+        if run is None or run.closing:
+            return
+        run.closing = True
+        if run.abandoned is not None:
+            run.abandoned.cancel()
+        if self.rtsp is not None:
+            for place in run.places:
+                self.rtsp.relay.drop(place.inlet)
+        await asyncio.gather(*run.tasks, return_exceptions=True)
+        streams = [place.stream for place in run.places if place.stream is not None]
+        # The end of what was published ends the streams, in their own time: first what came last is heard.
+        await asyncio.gather(*(self._streams.wait_stopped(stream, _FINISH_S) for stream in streams))
+        await asyncio.gather(*(self._streams.stop(stream) for stream in streams))
+
+    def recordings(self, session: CaptureSession) -> list[Recording]:
+        """What was recorded of the channels that are to be stored, in the order of the channels."""
+        run = self._runs.get(session.id)
+        found: list[Recording] = []
+        for place in run.places if run is not None else ():
+            stream, began_at = place.stream, place.inlet.recorded_at
+            if stream is None or stream.media_id is None or began_at is None or not place.channel.store:
+                continue
+            path = self._media.recording(stream.media_id)
+            if path is not None:
+                later = place.runs > 1 and stream.started_at is not None
+                found.append(Recording(place.channel, path, stream.started_at or began_at if later else began_at))
+        return found
+
+    def _recorded(self, run: _Run, inlet: relay.Channel) -> None:
+        if run.abandoned is not None:
+            run.abandoned.cancel()
+            run.abandoned = None
+        place = next(place for place in run.places if place.inlet is inlet)
+        self._spawn(run, self._read(run, place))
+
+    async def _read(self, run: _Run, place: _Place) -> None:
+        """Let the stream of a channel play what is published, unless it does already."""
+        stream = place.stream
+        if stream is None:
+            stream = place.stream = self._add_stream(run.session, place)
+        if stream.status != "connected":
+            try:
+                await self._streams.start(stream)
+            except ServiceError as error:
+                if not run.closing:
+                    run.listener.on_refused(run.session, place.channel, error.message)
+                return
+            place.runs += 1
+            if place.runs > 1:
+                log.warning("channel %s is recorded anew: what came before is not exported", place.channel.channel_id)
+        if not run.told and not run.closing and all(other.flows for other in run.places):
+            run.told = True
+            run.session.rtstream_ids = tuple(other.stream.id for other in run.places if other.stream is not None)
+            run.listener.on_recording(run.session)
+
+    def _add_stream(self, session: CaptureSession, place: _Place) -> RTStream:
+        assert self.rtsp is not None  # noqa: S101 - see open
+        stream = self._state.add_stream(
+            url=self.rtsp.own_url(place.inlet.token),
+            name=place.channel.channel_id,
+            collection_id=session.collection_id,
+            media_types=["video" if place.channel.type == "video" else "audio"],
+            sample_rate=30,
+            store=place.channel.store,
+            ws_connection_id=session.ws_connection_id,
+        )
+        stream.channel = place.channel.category
+        return stream
+
+    def _lost(self, run: _Run) -> None:
+        if run.closing or run.abandoned is not None or any(place.inlet.recording for place in run.places):
+            return
+        loop = asyncio.get_running_loop()
+        run.abandoned = loop.call_later(self._abandoned_after_s, run.listener.on_abandoned, run.session)
+
+    @staticmethod
+    def _spawn(run: _Run, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        run.tasks.add(task)
+        task.add_done_callback(run.tasks.discard)
