@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,6 +51,11 @@ def run_here(place: Place, wanted: HostOptions, *, on_ready: Callable[[Address],
     finally:
         private.remove(place.state_file)
         lock.release()
+    if threading.active_count() > 1:
+        # A model at work in a native library's thread aborts the process (SIGABRT) when Python's end reaches it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def already_running(place: Place) -> ConflictError:

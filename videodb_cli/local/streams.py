@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LAST_STOP_S = 3.0
+
 
 class Source(Protocol):
     """One source played in real time into HLS, fragmented MP4 and analysers. ``start`` may block for seconds."""
@@ -168,8 +170,8 @@ class StreamRunner:
         return True
 
     async def stop_all(self) -> None:
-        """Stop every source, at the end of the service."""
-        await asyncio.gather(*(asyncio.to_thread(source.stop) for source in self._sources.values()))
+        """Stop every source at the end of the service, when nobody waits for what is still being analysed."""
+        await asyncio.gather(*(asyncio.to_thread(source.stop, LAST_STOP_S) for source in self._sources.values()))
 
     async def start_transcription(self, stream: RTStream, ws_connection_id: str | None) -> None:
         """Recognise speech; if that runs already, send it to the new connection id from now on.
