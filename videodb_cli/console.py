@@ -28,6 +28,7 @@ _ANSI = {
     "cyan": "36",
     "reverse": "7",
 }
+_MAX_WAITING = 8 << 20
 _forced: bool | None = None
 _quiet = False
 
@@ -217,6 +218,8 @@ class BackgroundWriter:
         self._fd = fd
         self._capacity = capacity
         self._lines: deque[bytes] = deque()
+        self._put_bytes = 0
+        self._taken_bytes = 0
         self._wake = threading.Event()
         self._closing = False
         self.dropped = 0
@@ -226,9 +229,11 @@ class BackgroundWriter:
 
     def put(self, line: bytes) -> None:
         """Queue one line, newline included; never waits."""
-        if self.is_broken or len(self._lines) >= self._capacity:
+        waiting = self._put_bytes - self._taken_bytes
+        if self.is_broken or len(self._lines) >= self._capacity or (waiting and waiting + len(line) > _MAX_WAITING):
             self.dropped += 1
             return
+        self._put_bytes += len(line)
         self._lines.append(line)
         if not self._wake.is_set():
             self._wake.set()
@@ -250,8 +255,18 @@ class BackgroundWriter:
                 continue
             batch = b"".join([self._lines.popleft() for _ in range(min(len(self._lines), 100))])
             try:
-                while batch:
-                    batch = batch[os.write(self._fd, batch) :]
+                self._write(memoryview(batch))
             except OSError:
                 self.is_broken = True
                 return
+            self._taken_bytes += len(batch)
+
+    def _write(self, batch: memoryview) -> None:
+        import select
+
+        while batch:
+            try:
+                batch = batch[os.write(self._fd, batch) :]
+            except BlockingIOError:
+                # Whoever shares this pipe or terminal with us has made it non-blocking.
+                select.select([], [self._fd], [], 1.0)

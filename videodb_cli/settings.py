@@ -94,7 +94,7 @@ def _read_env_file(path: Path, *, required: bool) -> Mapping[str, str] | None:
             if required:
                 raise UsageError(f"{path} is not a file of settings", code="bad_env_file")
             return None
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except (FileNotFoundError, NotADirectoryError):
         if required:
             raise NotFoundError(f"no such file: {path} (named by --env-file)", code="env_file_not_found") from None

@@ -140,6 +140,9 @@ class ControlPlane:
             raise RequestFailedError(f"{self._credentials.host} did not answer within {self._timeout_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise RequestFailedError(f"{self._credentials.host}: {_reason(error)}") from None
+        except (ImportError, ValueError) as error:
+            # A proxy named in the environment that httpx cannot speak to.
+            raise RequestFailedError(f"{self._credentials.host}: {error}") from None
         return self._data_of(status, retry_after, content)
 
     async def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, str | None, bytes]:
@@ -189,7 +192,8 @@ class ControlPlane:
         if not isinstance(answer, dict):
             answer = None
         is_ours = answer is not None and answer.get("success") is False
-        message = _message(answer)
+        # A service that quotes the key it refuses must not bring it into a log.
+        message = _message(answer).replace(self._credentials.token.reveal(), "…")
         if is_ours:
             self._raise_refusal(status, message)
         if not 200 <= status < 300 or is_ours:

@@ -24,6 +24,8 @@ from videodb_cli.listener.updates import (
     Update,
 )
 
+_SHOWN_CHARACTERS = 4000
+
 
 class ListenView:
     """Renders one run of the listener. ``host`` and ``log`` are named when the first connection stands."""
@@ -69,7 +71,11 @@ class ListenView:
             return False
 
     def _row(self, event: Event) -> str:
-        text = console.one_line(ev.text_of(event) or "")
+        text = ev.text_of(event) or ""
+        if self._is_terminal:
+            # No terminal shows more, and making megabytes safe would keep the next message waiting.
+            text = text[:_SHOWN_CHARACTERS]
+        text = console.one_line(text)
         name = event.get("event")
         if not text and isinstance(name, str):
             text = console.one_line(name)

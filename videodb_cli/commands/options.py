@@ -32,8 +32,10 @@ LocalOption = Annotated[
 ]
 
 
-def existing_run_dir(directory: str | None, env_file: str | None, argument: str | None = None) -> RunDir | None:
-    """Return the directory if it exists, cleaned of what a crash left behind; None if it is not there.
+def existing_run_dir(
+    directory: str | None, env_file: str | None, argument: str | None = None, *, clean: bool = True
+) -> RunDir | None:
+    """Return the directory if it exists, with ``clean`` freed of what a crash left behind; None if it is not there.
 
     Raises RefusedError for a directory that cannot be trusted.
     """
@@ -42,7 +44,8 @@ def existing_run_dir(directory: str | None, env_file: str | None, argument: str 
         run_dir = paths.check(resolved.path)
     except NotFoundError:
         return None
-    remove_stale(run_dir)
+    if clean:
+        remove_stale(run_dir)
     return run_dir
 
 

@@ -33,14 +33,14 @@ def status(
     as_json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> int:
-    """Tell whether the listener is alive and hearing. Exit 0: listening; 5: deaf or connecting; 4: not running."""
+    """Tell whether the listener is alive and hearing. Exit 0: listening; 5: connecting, deaf, died; 4: not running."""
     if wait is not None and not ws_id:
         raise UsageError("--wait goes with --ws-id", hint="videodb status --ws-id --wait 10")
 
     def look() -> ListenerStatus:
         from videodb_cli.flows.listener_status import listener_status
 
-        return listener_status(existing_run_dir(directory, env_file, directory_argument))
+        return listener_status(existing_run_dir(directory, env_file, directory_argument, clean=False))
 
     if ws_id:
         console_id = _wait_for_id(look, wait)
@@ -73,6 +73,8 @@ def _no_id(found: ListenerStatus, wait_s: float | None) -> VideodbError:
         return TimedOutError(f"no open connection within {wait_s:g} s: {found.why}", hint="videodb status")
     if found.state == "stopped":
         return NotFoundError("no listener runs here", code="not_running", hint="videodb listen --detach")
+    if found.state == "died":
+        return UnreachableError(found.why, code="died", hint="videodb listen --detach")
     return UnreachableError(f"the listener is {found.state}: {found.why}", code=found.state, hint="videodb status")
 
 
@@ -91,6 +93,9 @@ def _as_json(found: ListenerStatus, now: float) -> dict[str, Any]:
 
 def _show(found: ListenerStatus, now: float) -> None:
     fields = found.fields
+    if found.state == "died":
+        console.data(f"{_painted('died')} {found.why} · start another: videodb listen --detach")
+        return
     if found.state == "stopped":
         console.data("stopped     no listener runs here · start one: videodb listen --detach")
         return
@@ -118,7 +123,7 @@ def _painted(name: str) -> str:
     padded = name.ljust(11)
     if not console.wants_color(sys.stdout):
         return padded
-    style = {"listening": "green", "deaf": "red", "connecting": "yellow"}.get(name, "dim")
+    style = {"listening": "green", "deaf": "red", "died": "red", "connecting": "yellow"}.get(name, "dim")
     return console.paint(padded, style)
 
 

@@ -73,7 +73,7 @@ def text_of(event: Event) -> str | None:
 def is_final(event: Event) -> bool:
     """Whether a transcript is final: ``true``, or the string "true" that one client sends."""
     final = data_of(event).get("is_final")
-    return final is True or final in {"true", "True"}
+    return final is True or (isinstance(final, str) and final in {"true", "True"})
 
 
 def is_interim(event: Event) -> bool:

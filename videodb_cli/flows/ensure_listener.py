@@ -49,7 +49,13 @@ def ensure_listener(
             raise already_running(run_dir)
         else:
             return _wait_for_running(run_dir, timeout_s, pause)
-    return _start(run_dir, credentials, arguments, timeout_s, pause)
+    try:
+        return _start(run_dir, credentials, arguments, timeout_s)
+    except ConflictError:
+        # Another one was started at the same moment and won: it is the listener. But it cleared nothing for us.
+        if clear:
+            raise
+        return _wait_for_running(run_dir, timeout_s, pause)
 
 
 def _wait_for_running(run_dir: RunDir, timeout_s: float, pause: Callable[[float], None]) -> BackgroundListener:
@@ -83,7 +89,6 @@ def _start(
     credentials: settings.Credentials,
     arguments: Sequence[str],
     timeout_s: float,
-    pause: Callable[[float], None],
 ) -> BackgroundListener:
     # The key travels by environment: an argument list is readable by everybody.
     environment = {
@@ -113,11 +118,7 @@ def _start(
     connection_id = spawned.message.get("connection_id")
     if isinstance(connection_id, str):
         return BackgroundListener(connection_id, spawned.pid, was_running=False)
-    failure = _failure_of(spawned)
-    if isinstance(failure, ConflictError):
-        # Another one was started at the same moment and won: it is the listener.
-        return _wait_for_running(run_dir, timeout_s, pause)
-    raise failure
+    raise _failure_of(spawned)
 
 
 def _failure_of(spawned: Spawned) -> VideodbError:

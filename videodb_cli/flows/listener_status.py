@@ -8,6 +8,7 @@ from typing import Any
 
 from videodb_cli.flows.listening import running_listener
 from videodb_cli.rundir.paths import RunDir
+from videodb_cli.rundir.stale import remove_stale
 
 HEARTBEAT_S = 5.0
 # A state file is believed for three heartbeats.
@@ -16,7 +17,10 @@ _STALE_AFTER_S = 3 * HEARTBEAT_S
 
 @dataclass(frozen=True, slots=True)
 class ListenerStatus:
-    """``state`` is ``listening``, ``connecting``, ``deaf`` or ``stopped``; ``why`` says so in words. Unix seconds."""
+    """``state`` is ``listening``, ``connecting``, ``deaf``, ``died`` or ``stopped``; ``why`` says so in words.
+
+    Times in ``fields`` are Unix seconds.
+    """
 
     state: str
     why: str
@@ -37,8 +41,14 @@ class ListenerStatus:
 
 
 def listener_status(run_dir: RunDir | None, now: float | None = None) -> ListenerStatus:
-    """Look at a directory. Never raises for what a crash leaves; RefusedError for a state file of a newer version."""
+    """Look at a directory, and remove what a crash has left in it: ``died`` is told once, then it is ``stopped``.
+
+    Raises RefusedError for a state file of a newer version.
+    """
     now = time.time() if now is None else now
+    dead_pid = remove_stale(run_dir) if run_dir is not None else None
+    if dead_pid is not None:
+        return ListenerStatus("died", f"the listener (pid {dead_pid}) ended without a word: a crash, or kill -9", {})
     found = running_listener(run_dir) if run_dir is not None else None
     if found is None:
         return ListenerStatus("stopped", "no listener runs here", {})

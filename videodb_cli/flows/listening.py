@@ -48,10 +48,12 @@ def running_listener(run_dir: RunDir) -> dict[str, Any] | None:
         return None
     found = state.read(run_dir.listener_state) or {}
     holder = lock.holder(run_dir.lock)
-    if holder is not None:
-        found["pid"] = holder[0]
-        found["start_token"] = holder[1]
-    return found
+    if holder is None:
+        return found
+    if (found.get("pid"), found.get("start_token")) != holder:
+        # Left behind by one that crashed: the holder of the lock has not written its own yet.
+        found = {}
+    return {**found, "pid": holder[0], "start_token": holder[1]}
 
 
 def already_running(run_dir: RunDir) -> ConflictError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from videodb_cli.listener.event_socket import EventSocket
 
 MAX_MESSAGE_BYTES = 64 << 20
-_MAX_ID_FRAME_BYTES = 4096
+_MAX_ID_FRAME_BYTES = 64 << 10
 _CLOSE_TIMEOUT_S = 2.0
 
 
@@ -78,8 +78,9 @@ def connection_id_in(raw: bytes, *, alone: bool) -> tuple[str, dict[str, object]
 class Connection:
     """One open socket with its id. Made by `open_connection`; `hear` runs until it ends."""
 
-    def __init__(self, socket: EventSocket, timing: Timing) -> None:
+    def __init__(self, socket: EventSocket, timing: Timing, url: str) -> None:
         self._socket = socket
+        self._url = url
         self._timing = timing
         self._half_open = False
         self.connection_id = ""
@@ -128,7 +129,7 @@ class Connection:
             raise self._socket.failure
         if not arrived.is_set():
             if closed.done() and not closed.cancelled():
-                why = _code_in_words(self._socket) or "connection cut"
+                why = self._code_in_words() or "connection cut"
                 raise AttemptFailedError(f"closed before the connection id came: {why}")
             limit = self._timing.id_timeout_s
             raise AttemptFailedError(f"connected, but no connection id came within {limit:g} s")
@@ -189,10 +190,18 @@ class Connection:
         if self._half_open:
             return Ended("half_open", f"no answer for {now - self.alive_at:.0f} s", None, self.alive_at)
         if received is not None:
-            return Ended("closed", f"server closed {_code_in_words(self._socket)}", received.code, now)
+            return Ended("closed", f"server closed {self._code_in_words()}", received.code, now)
         if sent is not None:
             return Ended("protocol_error", f"protocol error: {sent.reason or sent.code}", sent.code, self.alive_at)
         return Ended("cut", "connection cut", None, self.alive_at)
+
+    def _code_in_words(self) -> str:
+        received = self._socket.protocol.close_rcvd
+        if received is None:
+            return ""
+        words = {1000: "normal", 1001: "going away", 1006: "abnormal", 1008: "policy", 1011: "error", 1012: "restart"}
+        said = _hide(self._url, received.reason) or words.get(received.code, "")
+        return f"{received.code}, {said}" if said else str(received.code)
 
 
 async def open_connection(url: str, timing: Timing) -> Connection:
@@ -230,7 +239,7 @@ async def open_connection(url: str, timing: Timing) -> Connection:
             f"the socket did not open: {_without_secret(error, url)}", retry_after_s=_retry_after(error)
         ) from None
     assert isinstance(socket, EventSocket)  # noqa: S101 - create_connection above
-    return Connection(socket, timing)
+    return Connection(socket, timing, url)
 
 
 def _without_secret(error: Exception, url: str) -> str:
@@ -240,12 +249,16 @@ def _without_secret(error: Exception, url: str) -> str:
         return f"HTTP {error.response.status_code}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    text = " ".join(str(error).split()) or type(error).__name__
+    return _hide(url, " ".join(str(error).split()) or type(error).__name__)[:300]
+
+
+def _hide(url: str, text: str) -> str:
+    """Return the text without the socket URL or a part of it that opens the socket."""
     parts = urlsplit(url)
     for secret in (url, parts.path + ("?" + parts.query if parts.query else ""), parts.query, parts.path):
         if len(secret) > 1:
             text = text.replace(secret, "…")
-    return text[:300]
+    return text
 
 
 def _retry_after(error: Exception) -> float | None:
@@ -258,15 +271,6 @@ def _retry_after(error: Exception) -> float | None:
     if isinstance(error, InvalidStatus):
         return retry_after_s(error.response.headers.get("Retry-After"), datetime.now(UTC))
     return None
-
-
-def _code_in_words(socket: EventSocket) -> str:
-    received = socket.protocol.close_rcvd
-    if received is None:
-        return ""
-    words = {1000: "normal", 1001: "going away", 1006: "abnormal", 1008: "policy", 1011: "error", 1012: "restart"}
-    said = received.reason or words.get(received.code, "")
-    return f"{received.code}, {said}" if said else str(received.code)
 
 
 def _refused_size(cause: BaseException | None) -> int | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
+from videodb_cli.errors import RefusedError
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import private, state
 from videodb_cli.rundir.paths import RunDir
@@ -16,17 +18,25 @@ class Presence:
 
     def __init__(self, run_dir: RunDir) -> None:
         self._run_dir = run_dir
+        # A write that is under way in another thread must not bring a file back after the release.
+        self._lock = threading.Lock()
+        self._is_released = False
 
     def claim(self) -> None:
-        """Say that we run here: the pid file, and no id yet. Raises RefusedError or OSError."""
+        """Say that we run here: the pid file, and no id yet. Raises RefusedError."""
         private.check_place(self._run_dir.ws_id)
         private.check_place(self._run_dir.listener_state)
         private.remove(self._run_dir.ws_id)
-        private.write_atomic(self._run_dir.pid, b"%d\n" % os.getpid())
+        try:
+            private.write_atomic(self._run_dir.pid, b"%d\n" % os.getpid())
+        except OSError as error:
+            raise RefusedError(f"cannot write {self._run_dir.pid}: {error.strerror}", code="file") from error
 
     def publish_id(self, connection_id: str) -> None:
         """Make the id of the open connection known. Raises RefusedError or OSError."""
-        private.write_atomic(self._run_dir.ws_id, connection_id.encode() + b"\n")
+        with self._lock:
+            if not self._is_released:
+                private.write_atomic(self._run_dir.ws_id, connection_id.encode() + b"\n")
 
     def withdraw_id(self) -> None:
         """No connection is open."""
@@ -34,9 +44,14 @@ class Presence:
 
     def write_state(self, fields: Mapping[str, Any]) -> None:
         """Replace the state file that `status` reads. Raises RefusedError or OSError."""
-        state.write(self._run_dir.listener_state, {"pid": os.getpid(), "start_token": current_start_token(), **fields})
+        named = {"pid": os.getpid(), "start_token": current_start_token(), **fields}
+        with self._lock:
+            if not self._is_released:
+                state.write(self._run_dir.listener_state, named)
 
     def release(self) -> None:
         """Remove all of it. Never raises: what stays is recognised as stale by the lock that nobody holds."""
-        for path in (self._run_dir.ws_id, self._run_dir.pid, self._run_dir.listener_state):
-            private.remove(path)
+        with self._lock:
+            self._is_released = True
+            for path in (self._run_dir.ws_id, self._run_dir.pid, self._run_dir.listener_state):
+                private.remove(path)

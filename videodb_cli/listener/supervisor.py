@@ -43,6 +43,7 @@ from videodb_cli.listener.updates import (
 _MAX_PENDING_BYTES = 64 << 20
 _STOP_TIMEOUT_S = 3.0
 _LATER_ID_BYTES = 600
+_MAX_UNSHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class Listener:
         self._connection: Connection | None = None
         self._log_is_open = False
         self._has_stood = False
+        self._unshown: list[tuple[bytes, Event | None]] = []
+        self._opening: asyncio.Future[None] | None = None
         self._previous_id: str | None = None
         self._gave_up_for_log = False
         self._background: set[asyncio.Task[None]] = set()
@@ -159,6 +162,10 @@ class Listener:
     async def _finish(self) -> Statement:
         now = time.time()
         self._ledger.disconnected(now)
+        if self._opening is not None:
+            with contextlib.suppress(VideodbError):
+                await self._opening
+                self._log_is_open = True
         if not self._log_is_open and self._store.pending_bytes:
             # No connection ever stood, so nothing is cleared; but what came before an id is kept.
             with contextlib.suppress(VideodbError):
@@ -217,7 +224,7 @@ class Listener:
         await self._write_state()
         await asyncio.sleep(delay_s)
         # What waits for the disk must go first, or the next connection fills the memory at once.
-        while self._store.pending_bytes > _MAX_PENDING_BYTES // 2:  # noqa: ASYNC110 - the writer is a thread
+        while self._log_is_open and self._store.pending_bytes > _MAX_PENDING_BYTES // 2:  # noqa: ASYNC110 - the writer is a thread
             await asyncio.sleep(0.2)
 
     async def _connect(self) -> Connection:
@@ -266,6 +273,7 @@ class Listener:
         if connection.extra:
             details["frame"] = connection.extra
         self._own("listener.connected", f"connected as {connection.connection_id}", details)
+        self._show_unshown()
         gap_s = self._close_gap(connection.connection_id, previous, now)
         self._previous_id = connection.connection_id
         await self._publish(connection.connection_id)
@@ -329,8 +337,10 @@ class Listener:
         else:
             ledger.live += 1
         if self._on_line is not None:
-            self._on_line(line, event)
-        if self._store.pending_bytes > _MAX_PENDING_BYTES and connection is not None:
+            self._show(line, event)
+        if self._store.pending_bytes > _MAX_PENDING_BYTES:
+            if connection is None:
+                raise AttemptFailedError("too much came before the connection id")
             self._gave_up_for_log = True
             connection.abort()
 
@@ -351,13 +361,30 @@ class Listener:
     def _own(self, event: str, text: str, data: dict[str, Any]) -> None:
         line = self._store.record(event, text, data)
         if self._on_line is not None:
-            self._on_line(line, None)
+            self._show(line, None)
+
+    def _show(self, line: bytes, event: Event | None) -> None:
+        """Show a line; the first that is shown is that of the first connection, whatever came before it."""
+        if self._on_line is None:
+            return
+        if self._has_stood:
+            self._on_line(line, event)
+        elif len(self._unshown) < _MAX_UNSHOWN:
+            self._unshown.append((line, event))
+
+    def _show_unshown(self) -> None:
+        unshown, self._unshown = self._unshown, []
+        for line, event in unshown:
+            self._show(line, event)
 
     # ---- files ---------------------------------------------------------------------------------------------------
 
     async def _open_log(self) -> None:
-        clear = self._policy.clear and not self._log_is_open
-        await asyncio.to_thread(lambda: self._store.open(clear=clear))
+        # A thread cannot be cancelled: whoever ends us while it opens the log waits for it, and opens nothing twice.
+        if self._opening is None:
+            clear = self._policy.clear
+            self._opening = asyncio.ensure_future(asyncio.to_thread(lambda: self._store.open(clear=clear)))
+        await asyncio.shield(self._opening)
         self._log_is_open = True
 
     async def _publish(self, connection_id: str) -> None:
@@ -378,6 +405,9 @@ class Listener:
                 await asyncio.to_thread(action)
             except OSError as error:
                 self.log_trouble(LogTrouble(error.strerror or str(error)))
+            except RefusedError as error:
+                # Somebody has put a link or a file of his own in the place of ours since we began.
+                self.log_trouble(LogTrouble(str(error)))
 
     async def _beat(self) -> None:
         while True:

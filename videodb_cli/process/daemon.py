@@ -19,6 +19,8 @@ from typing import Any
 
 import orjson
 
+_END_TIMEOUT_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Spawned:
@@ -57,34 +59,33 @@ def spawn_detached(
     finally:
         os.close(said)
     try:
-        message = _first_line(ready, timeout_s)
+        message, has_ended = _first_line(ready, timeout_s)
     finally:
         os.close(ready)
     status = None
-    if message is None or "error" in message:
+    if has_ended or (message is not None and "error" in message):
+        # It closed its end without a word, or is about to end: its status tells the rest.
         with contextlib.suppress(subprocess.TimeoutExpired):
-            status = child.wait(timeout=2.0 if message is not None else 0.2)
+            status = child.wait(timeout=_END_TIMEOUT_S)
     # It outlives us: that is no leak, and Popen must not warn about it.
     child.returncode = status if status is not None else 0
     return Spawned(child.pid, message, status)
 
 
-def _first_line(fd: int, timeout_s: float) -> dict[str, Any] | None:
+def _first_line(fd: int, timeout_s: float) -> tuple[dict[str, Any] | None, bool]:
+    """Return what the child said, and whether it closed the pipe without saying anything."""
     deadline = time.monotonic() + timeout_s
     received = b""
     while not received.endswith(b"\n"):
         left = deadline - time.monotonic()
         if left <= 0 or not select.select([fd], [], [], left)[0]:
-            return None
+            return None, False
         chunk = os.read(fd, 65536)
         if not chunk:
-            return None
+            return None, True
         received += chunk
-    try:
-        message = orjson.loads(received)
-    except orjson.JSONDecodeError:
-        return None
-    return message if isinstance(message, dict) else None
+    message = orjson.loads(received)
+    return (message, False) if isinstance(message, dict) else (None, True)
 
 
 class ReadyPipe:

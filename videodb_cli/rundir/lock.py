@@ -15,6 +15,7 @@ from videodb_cli.rundir import private
 
 # A probe by `status` or `stop` holds the lock for microseconds; whoever wants it tries for longer than that.
 _PATIENCE_S = 0.5
+_PROBE_PATIENCE_S = 0.2
 _RETRY_S = 0.01
 
 
@@ -65,33 +66,60 @@ class DirectoryLock:
 
 
 def _lock_within(fd: int, patience_s: float) -> None:
+    import fcntl
+
     deadline = time.monotonic() + patience_s
-    while not _try_lock(fd):
+    while not _try_lock(fd, fcntl.LOCK_EX):
         if time.monotonic() >= deadline:
             raise LockHeldError
         time.sleep(_RETRY_S)
 
 
-def _try_lock(fd: int) -> bool:
+def _try_lock(fd: int, kind: int) -> bool:
     import fcntl
 
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a live process holds the lock of this path. A missing file is not held."""
+    """Tell whether a live process holds the lock of this path. A missing file is not held. Raises RefusedError."""
+    import fcntl
+
     try:
         fd = private.open_fd(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
+    deadline = time.monotonic() + _PROBE_PATIENCE_S
     try:
-        return not _try_lock(fd)
+        # Shared, so that two who look do not take each other for a holder. Whoever removes stale files has the lock
+        # for a moment without a name in it, and a holder that has just taken it has not written its name yet.
+        while not _try_lock(fd, fcntl.LOCK_SH):
+            noted = holder(path)
+            if (noted is not None and is_alive(noted[0])) or time.monotonic() >= deadline:
+                return True
+            time.sleep(_RETRY_S)
+    except OSError as error:
+        raise RefusedError(f"cannot lock {path}: {error.strerror}", code="file") from error
     finally:
         os.close(fd)
+    return False
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether some process has this pid; whether it is ours to speak of is for its start token to say."""
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def holder(path: Path) -> tuple[int, str] | None:

@@ -64,10 +64,10 @@ def create(path: Path) -> RunDir:
     """Make the directory if it is not there (0700, its parents too) and check it. Raises RefusedError."""
     missing = []
     probe = path
-    while not probe.exists() and not probe.is_symlink():
-        missing.append(probe)
-        probe = probe.parent
     try:
+        while not probe.exists() and not probe.is_symlink():
+            missing.append(probe)
+            probe = probe.parent
         for directory in reversed(missing):
             directory.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

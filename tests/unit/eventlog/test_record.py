@@ -145,7 +145,7 @@ def claims_to_be_ours(found: list[tuple[str, Any]]) -> bool:
     return any(name == "recovered" or (name == "channel" and value == "videodb_cli") for name, value in found)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(events)
 @example('{"a":1}')
 @example('{ "channel" : "videodb_cli" }')
