@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from videodb_cli.eventlog.event import is_own
+
 
 def decode(line: bytes) -> Any:
     """The value of one line. Raises ``ValueError`` when it is not JSON.
@@ -23,6 +25,19 @@ def decode(line: bytes) -> Any:
 def decode_slowly(line: bytes) -> Any:
     """By the standard library alone. Raises ``ValueError``."""
     try:
-        return json.loads(line.decode())
+        return json.loads(line.decode(), parse_int=_parse_int)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _parse_int(digits: str) -> int | float:
+    # Python refuses to read integers of more than 4300 digits; to everybody else they are numbers.
+    return int(digits) if len(digits) < 4000 else float(digits)
+
+
+def is_own_line(line: bytes) -> bool:
+    """Whether the listener wrote this line about itself."""
+    if b"videodb_cli" not in line and b"\\u00" not in line:
+        return False
+    event = decode(line)
+    return isinstance(event, dict) and is_own(event)

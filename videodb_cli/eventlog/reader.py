@@ -120,11 +120,6 @@ def iter_lines(block: Block) -> Iterator[tuple[int, bytes]]:
         offset += len(line) + 1
 
 
-def count_lines(source: Source, end: int) -> int:
-    """How many newlines stand before byte ``end`` of a source that can be read again."""
-    with open_source(source) as file:
-        total = 0
-        while end > 0 and (chunk := file.read(min(end, 1 << 20))):
-            total += chunk.count(b"\n")
-            end -= len(chunk)
-        return total
+def count_lines(source: Source, start: int, end: int) -> int:
+    """How many newlines stand from byte ``start`` to byte ``end`` of a source that can be read again."""
+    return sum(block.data.count(b"\n") for block in iter_blocks(source, start, end, 1 << 20))

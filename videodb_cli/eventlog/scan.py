@@ -1,25 +1,76 @@
-"""From blocks of raw lines to the events that a selection means."""
+"""From blocks of raw lines to the lines that are meant, in stages that each leave less for the next.
+
+1. Time becomes a byte range before a block is read (``timerange``).
+2. Bytes that a line must hold (``needles``); may only reject.
+3. A decode of just the fields that are asked about (``partial``), many lines in one call.
+4. A full decode, for what the third stage could not make out.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from videodb_cli.eventlog import needles as ne
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.reader import Block, count_lines, iter_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from videodb_cli.eventlog.event import Event
+    from videodb_cli.eventlog.needles import Needles
     from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.sources import Source
 
+# Above this share of lines that hold a needle, going from one to the next costs more than decoding every line.
+_DENSE = 0.35
+_RECOUNT = 64
+
 
 class Line(NamedTuple):
-    """One selected line: where it stands, its bytes without the newline, and what they decode to."""
+    """One selected line: where it stands, and its bytes without the newline."""
 
     offset: int
     raw: bytes
-    event: Any
+
+    def decode(self) -> Any:
+        """The whole of it, as ``json.loads`` gives it."""
+        return decode(self.raw)
+
+
+class ByColumns(Protocol):
+    """The conditions of a plan, evaluated on a block in one go."""
+
+    def hits(self, data: bytes) -> tuple[int, list[int]]:
+        """How many lines there are, and which are selected. Raises as ``Columns.read``."""
+
+
+class Plan(NamedTuple):
+    """What is asked of a line: conditions that must all hold, the fields they look at, and bytes it must hold.
+
+    ``by_columns`` is the same as ``tests``, faster. ``takes_any`` says that the tests are made for values of any kind;
+    otherwise only an object can be selected.
+    """
+
+    tests: tuple[Callable[[Event], bool], ...] = ()
+    paths: frozenset[tuple[str, ...]] = frozenset()
+    needles: tuple[Needles, ...] = ()
+    by_columns: ByColumns | None = None
+    takes_any: bool = False
+
+    def and_(self, other: Plan) -> Plan:
+        """What both ask."""
+        if not self.tests or not other.tests:
+            return self if self.tests else other
+        return Plan(self.tests + other.tests, self.paths | other.paths, self.needles + other.needles)
+
+
+def plan_of(selection: Selection) -> Plan:
+    """The plan that finds exactly what ``selection.matches``."""
+    tests = tuple(selection.tests())
+    if not tests:
+        return Plan()
+    return Plan(tests, frozenset(selection.paths()), tuple(ne.of_selection(selection)))
 
 
 class BrokenLines:
@@ -28,36 +79,140 @@ class BrokenLines:
     def __init__(self) -> None:
         self.count = 0
         self._where: list[tuple[Source, int]] = []
-        self._lines_before: tuple[Source | None, int, int] = (None, 0, 0)
 
     def add(self, source: Source, offset: int) -> None:
         """Take note of a broken line that begins at ``offset``."""
         self.count += 1
         self._where.append((source, offset))
 
+    def take_offsets(self) -> list[int]:
+        """Offsets noted since the last call, when only one source was read meanwhile."""
+        noted, self._where = self._where, []
+        return [offset for _, offset in noted]
+
     def take(self) -> Iterator[tuple[str, int | None]]:
         """Name and line number of each one noted since the last call; no number where it cannot be read again."""
         noted, self._where = self._where, []
-        for source, offset in noted:
-            yield source.name, None if source.is_stream else count_lines(source, offset) + 1
+        yield from line_numbers(noted)
+
+
+def line_numbers(places: Iterable[tuple[Source, int]]) -> Iterator[tuple[str, int | None]]:
+    """Name of the source and line number for offsets in it; no number where it cannot be read again.
+
+    An offset below zero is a line number already, with the sign turned.
+    """
+    last: Source | None = None
+    begin = lines = 0
+    for source, offset in places:
+        if offset < 0 or source.is_stream:
+            yield source.name, -offset if offset < 0 else None
+            continue
+        if source != last or offset < begin:
+            last, begin, lines = source, 0, 0
+        lines += count_lines(source, begin, offset)
+        begin = offset
+        yield source.name, lines + 1
 
 
 class Scanner:
-    """Applies one selection to blocks. Lines that are not JSON go to ``broken`` instead."""
+    """Applies one plan to blocks. Lines that are not JSON go to ``broken`` instead.
 
-    def __init__(self, selection: Selection, broken: BrokenLines) -> None:
-        self._tests = selection.tests()
+    Unless ``thorough``, a line that the second stage rejects is looked at only for its shape (``{…}``), so what is
+    broken inside of it goes unnoticed; what is selected is the same either way.
+    """
+
+    def __init__(self, plan: Plan, broken: BrokenLines, *, thorough: bool = True) -> None:
+        self._tests = plan.tests
         self._broken = broken
+        self._thorough = thorough
+        self._needles = list(plan.needles)
+        self._blocks = 0
+        self._by_columns = plan.by_columns
+        self._takes_any = plan.takes_any
+        self._decoder: Any = None
+        if self._tests:
+            from videodb_cli.eventlog.partial import partial_decoder
+
+            self._decoder = partial_decoder(plan.paths)
+
+    def raw_lines(self, source: Source, block: Block) -> list[bytes]:
+        """The selected lines of a block, in order, without their newlines."""
+        data = block.data
+        if self._tests and is_regular(data):
+            kept = self._staged(data)
+            if kept is not None:
+                return kept
+        return [line.raw for line in self._one_by_one(source, iter_lines(block))]
 
     def lines(self, source: Source, block: Block) -> list[Line]:
-        """The selected lines of a block, in order."""
-        return list(self._select(source, iter_lines(block)))
+        """The same with their offsets."""
+        data = block.data
+        if self._tests and is_regular(data):
+            kept = self._staged(data)
+            if kept is not None:
+                return list(locate(block, kept))
+        return list(self._one_by_one(source, iter_lines(block)))
 
     def lines_backwards(self, source: Source, block: Block) -> Iterator[Line]:
-        """The same, last line first, looking no further than the caller asks."""
-        return self._select(source, reversed(list(iter_lines(block))))
+        """The same, last line first, looking no further than the caller asks where that is cheaper."""
+        if self._tests and len(block.data) > 1 << 15:
+            yield from reversed(self.lines(source, block))
+        else:
+            yield from self._one_by_one(source, reversed(list(iter_lines(block))))
 
-    def _select(self, source: Source, lines: Iterable[tuple[int, bytes]]) -> Iterator[Line]:
+    def _staged(self, data: bytes) -> list[bytes] | None:
+        """Stages two and three for a block of regular lines; None when a line needs a look of its own."""
+        lines = None if self._thorough or not self._needles else self._holding(data)
+        if lines is not None and not lines:
+            return []
+        try:
+            count, hits = self._hits(data if lines is None else b"\n".join(lines))
+        except (ValueError, RecursionError):
+            return None if lines is None else self._sparse(lines)
+        if not hits and not self._thorough:
+            return []
+        if lines is None:
+            lines = data.split(b"\n")
+            lines.pop()
+        if count != len(lines):
+            return None  # a line holds two values, so that they do not stand side by side
+        kept = [lines[index] for index in hits]
+        # The third stage does not look at the encoding of what it skips.
+        return kept if _is_utf8(data if self._thorough else b"\n".join(kept)) else None
+
+    def _hits(self, data: bytes) -> tuple[int, list[int]]:
+        """How many lines there are, and which of them fulfil all tests."""
+        if self._by_columns is not None:
+            return self._by_columns.hits(data)
+        events = self._decoder.decode_lines(data)
+        hits: list[int] = [index for index, event in enumerate(events) if self._tests[0](event)]
+        for test in self._tests[1:]:
+            hits = [index for index in hits if test(events[index])]
+        return len(events), hits
+
+    def _sparse(self, lines: list[bytes]) -> list[bytes] | None:
+        """The same one by one; None when a line is broken, so that it is reported with its place."""
+        kept: list[bytes] = []
+        for raw in lines:
+            try:
+                event = decode(raw)
+            except ValueError:
+                return None
+            if self._means(event):
+                kept.append(raw)
+        return kept
+
+    def _holding(self, data: bytes) -> list[bytes] | None:
+        """The lines that hold what is needed; None when that is no help."""
+        if self._blocks % _RECOUNT == 0 and len(self._needles) > 1:
+            self._needles.sort(key=lambda needles: _count(needles, data))
+        self._blocks += 1
+        needles = self._needles[0]
+        if any(_find(undone, data) >= 0 for undone in needles.undone_by):
+            return None
+        return _lines_with(needles, data, limit=int(len(data) / 300 * _DENSE) + 16)
+
+    def _one_by_one(self, source: Source, lines: Iterable[tuple[int, bytes]]) -> Iterator[Line]:
         for offset, raw in lines:
             try:
                 event = decode(raw)
@@ -66,9 +221,81 @@ class Scanner:
                     self._broken.add(source, offset)
                 continue
             if self._means(event):
-                yield Line(offset, raw, event)
+                yield Line(offset, raw)
 
     def _means(self, event: Any) -> bool:
         if not self._tests:
             return True
-        return isinstance(event, dict) and all(test(event) for test in self._tests)
+        return (self._takes_any or isinstance(event, dict)) and all(test(event) for test in self._tests)
+
+
+def is_regular(data: bytes) -> int:
+    """How many lines there are if every one looks like ``{…}``, so that none is blank, torn, or spans two; else 0."""
+    import stringzilla as sz
+
+    if not (data.startswith(b"{") and data.endswith(b"}\n")):
+        return 0
+    count = int(sz.count(data, b"\n"))
+    return count if int(sz.count(data, b"}\n{")) == count - 1 else 0
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _find(needle: bytes, data: bytes, start: int = 0) -> int:
+    import stringzilla as sz
+
+    return int(sz.find(data, needle, start))
+
+
+def _count(needles: Needles, data: bytes) -> int:
+    lines = _lines_with(needles, data, limit=1 << 30)
+    return len(lines) if lines is not None else 1 << 30
+
+
+def _lines_with(needles: Needles, data: bytes, limit: int) -> list[bytes] | None:
+    """The lines that hold one of the needles, in order; None when they are more than ``limit``."""
+    import stringzilla as sz
+
+    search = sz.utf8_case_insensitive_find if needles.uncased else sz.find
+    found: dict[int, bytes] = {}
+    for needle in needles.any_of:
+        at = search(data, needle)
+        while at >= 0:
+            begin, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
+            found[begin] = data[begin:end]
+            if len(found) > limit:
+                return None
+            at = search(data, needle, end)
+    if len(needles.any_of) > 1:
+        return [found[begin] for begin in sorted(found)]
+    return list(found.values())
+
+
+def lines_holding(needles: Needles, block: Block) -> Iterator[Line]:
+    """The lines of a block that can hold one of the needles."""
+    lines = None
+    if all(_find(undone, block.data) < 0 for undone in needles.undone_by):
+        lines = _lines_with(needles, block.data, limit=1 << 30)
+    return locate(block, [raw for _, raw in iter_lines(block)] if lines is None else lines)
+
+
+def locate(block: Block, kept: Sequence[bytes]) -> Iterator[Line]:
+    """Where the lines of a block stand that were kept, in order."""
+    data, at = block.data, 0
+    for raw in kept:
+        # The first line from here on that reads like this one: one that reads the same is selected just as well.
+        while True:
+            at = data.find(raw + b"\n", at)
+            if at == 0 or data[at - 1] == 10:
+                break
+            at += 1
+        yield Line(block.offset + at, raw)
+        at += len(raw) + 1

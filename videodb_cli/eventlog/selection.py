@@ -95,6 +95,24 @@ class Selection(NamedTuple):
         tests = self.tests()
         return not tests or (isinstance(event, dict) and all(test(event) for test in tests))
 
+    def paths(self) -> set[tuple[str, ...]]:
+        """Every field that the conditions look at."""
+        found: set[tuple[str, ...]] = {("channel",), ("event",)}
+        if self.final != self.interim:
+            found.add(("data", "is_final"))
+        if self.live:
+            found.add(("recovered",))
+        if self.since is not None or self.until is not None:
+            found |= {("unix_ts",), ("ts",)}
+        if self.streams:
+            found |= {("rtstream_id",), ("rtstream_name",)}
+        if self.session is not None:
+            found |= {("rtstream_id",), ("capture_session_id",)}
+        if self.greps or self.not_greps:
+            found |= {("data", key) for key in ("text", "label", "event_label")}
+            found |= {("data", "error", "message"), ("raw",)}
+        return found
+
     def _channel_tests(self) -> list[Callable[[Event], bool]]:
         tests: list[Callable[[Event], bool]] = []
         if self.channels:

@@ -8,6 +8,7 @@ app = new_app(
     cls=lazy_group(
         {
             "tail": "videodb_cli.commands.events.tail",
+            "filter": "videodb_cli.commands.events.filter",
         }
     )
 )

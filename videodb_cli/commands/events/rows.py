@@ -29,7 +29,7 @@ class RowOutput:
         self._rows.resize(console.terminal_width())
         printed: list[str] = []
         for line in lines:
-            event = line.event
+            event = line.decode()
             if isinstance(event, dict) and ev.channel_of(event) == "transcript":
                 stream = ev.stream_of(event) or ""
                 self._pending.pop(stream, None)

@@ -15,10 +15,10 @@ from videodb_cli.commands.events.output import RawOutput, tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UsageError
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.backlog import last_lines
+from videodb_cli.eventlog.decode import is_own_line
 from videodb_cli.eventlog.reader import iter_blocks
-from videodb_cli.eventlog.scan import BrokenLines, Line, Scanner
+from videodb_cli.eventlog.scan import BrokenLines, Line, Scanner, plan_of
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
 
@@ -62,9 +62,11 @@ def tail(
     as_rows = console.is_terminal() and not as_json
     broken = BrokenLines()
     selection = flags.selection()
-    scanner = Scanner(selection, broken)
+    scanner = Scanner(plan_of(selection), broken)
     # An interim transcript is gone from a terminal once its stream says more: rows are not spent on it.
-    backlog = Scanner(selection._replace(final=True) if as_rows and not flags.interim else selection, broken)
+    backlog = Scanner(
+        plan_of(selection._replace(final=True) if as_rows and not flags.interim else selection), broken, thorough=False
+    )
     feed = Feed(run_dir, files or [], follow=follow)
     output: RawOutput | RowOutput = RawOutput()
     if as_rows:
@@ -76,7 +78,7 @@ def tail(
     try:
         for lines in _batches(feed, backlog, scanner, number or ("+1" if flags.since else "10"), timeout):
             kept = _first(lines, count, counted)
-            counted += sum(not ev.is_own(line.event) for line in kept if isinstance(line.event, dict))
+            counted += sum(not is_own_line(line.raw) for line in kept)
             seen = seen or bool(kept)
             if kept:
                 output.write(kept)
@@ -102,7 +104,7 @@ def _first(lines: list[Line], count: int | None, counted: int) -> list[Line]:
         if counted >= count:
             break
         kept.append(line)
-        counted += not (isinstance(line.event, dict) and ev.is_own(line.event))
+        counted += not is_own_line(line.raw)
     return kept
 
 

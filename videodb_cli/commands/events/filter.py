@@ -1,0 +1,228 @@
+"""`videodb events filter`: select events with flags, reshape them with jq programs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from videodb_cli import console
+from videodb_cli.commands.events.flags import SelectionFlags, with_selection
+from videodb_cli.commands.events.jqarguments import FilterCommand, variables_of
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
+from videodb_cli.commands.tree import new_app
+from videodb_cli.errors import NotFoundError, UsageError
+from videodb_cli.eventlog.jqsyntax import leading_conditions, parse_simple
+from videodb_cli.eventlog.jsontext import Style
+from videodb_cli.eventlog.query import THOROUGH, Query, parts_of
+from videodb_cli.eventlog.scan import Plan, line_numbers, plan_of
+from videodb_cli.eventlog.shape import AsLogged, ByProgram, Form, OneField, Restyled
+from videodb_cli.eventlog.simpleplan import Guarded, Odd, plan_of_conditions
+from videodb_cli.eventlog.sources import resolve_sources
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.settings import resolve_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from videodb_cli.eventlog.parallel import State
+    from videodb_cli.eventlog.shape import Shaper
+    from videodb_cli.eventlog.sources import Source
+
+app = new_app()
+
+_OUTPUT = "Output (as in jq)"
+_NAMED_LINES = 20
+
+
+def _output(*names: str, text: str) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=_OUTPUT)
+
+
+@app.command(
+    cls=FilterCommand,
+    epilog="--arg NAME VALUE, --argjson NAME JSON and --slurpfile NAME FILE set $NAME, each as often as needed.",
+)
+@with_selection
+def filter_events(
+    ctx: typer.Context,
+    flags: SelectionFlags,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROGRAM] [FILE]...",
+            help="A jq program, then files, directories, or - for standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    raw: Annotated[bool, _output("-r", "--raw-output", text="Print strings as they are, not as JSON.")] = False,
+    join: Annotated[bool, _output("-j", "--join-output", text="As -r, without a newline after each.")] = False,
+    compact: Annotated[bool, _output("-c", "--compact-output", text="One line each, on a terminal too.")] = False,
+    sort_keys: Annotated[bool, _output("-S", "--sort-keys", text="Sort the keys of objects.")] = False,
+    tab: Annotated[bool, _output("--tab", text="Indent by tabs.")] = False,
+    indent: Annotated[
+        int | None,
+        typer.Option("--indent", metavar="N", min=0, max=7, help="Indent by N spaces.", rich_help_panel=_OUTPUT),
+    ] = None,
+    color: Annotated[bool, _output("-C", "--color-output", text="Colour, in a pipe too.")] = False,
+    monochrome: Annotated[bool, _output("-M", "--monochrome-output", text="No colour.")] = False,
+    slurp: Annotated[bool, _output("-s", "--slurp", text="Give the program all events as one array.")] = False,
+    null_input: Annotated[bool, _output("-n", "--null-input", text="Give the program null, and read nothing.")] = False,
+    exit_status: Annotated[
+        bool, _output("-e", "--exit-status", text="Exit 1 if the last result is false or null, 4 if there was none.")
+    ] = False,
+    from_file: Annotated[
+        str | None,
+        typer.Option(
+            "-f", "--from-file", metavar="FILE", help="Read the program from a file.", rich_help_panel=_OUTPUT
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop with exit 2 at a line that is broken or fails.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Say how the log was read.")] = False,
+    directory: DirectoryOption = None,
+    env_file: EnvFileOption = None,
+) -> int:
+    """Select events with flags and reshape them with a jq program; without one, lines pass exactly as logged.
+
+    videodb events filter --since 10m --channel transcript --final -r .data.text
+    """
+    program, files = _program_and_files(arguments or [], from_file)
+    on_terminal = console.is_terminal()
+    form = _form(
+        on_terminal=on_terminal, raw=raw, join=join, compact=compact, sort_keys=sort_keys, tab=tab, indent=indent,
+        color=color or (on_terminal and not monochrome and console.wants_color(sys.stdout)),
+    )  # fmt: skip
+    plan, shaper = _prepare(program, form, variables_of(ctx), strict=strict, whole=slurp or null_input)
+    if null_input:
+        return _status(_run_whole(shaper, b"null"), exit_status=exit_status)
+    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    sources = resolve_sources(files, run_dir)
+    selection = flags.selection()
+    parts = parts_of(sources, selection)
+    if verbose:
+        for part in parts:
+            if not part.is_ordered:
+                console.talk(f"{part.source.name} is out of order in time; reading all of it")
+    thorough = strict or sum(part.size for part in parts) <= THOROUGH
+    full = plan_of(selection).and_(plan)
+    if slurp:
+        collected: list[bytes] = []
+        state = Query(full, AsLogged(), thorough=thorough).run(parts, collected.append, strict=strict)
+        _tell(state, sources, strict=strict)
+        array = b"[" + b",".join(b"".join(collected).split(b"\n")[:-1]) + b"]"
+        return _status(_run_whole(shaper, array), exit_status=exit_status)
+    console.flush()
+    state = Query(full, shaper, thorough=thorough).run(parts, _write, strict=strict)
+    _tell(state, sources, strict=strict)
+    return _status(state["last"], exit_status=exit_status)
+
+
+def _write(output: bytes) -> None:
+    console.data_bytes(output)
+    console.flush()
+
+
+def _program_and_files(arguments: list[str], from_file: str | None) -> tuple[str, list[str]]:
+    if from_file is not None:
+        try:
+            return Path(from_file).read_text(encoding="utf-8"), arguments
+        except FileNotFoundError:
+            raise NotFoundError(f"no such file: {from_file} (named by -f)", code="no_file") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read the program in {from_file}: {error}") from None
+    if not arguments:
+        return ".", []
+    program, *files = arguments
+    if program not in {".", ".."} and _exists(program):
+        raise UsageError(
+            f"{program} is a file, but the first argument is the jq program, as in jq",
+            code="file_as_program",
+            hint=f"videodb events filter . {program}",
+        )
+    return program or ".", files
+
+
+def _exists(name: str) -> bool:
+    if name == "-":
+        return True
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _form(
+    *,
+    on_terminal: bool, raw: bool, join: bool, compact: bool,
+    sort_keys: bool, tab: bool, indent: int | None, color: bool,
+) -> Form:  # fmt: skip
+    unit = "  " if on_terminal else None
+    if tab:
+        unit = "\t"
+    elif indent is not None:
+        unit = " " * indent if indent else None
+    if compact:
+        unit = None
+    return Form(Style(unit, sort_keys, color), raw or join, join)
+
+
+def _prepare(text: str, form: Form, variables: Mapping[str, Any], *, strict: bool, whole: bool) -> tuple[Plan, Shaper]:
+    """The conditions of the program that the stages can take over, and what makes output of the lines."""
+    as_is: Shaper = AsLogged() if form.style.is_plain and not form.join else Restyled(form)
+    if text.strip() == "." and not whole:
+        return Plan(), as_is
+
+    from videodb_cli.eventlog.jq import Program
+
+    by_program = ByProgram(Program(text, variables), form)
+    simple = None if strict or whole else parse_simple(text)
+    odd = Odd()
+    if simple is None:
+        return plan_of_conditions(() if strict or whole else leading_conditions(text), odd), by_program
+    shaper = as_is
+    if simple.path:
+        shaper = OneField(simple.path, form, by_program) if form.style.is_plain else by_program
+    plan = plan_of_conditions(simple.conditions, odd)
+    return plan, Guarded(shaper, by_program, simple.conditions, odd) if simple.conditions else shaper
+
+
+def _run_whole(shaper: Shaper, text: bytes) -> bool | None:
+    done = shaper.shape([text])
+    _write(done.output)
+    for failure in done.failures:
+        console.tell_failure(failure.message)
+    return done.last
+
+
+def _tell(state: State, sources: list[Source], *, strict: bool) -> None:
+    """Name what was skipped and what failed; with ``strict`` it is an error."""
+    by_file: dict[str, list[str]] = {}
+    for name, number in line_numbers([(sources[index], offset) for index, offset in state["broken"]]):
+        by_file.setdefault(name, []).append(str(number))
+    told = []
+    for name, numbers in by_file.items():
+        more = f" and {state['broken_count'] - _NAMED_LINES} more" if len(numbers) > _NAMED_LINES else ""
+        what = "1 line that is" if len(numbers) == 1 else f"{len(numbers)} lines that are"
+        told.append(f"{what} not JSON: {name} line {', '.join(numbers[:_NAMED_LINES])}{more}")
+    places = line_numbers([(sources[index], offset) for index, offset, _ in state["failures"]])
+    failed = [
+        f"{name}:{number}: {message}" for (name, number), (_, _, message) in zip(places, state["failures"], strict=True)
+    ]
+    if strict and (told or failed):
+        raise UsageError((failed or told)[0], code="strict")
+    for line in told:
+        console.talk(f"skipped {line}")
+    for line in failed:
+        console.talk(f"jq: {line}")
+    if state["failure_count"] > len(failed):
+        console.talk(f"jq: {state['failure_count'] - len(failed)} more lines failed")
+
+
+def _status(last: bool | None, *, exit_status: bool) -> int:
+    if not exit_status or last:
+        return 0
+    return 4 if last is None else 1

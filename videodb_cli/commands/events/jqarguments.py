@@ -1,0 +1,87 @@
+"""jq's options that take two values and may be repeated, which Typer cannot declare: taken out before it parses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from videodb_cli.commands.tree import PanelCommand
+from videodb_cli.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_META = "videodb_cli.jq_variables"
+_OPTIONS = ("--arg", "--argjson", "--slurpfile", "--rawfile")
+
+
+class FilterCommand(PanelCommand):
+    """A command that knows ``--arg NAME VALUE`` and its kind."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        rest, variables = take_variables(args)
+        ctx.meta[_META] = variables
+        left: list[str] = super().parse_args(ctx, rest)
+        return left
+
+
+def variables_of(ctx: Any) -> Mapping[str, Any]:
+    """What the command line set for the program."""
+    found: Mapping[str, Any] = ctx.meta.get(_META, {})
+    return found
+
+
+def take_variables(args: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """The arguments without these options, and the variables that they set. Raises ``UsageError``."""
+    rest: list[str] = []
+    variables: dict[str, Any] = {}
+    index = 0
+    while index < len(args):
+        option = args[index]
+        if option == "--":
+            rest += args[index:]
+            break
+        if option not in _OPTIONS:
+            rest.append(option)
+            index += 1
+            continue
+        if len(args) < index + 3:
+            raise UsageError(f"{option} takes two values: {option} NAME {'FILE' if 'file' in option else 'VALUE'}")
+        name, value = args[index + 1 : index + 3]
+        if not name.isidentifier() or not name.isascii():
+            raise UsageError(f"{option} {name}: not a name that a program could use")
+        variables[name] = _value(option, name, value)
+        index += 3
+    return rest, variables
+
+
+def _value(option: str, name: str, value: str) -> Any:
+    if option == "--arg":
+        return value
+    if option == "--argjson":
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise UsageError(f"--argjson {name}: {value} is not JSON: {error}") from None
+    try:
+        text = Path(value).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFoundError(f"no such file: {value} (named by {option} {name})", code="no_file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{option} {name}: cannot read {value}: {error}") from None
+    return text if option == "--rawfile" else _all_values(option, name, text)
+
+
+def _all_values(option: str, name: str, text: str) -> list[Any]:
+    decoder = json.JSONDecoder()
+    values: list[Any] = []
+    at = 0
+    while rest := text[at:].lstrip():
+        at = len(text) - len(rest)
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except ValueError as error:
+            raise UsageError(f"{option} {name}: not JSON: {error}") from None
+        values.append(value)
+    return values

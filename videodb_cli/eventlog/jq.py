@@ -1,0 +1,89 @@
+"""Programs in the real jq language, run by libjq on lines of the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from videodb_cli.errors import MissingDependencyError, UsageError
+from videodb_cli.eventlog.decode import decode
+from videodb_cli.eventlog.jqsyntax import refused_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Failure(NamedTuple):
+    """A program failed on one line: its place in what was given, and what jq says."""
+
+    place: int
+    message: str
+
+
+class Program:
+    """A compiled program. Its results are JSON texts, with the digits of numbers as they came in."""
+
+    def __init__(self, text: str, variables: Mapping[str, Any] | None = None) -> None:
+        """Compile. Raises ``UsageError`` (exit 2) with the program and a caret, or for what libjq cannot do."""
+        try:
+            import jq
+        except ImportError:
+            raise MissingDependencyError("jq programs need the package jq", hint="pip install 'jq>=1.10'") from None
+        if refused := refused_words(text):
+            raise UsageError(
+                f"{refused[0]} is not available here: each event is given to the program by itself",
+                code="jq_refused",
+                hint="-s gives the program all events as one array",
+            )
+        named = dict(variables or {})
+        arguments = {**named, "ARGS": {"named": named, "positional": []}}
+        try:
+            jq.compile(text, args=arguments)
+        except ValueError as error:
+            raise UsageError(f"the jq program has an error\n{_tidy(str(error))}", code="jq_program") from None
+        # A program may be nothing but definitions; its last line may be a comment.
+        body = text if _is_expression(jq, text, arguments) else f"{text} ."
+        self._compiled = jq.compile(f"try (({body}\n) | tojson) catch [tojson]", args=arguments)
+
+    def run(self, lines: Sequence[bytes]) -> tuple[list[str], list[Failure]]:
+        """Results of all lines in order, and the lines on which the program failed (what it gave before counts)."""
+        try:
+            found = self._compiled.input_text(b"\n".join(lines).decode(errors="replace")).all()
+        except ValueError:
+            found = None
+        if found is not None and list not in set(map(type, found)):
+            return found, []
+        results: list[str] = []
+        failures: list[Failure] = []
+        for index, line in enumerate(lines):
+            try:
+                given = self._compiled.input_text(line.decode(errors="replace")).all()
+            except ValueError as error:
+                failures.append(Failure(index, str(error)))
+                continue
+            results += [text for text in given if isinstance(text, str)]
+            failures += [Failure(index, _message(mark)) for mark in given if not isinstance(mark, str)]
+        return results, failures
+
+    def run_once(self, text: str) -> tuple[list[str], list[Failure]]:
+        """Results for one JSON text, such as the array of all events."""
+        return self.run([text.encode()])
+
+
+def _is_expression(jq: Any, text: str, arguments: Mapping[str, Any]) -> bool:
+    try:
+        jq.compile(f"({text}\n)", args=arguments)
+    except ValueError:
+        return False
+    return True
+
+
+def _message(mark: list[str]) -> str:
+    text = mark[0]
+    value = decode(text.encode())
+    return value if isinstance(value, str) else f"(not a string) {text}"
+
+
+def _tidy(message: str) -> str:
+    """libjq's words, without its name and its count of errors."""
+    lines = [line.removeprefix("jq: error: ") for line in message.splitlines()]
+    return "\n".join(line for line in lines if "compile error" not in line)

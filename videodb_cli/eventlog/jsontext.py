@@ -1,0 +1,71 @@
+"""JSON text written anew as jq writes it: indented, sorted, coloured, with the digits of numbers kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+_KEY, _STRING, _NULL, _FALSE, _TRUE, _NUMBER = "34;1", "0;32", "0;90", "0;39", "0;39", "0;39"
+_MARK = "1;39"
+
+
+class _Digits(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+class Style(NamedTuple):
+    """How values are written: ``indent`` None means compact; ``unit`` is what one level is indented by."""
+
+    unit: str | None = None
+    sort_keys: bool = False
+    color: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether compact JSON text can stay as it is."""
+        return self == Style()
+
+
+def restyle(text: str, style: Style) -> str:
+    """The same value in another style. Raises ``ValueError`` for what is not JSON."""
+    value = json.loads(text, parse_int=_Digits, parse_float=_Digits, parse_constant=lambda _: None)
+    return _write(value, style, 0)
+
+
+def quote(text: str) -> str:
+    """A string as jq writes it."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _paint(text: str, code: str, style: Style) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if style.color else text
+
+
+def _write(value: Any, style: Style, depth: int) -> str:
+    if isinstance(value, _Digits):
+        return _paint(str(value), _NUMBER, style)
+    if isinstance(value, str):
+        return _paint(quote(value), _STRING, style)
+    if value is None:
+        return _paint("null", _NULL, style)
+    if isinstance(value, bool):
+        return _paint("true" if value else "false", _TRUE if value else _FALSE, style)
+    if isinstance(value, list):
+        return _enclose("[", [_write(item, style, depth + 1) for item in value], "]", style, depth)
+    keys = sorted(value) if style.sort_keys else value
+    colon = _paint(":", _MARK, style) + ("" if style.unit is None else " ")
+    items = [_paint(quote(key), _KEY, style) + colon + _write(value[key], style, depth + 1) for key in keys]
+    return _enclose("{", items, "}", style, depth)
+
+
+def _enclose(left: str, items: list[str], right: str, style: Style, depth: int) -> str:
+    left, right = _paint(left, _MARK, style), _paint(right, _MARK, style)
+    if not items:
+        return left + right
+    comma = _paint(",", _MARK, style)
+    if style.unit is None:
+        return left + comma.join(items) + right
+    inner, outer = "\n" + style.unit * (depth + 1), "\n" + style.unit * depth
+    return left + inner + f"{comma}{inner}".join(items) + outer + right

@@ -1,0 +1,128 @@
+"""Conditions of the simple jq class as a plan for the selection stages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from videodb_cli.eventlog.columns import Columns, can_be_columns
+from videodb_cli.eventlog.decode import decode
+from videodb_cli.eventlog.needles import Needles, string_needle
+from videodb_cli.eventlog.scan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from videodb_cli.eventlog.jq import Failure
+    from videodb_cli.eventlog.jqsyntax import Condition, Path
+    from videodb_cli.eventlog.shape import ByProgram, Shaped, Shaper
+
+
+class Odd:
+    """Whether an event came by on which jq would fail: a path leads through something that is no object."""
+
+    def __init__(self) -> None:
+        self.seen = False
+
+
+def plan_of_conditions(conditions: Sequence[Condition], odd: Odd) -> Plan:
+    """A plan that rejects only events that some condition refuses.
+
+    An event on which jq would fail is let through and noted in ``odd``, so that it can be given to jq itself.
+    """
+    needles = [found for condition in conditions if (found := _needle(condition)) is not None]
+    paths = list(dict.fromkeys(condition.path for condition in conditions))
+    return Plan(
+        tuple(_test(condition, odd) for condition in conditions),
+        frozenset(paths),
+        tuple(needles),
+        _ByColumns(conditions, paths) if can_be_columns(paths) else None,
+        takes_any=True,
+    )
+
+
+class _ByColumns:
+    """The same conditions on whole columns."""
+
+    def __init__(self, conditions: Sequence[Condition], paths: Sequence[Path]) -> None:
+        self._columns = Columns(paths)
+        self._steps = [(paths.index(condition.path), condition) for condition in conditions]
+
+    def hits(self, data: bytes) -> tuple[int, list[int]]:
+        """How many lines there are, and which fulfil all conditions."""
+        columns = self._columns.read(data)
+        found: Iterable[int] = range(len(columns[0]))
+        for index, (_, literal, compares) in self._steps:
+            column = columns[index]
+            if not compares:
+                found = [i for i in found if (value := column[i]) is not None and value is not False]
+            elif isinstance(literal, str):
+                found = [i for i in found if column[i] == literal]
+            else:
+                found = [i for i in found if column[i] is literal]
+        return len(columns[0]), list(found)
+
+
+class Guarded:
+    """A shaper that gives to jq the lines on which jq would fail, and the others to the shaper behind it."""
+
+    def __init__(self, shaper: Shaper, program: ByProgram, conditions: Sequence[Condition], odd: Odd) -> None:
+        self._shaper = shaper
+        self._program = program
+        self._paths = [condition.path for condition in conditions]
+        self._odd = odd
+
+    def shape(self, lines: Sequence[bytes]) -> Shaped:
+        if not self._odd.seen:
+            return self._shaper.shape(lines)
+        self._odd.seen = False
+        failures: list[Failure] = []
+        good: list[bytes] = []
+        for place, line in enumerate(lines):
+            event = decode(line)
+            if any(_follow(event, path) is _ODD for path in self._paths):
+                failures += [failure._replace(place=place) for failure in self._program.shape([line]).failures]
+            else:
+                good.append(line)
+        done = self._shaper.shape(good)
+        return done._replace(failures=failures) if failures else done
+
+
+_ODD = object()
+
+
+def _follow(event: Any, path: Path) -> Any:
+    for key in path:
+        if event is None:
+            return None
+        if not isinstance(event, dict):
+            return _ODD
+        event = event.get(key)
+    return event
+
+
+def _test(condition: Condition, odd: Odd) -> Callable[[Any], bool]:
+    path, literal, compares = condition
+
+    def test(event: Any) -> bool:
+        value = _follow(event, path)
+        if value is _ODD:
+            odd.seen = True
+            return True
+        if not compares:
+            return value is not None and value is not False
+        return value == literal if isinstance(literal, str) else value is literal
+
+    return test
+
+
+def _needle(condition: Condition) -> Needles | None:
+    literal = condition.literal
+    if isinstance(literal, str):
+        found = string_needle(literal)
+    elif isinstance(literal, bool):
+        found = b"true" if literal else b"false"
+    elif not condition.compares and condition.path:
+        found = string_needle(condition.path[-1])  # what is true is there, so its key is
+    else:
+        found = None
+    return None if found is None else Needles((found,))
