@@ -39,7 +39,10 @@ class Session(NamedTuple):
 
     def owns(self, event: Event) -> bool:
         """Whether an event is of this session."""
-        return event.get("capture_session_id") == self.ident or event.get("rtstream_id") in self.rtstreams
+        if event.get("capture_session_id") == self.ident:
+            return True
+        stream = event.get("rtstream_id")
+        return isinstance(stream, str) and stream in self.rtstreams
 
     def learn(self, event: Event) -> None:
         """Take up the rtstreams that the session's ``active`` event names."""

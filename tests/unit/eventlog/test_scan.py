@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from made_logs import CHANNELS, STREAMS, logs
 
+from tests.fakes.event_logs import CHANNELS, STREAMS, logs
 from videodb_cli.eventlog.reader import Block
 from videodb_cli.eventlog.scan import BrokenLines, Scanner, plan_of
 from videodb_cli.eventlog.selection import Selection, Session, compile_grep
