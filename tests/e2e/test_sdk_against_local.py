@@ -63,6 +63,7 @@ def test_a_client_token_opens_the_service_but_makes_no_tokens(service: Running, 
     assert token.startswith("st-")
     client = videodb.connect(session_token=token, base_url=service.url)
     assert client.get_collection().id == "default"
+    assert client.connect_websocket().url.startswith("ws://127.0.0.1:")
     with pytest.raises(InvalidRequestError, match="client token"):
         client.generate_client_token()
 
