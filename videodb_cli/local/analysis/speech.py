@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from videodb_cli.local.analysis.endpoint import Samples
 
 _INTERIM_EVERY_S = 1.0
-_INTERIM_SHARE = 1.5  # an interim transcript may come no sooner than this many times what the last one cost
+_INTERIM_SHARE = 2.5  # an interim transcript comes no sooner than this many times what the last one cost
 _BACKLOG_S = 2.0  # later than this, interim transcripts are left out
 _BACKLOG_LIMIT_S = 300.0
 _NO_SPEECH = 0.6

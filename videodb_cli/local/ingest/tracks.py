@@ -35,6 +35,7 @@ _AUDIO_RATE = 48_000
 _SPEECH_RATE = 16_000
 _SEAM_S = 0.1  # a smaller difference between stamps and counted samples is rounding
 _MOST_SILENCE_S = 60.0
+_EARLY_S = 10.0  # what came before an analyser is kept for it this long after the beginning of the stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ class VideoTrack(Track):
         self._decoding = False
         self._graph: tuple[tuple[int, int, str], Graph] | None = None
         self._held: av.Packet[Any] | None = None
+        self._latest: tuple[av.VideoFrame, float] | None = None
+        self._shown_to: ScreenAnalyser | None = None
         self._last_picture: av.VideoFrame | None = None
         self._last_second = float("-inf")
         self._next_key = float("-inf")
@@ -139,14 +142,19 @@ class VideoTrack(Track):
             self._size = (width, height)
 
     def _take(self, item: _Item) -> None:
+        analyser = self.analyser
+        if analyser is not self._shown_to:
+            self._shown_to = analyser
+            if analyser is not None and self._latest is not None:
+                analyser.push(*self._latest)  # a picture that stands is not sent again
         if item.packet is None:
             self._repeat(item.second)
             return
-        analyser = self.analyser
-        if self._encoder is not None or analyser is not None:
+        if self._encoder is not None or analyser is not None or item.second < _EARLY_S:
             self._decode(item, analyser)
         else:
             self._decoding = False
+            self._latest = None
         if self._encoder is None:
             self._outputs.write(self._number, item.packet)
 
@@ -164,8 +172,9 @@ class VideoTrack(Track):
     def _show(self, frame: av.VideoFrame, analyser: ScreenAnalyser | None, late: float) -> None:
         frame = self._upright(frame)
         second = _seconds(frame, self._input.time_base, self._last_second + 1 / _MOST_FRAMES_PER_S)
+        self._latest = (frame, self._zero + second)
         if analyser is not None:
-            analyser.push(frame, self._zero + second)
+            analyser.push(*self._latest)
         if self._encoder is not None:
             gap = second - self._last_second
             if gap < 1 / _MOST_FRAMES_PER_S or (late > _LATE_S and gap < _LATE_S):
@@ -251,6 +260,7 @@ class AudioTrack(Track):
         self._to_output: av.AudioResampler | None = None
         self._to_speech: av.AudioResampler | None = None
         self._speech_second: float | None = None
+        self._early: list[tuple[Any, float]] | None = []
         self._written = 0
         self._expected: float | None = None
         context = stream.codec_context
@@ -265,9 +275,11 @@ class AudioTrack(Track):
         if item.packet is None:
             return
         analyser = self.analyser
-        if analyser is None:
+        if item.second > _EARLY_S:
+            self._early = None
+        if analyser is None and self._early is None:
             self._to_speech = None
-        if self._encoder is not None or analyser is not None:
+        if self._encoder is not None or analyser is not None or self._early is not None:
             for frame in _decoded(item.packet):
                 self._hear(frame, analyser, item.second)
         if self._encoder is None:
@@ -275,12 +287,12 @@ class AudioTrack(Track):
 
     def _hear(self, frame: av.AudioFrame, analyser: SpeechAnalyser | None, fallback: float) -> None:
         second = _seconds(frame, self._input.time_base, fallback)
-        if analyser is not None:
+        if analyser is not None or self._early is not None:
             self._to_analyser(frame, second, analyser)
         if self._encoder is not None:
             self._encode(frame, second)
 
-    def _to_analyser(self, frame: av.AudioFrame, second: float, analyser: SpeechAnalyser) -> None:
+    def _to_analyser(self, frame: av.AudioFrame, second: float, analyser: SpeechAnalyser | None) -> None:
         import av
         import numpy as np
 
@@ -290,11 +302,22 @@ class AudioTrack(Track):
             self._speech_second = expected = second
         for piece in _resampled(self._to_speech, frame):
             samples = np.asarray(piece.to_ndarray(), dtype=np.float32).reshape(-1)
-            analyser.push(samples, self._zero + expected)
+            self._give(samples, self._zero + expected, analyser)
             expected += samples.size / _SPEECH_RATE
         self._speech_second = second + frame.samples / frame.sample_rate
         if abs(self._speech_second - expected) < _SEAM_S:
             self._speech_second = expected
+
+    def _give(self, samples: Any, wall: float, analyser: SpeechAnalyser | None) -> None:
+        """To the analyser, or to what is kept for it: the call that starts it comes after the first words."""
+        if analyser is None:
+            if self._early is not None:
+                self._early.append((samples, wall))
+            return
+        for early in self._early or ():
+            analyser.push(*early)
+        self._early = None
+        analyser.push(samples, wall)
 
     def _encode(self, frame: av.AudioFrame, second: float) -> None:
         import av
