@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,9 +17,19 @@ if TYPE_CHECKING:
 
 _MIN_ALPHANUMERIC = 2
 _SAME_LINE_RATIO = 0.92
+_SAME_ROW = 0.4  # of the height: how far the middles of two boxes of one line may lie apart
 _STRIP_MARGIN = 24
 _STRIP_MOST = 0.6
 _CONFUSED = str.maketrans({"0": "o", "θ": "o", "1": "i", "l": "i", "|": "i", "!": "i"})
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels of the picture."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +47,37 @@ class Line:
         return self.bottom - self.top
 
 
-def merge_into_lines(pieces: Iterable[Line]) -> list[Line]:
-    """Join pieces that stand close together on one baseline, and give the lines from top to bottom.
+def join_boxes(boxes: Iterable[Box]) -> list[Box]:
+    """Join boxes that stand close together on one baseline, and give the lines from top to bottom.
 
-    Pieces further apart than they are high stay apart: they are columns.
+    Boxes further apart than they are high stay apart: they are columns.
     """
-    rows: list[list[Line]] = []
-    for piece in sorted(pieces, key=lambda piece: (piece.top + piece.bottom) / 2):
-        middle = (piece.top + piece.bottom) / 2
-        if rows and abs(middle - _middle(rows[-1])) < 0.4 * min(piece.height, rows[-1][0].height):
-            rows[-1].append(piece)
+    rows: list[list[Box]] = []
+    for box in sorted(boxes, key=_middle):
+        row = rows[-1] if rows else []
+        height = min(box.bottom - box.top, row[0].bottom - row[0].top) if row else 0.0
+        if row and abs(_middle(box) - sum(map(_middle, row)) / len(row)) < _SAME_ROW * height:
+            row.append(box)
         else:
-            rows.append([piece])
-    lines: list[Line] = []
+            rows.append([box])
+    joined: list[Box] = []
     for row in rows:
-        row.sort(key=lambda piece: piece.left)
+        row.sort()
         current = row[0]
-        for piece in row[1:]:
-            if piece.left - current.right <= min(current.height, piece.height):
-                current = Line(
-                    f"{current.text} {piece.text}",
-                    current.left,
-                    min(current.top, piece.top),
-                    max(current.right, piece.right),
-                    max(current.bottom, piece.bottom),
-                )
+        for box in row[1:]:
+            if box.left - current.right <= min(current.bottom - current.top, box.bottom - box.top):
+                top, bottom = min(current.top, box.top), max(current.bottom, box.bottom)
+                current = Box(current.left, top, max(current.right, box.right), bottom)
             else:
-                lines.append(current)
-                current = piece
-        lines.append(current)
-    return [line for line in lines if sum(map(str.isalnum, line.text)) >= _MIN_ALPHANUMERIC]
+                joined.append(current)
+                current = box
+        joined.append(current)
+    return joined
+
+
+def is_text(text: str) -> bool:
+    """Whether this is more than a speck, a bullet or a cursor that was taken for a letter."""
+    return sum(map(str.isalnum, text)) >= _MIN_ALPHANUMERIC
 
 
 def strip_to_read(changed: Mask, known: Sequence[Line], height: int) -> tuple[int, int] | None:
@@ -114,8 +125,8 @@ def gone_lines(before: Sequence[Line], now: Sequence[Line], changed: Mask, size:
     return new_lines(now, before, changed, size)
 
 
-def _middle(row: Sequence[Line]) -> float:
-    return sum(piece.top + piece.bottom for piece in row) / (2 * len(row))
+def _middle(box: Box) -> float:
+    return (box.top + box.bottom) / 2
 
 
 def _canonical(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from videodb_cli.local.analysis.screen_lines import Line, gone_lines, merge_into_lines, new_lines, strip_to_read
+from videodb_cli.local.analysis.screen_lines import Box, Line, gone_lines, is_text, join_boxes, new_lines, strip_to_read
 
 SIZE = (1280, 720)
 EVERYTHING = np.ones((180, 320), dtype=np.bool_)
@@ -24,17 +24,18 @@ def _texts(lines: list[Line]) -> list[str]:
     return [line.text for line in lines]
 
 
-def test_pieces_of_one_line_are_joined_and_columns_stay_apart() -> None:
-    pieces = [
-        Line("pods", 230, 101, 300, 131),
-        Line("kubectl get", 100, 100, 215, 130),
-        Line("Ready", 800, 100, 880, 130),
-    ]
-    assert _texts(merge_into_lines(pieces)) == ["kubectl get pods", "Ready"]
+def test_boxes_of_one_line_are_joined_also_where_they_overlap_and_columns_stay_apart() -> None:
+    words = [Box(208, 101, 300, 131), Box(100, 100, 215, 130), Box(800, 100, 880, 130)]
+    assert join_boxes(words) == [Box(100, 100, 300, 131), Box(800, 100, 880, 130)]
 
 
-def test_lines_are_read_from_top_to_bottom_and_specks_are_left_out() -> None:
-    assert _texts(merge_into_lines([_line("second", 200), _line("X", 150), _line("first", 100)])) == ["first", "second"]
+def test_lines_are_read_from_top_to_bottom() -> None:
+    assert join_boxes([Box(0, 200, 90, 230), Box(0, 100, 90, 130)]) == [Box(0, 100, 90, 130), Box(0, 200, 90, 230)]
+
+
+def test_specks_and_bullets_are_no_text() -> None:
+    assert not any(map(is_text, ["X", "•", "- -", "_"]))
+    assert is_text("OK")
 
 
 def test_only_what_was_not_there_before_is_new() -> None:
