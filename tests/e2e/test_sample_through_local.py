@@ -1,6 +1,7 @@
 """The bundled sample through the real service, driven by the official SDK: heard, read, played and exported."""
 
 import asyncio
+import contextlib
 import importlib.util
 import time
 from pathlib import Path
@@ -46,8 +47,9 @@ async def hear_until(socket: Any, wanted: set[str], timeout_s: float) -> list[di
 
 
 async def test_the_sample_is_heard_read_and_exported(tmp_path: Path) -> None:
-    with running(tmp_path / "local") as service:
+    with running(tmp_path / "local") as service, contextlib.ExitStack() as stack:
         conn = await asyncio.to_thread(videodb.connect, api_key=service.key, base_url=service.url)
+        stack.callback(conn.session.close)
         async with await asyncio.to_thread(conn.connect_websocket) as socket:
             collection = await asyncio.to_thread(conn.get_collection)
             began = time.time()

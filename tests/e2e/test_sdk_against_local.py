@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,21 @@ from videodb_cli.local.server import Running
 
 
 @pytest.fixture
-def conn(service: Running) -> Any:
-    return videodb.connect(api_key=service.key, base_url=service.url)
+def connect(service: Running) -> Iterator[Callable[..., Any]]:
+    """`videodb.connect` to the service; the SDK never closes its connections, so they are closed here."""
+    with contextlib.ExitStack() as stack:
+
+        def made(**credentials: str) -> Any:
+            conn = videodb.connect(base_url=service.url, **credentials)
+            stack.callback(conn.session.close)
+            return conn
+
+        yield made
+
+
+@pytest.fixture
+def conn(service: Running, connect: Callable[..., Any]) -> Any:
+    return connect(api_key=service.key)
 
 
 @contextlib.asynccontextmanager
@@ -53,31 +66,31 @@ def test_collections(conn: Any) -> None:
         conn.get_collection("nowhere")
 
 
-def test_a_wrong_key_is_an_authentication_error(service: Running) -> None:
+def test_a_wrong_key_is_an_authentication_error(connect: Callable[..., Any]) -> None:
     with pytest.raises(AuthenticationError, match="invalid or has expired"):
-        videodb.connect(api_key="sk-wrong", base_url=service.url).get_collection()
+        connect(api_key="sk-wrong").get_collection()
 
 
-def test_a_client_token_opens_the_service_but_makes_no_tokens(service: Running, conn: Any) -> None:
+def test_a_client_token_opens_the_service_but_makes_no_tokens(conn: Any, connect: Callable[..., Any]) -> None:
     token = conn.generate_client_token(expires_in=600)
     assert token.startswith("st-")
-    client = videodb.connect(session_token=token, base_url=service.url)
+    client = connect(session_token=token)
     assert client.get_collection().id == "default"
     assert client.connect_websocket().url.startswith("ws://127.0.0.1:")
     with pytest.raises(InvalidRequestError, match="client token"):
         client.generate_client_token()
 
 
-def test_a_client_token_expires(service: Running, conn: Any) -> None:
+def test_a_client_token_expires(service: Running, conn: Any, connect: Callable[..., Any]) -> None:
     token = conn.generate_client_token(expires_in=60)
-    client = videodb.connect(session_token=token, base_url=service.url)
+    client = connect(session_token=token)
     assert client.get_collection().id == "default"
     service.service.state.clock = lambda: time.time() + 61
     with pytest.raises(AuthenticationError):
         client.get_collection()
 
 
-async def test_a_session_tells_its_life_cycle_to_its_connection(service: Running, conn: Any) -> None:
+async def test_a_session_tells_its_life_cycle_to_its_connection(conn: Any, connect: Callable[..., Any]) -> None:
     async with connected(conn) as socket:
         session = await asyncio.to_thread(
             conn.create_capture_session,
@@ -98,7 +111,7 @@ async def test_a_session_tells_its_life_cycle_to_its_connection(service: Running
         assert await asyncio.to_thread(conn.list_capture_sessions, status="active") == []
 
         token = await asyncio.to_thread(conn.generate_client_token)
-        recorder = videodb.connect(session_token=token, base_url=service.url)
+        recorder = connect(session_token=token)
         channels = [
             {"channel_id": "mic:default", "channel_name": "Mic", "type": "audio", "store": True, "is_primary": False},
             {"channel_id": "display:1", "channel_name": "Screen", "type": "video", "store": True, "is_primary": True},
@@ -148,7 +161,7 @@ def connect_stream(conn: Any, clip: Path, **options: Any) -> Any:
     return conn.get_collection().connect_rtstream(url=str(clip), name="a clip", **options)
 
 
-async def test_speech_is_heard_and_can_be_read(service: Running, sources: Any, conn: Any, clip: Path) -> None:
+async def test_speech_is_heard_and_can_be_read(sources: Any, conn: Any, clip: Path) -> None:
     async with connected(conn) as socket:
         stream = await asyncio.to_thread(connect_stream, conn, clip)
         assert (stream.status, stream.name, sources.made[0].url) == ("connected", "a clip", str(clip))
@@ -263,7 +276,7 @@ def test_a_stream_plays_a_span_of_time(conn: Any, clip: Path) -> None:
         stream.generate_stream(int(began) - 100, int(began) - 50)
 
 
-def test_a_source_that_ends_or_fails_stops_its_stream(service: Running, sources: Any, conn: Any, clip: Path) -> None:
+def test_a_source_that_ends_or_fails_stops_its_stream(sources: Any, conn: Any, clip: Path) -> None:
     stream = connect_stream(conn, clip)
     sources.made[0].on_state(StreamState("failed", "the camera is gone"))
     seen = conn.get(path=f"rtstream/{stream.id}")
