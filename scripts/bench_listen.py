@@ -73,7 +73,7 @@ def events(count: int) -> list[bytes]:
     words = "the customer asked whether the invoice for march was paid before the release was rolled back to staging"
     made = []
     for number in range(count):
-        text = f"{words} {words[: 40 + number % 60]}"
+        text = f"{words} {words[: 80 + number % 60]}"
         event = {
             "channel": ("transcript", "visual_index", "audio_index")[number % 3],
             "rtstream_id": "rts-5f2c1d",

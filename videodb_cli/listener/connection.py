@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from videodb_cli.listener.frames import MAX_MESSAGE_BYTES
 from videodb_cli.settings import is_loopback
 
 if TYPE_CHECKING:
     from videodb_cli.listener.event_socket import EventSocket
 
-MAX_MESSAGE_BYTES = 64 << 20
 _MAX_ID_FRAME_BYTES = 64 << 10
 _CLOSE_TIMEOUT_S = 2.0
 
