@@ -137,3 +137,149 @@ async def test_a_session_from_start_to_stopped(conn: Any, publishers: list[Publi
         await session.until("stopped")
         with pytest.raises(InvalidRequestError, match="stopped: start it first"):
             await asyncio.to_thread(seen.get_rtstream("mic")[0].start_transcript)
+
+
+async def test_the_export_holds_the_picture_and_all_sound_at_its_time(conn: Any, publishers: list[Publisher]) -> None:
+    async with session_of(conn) as session:
+        urls = await session.start(MIC, SYSTEM, DISPLAY)
+        began = time.time()
+        publishers += [picture(urls["display:1"]), tone(urls["mic:default"], 440)]
+        await asyncio.sleep(1.5)  # the second sound comes later, and must stay later
+        late = time.time()
+        publishers += [tone(urls["system_audio:default"], 1760)]
+        await session.until("active")
+        await asyncio.sleep(2)
+        length = time.time() - began
+        await session.stop()
+        exported = await session.until("exported")
+        assert [event["status"] for event in session.events[-4:]] == ["active", "stopping", "stopped", "exported"]
+        seen = await asyncio.to_thread(conn.get_capture_session, session.id)
+        assert seen.status == seen.export_status == "exported"
+        assert seen.exported_video_id == exported["data"]["exported_video_id"]
+        polled = await asyncio.to_thread(seen.export)
+        assert polled["export_status"] == "exported"
+        assert polled["video_id"] == seen.exported_video_id
+        stream_url = exported["data"]["stream_url"]
+        assert polled["stream_url"] == stream_url
+        for url in (stream_url, stream_url.replace("index.m3u8", "export.mp4")):
+            duration, tones = await asyncio.to_thread(listen, url)
+            assert duration == pytest.approx(length, abs=1.5)
+            heard_late = [second for second, found in tones if 1760 in found]
+            assert heard_late[0] == pytest.approx(late - began, abs=0.6)
+            assert all(440 in found for _, found in tones[5:-5])
+
+
+async def test_what_is_not_stored_is_not_exported(conn: Any, publishers: list[Publisher]) -> None:
+    async with session_of(conn) as session:
+        urls = await session.start({**MIC, "store": False})
+        publishers += [tone(urls["mic:default"], 440)]
+        await session.until("active")
+        seen = await asyncio.to_thread(conn.get_capture_session, session.id)
+        with pytest.raises(InvalidRequestError, match="stop it before the export"):
+            await asyncio.to_thread(seen.export)
+        await session.stop()
+        await session.until("stopped")
+        with pytest.raises(InvalidRequestError, match="No recordings"):
+            await asyncio.to_thread(seen.export)
+        assert (await asyncio.to_thread(conn.get_capture_session, session.id)).export_status is None
+
+
+async def test_a_second_picture_is_exported_when_asked_for(conn: Any, publishers: list[Publisher]) -> None:
+    async with session_of(conn) as session:
+        second = {**DISPLAY, "channel_id": "display:2", "is_primary": False}
+        urls = await session.start(DISPLAY, second)
+        publishers += [picture(url) for url in urls.values()]
+        await session.until("active")
+        await asyncio.sleep(1)
+        await session.stop()
+        exported = await session.until("exported")
+        seen = await asyncio.to_thread(conn.get_capture_session, session.id)
+        polled: dict[str, Any] = {}
+        async with asyncio.timeout(20):
+            while polled.get("export_status") != "exported":
+                polled = await asyncio.to_thread(seen.export, video_channel_id="display:2")
+                assert polled["video_channel_id"] == "display:2"
+                assert polled["export_status"] in {"exporting", "exported"}
+        assert polled["video_id"] != exported["data"]["exported_video_id"]
+        with pytest.raises(InvalidRequestError, match="no video channel"):
+            await asyncio.to_thread(seen.export, video_channel_id="mic:default")
+
+
+async def test_a_publisher_that_comes_back_goes_on_in_the_same_recording(
+    conn: Any, publishers: list[Publisher]
+) -> None:
+    async with session_of(conn) as session:
+        urls = await session.start(MIC, DISPLAY)
+        began = time.time()
+        publishers += [picture(urls["display:1"]), tone(urls["mic:default"], 440)]
+        await session.until("active")
+        publishers[1].kill()
+        await asyncio.sleep(1)
+        publishers += [tone(urls["mic:default"], 440)]
+        await asyncio.sleep(2)
+        seen = await asyncio.to_thread(conn.get_capture_session, session.id)
+        assert seen.status == "active"
+        length = time.time() - began
+        await session.stop()
+        exported = await session.until("exported")
+        duration, tones = await asyncio.to_thread(listen, exported["data"]["stream_url"])
+        assert duration == pytest.approx(length, abs=1.5)
+        silent = [second for second, found in tones if not found]
+        assert silent, "the hole is heard as silence"
+        assert tones[-6][1] == {440}
+
+
+async def test_a_session_whose_channels_do_not_come_fails(tmp_path: Path, publishers: list[Publisher]) -> None:
+    with running(tmp_path / "own", channels_timeout_s=1.5) as service:
+        own = videodb.connect(api_key=service.key, base_url=service.url)
+        async with session_of(own) as session:
+            urls = await session.start(MIC, DISPLAY)
+            publishers += [picture(urls["display:1"])]
+            failed = await session.until("failed")
+            assert failed["data"]["error"]["code"] == "CHANNELS_NOT_CONNECTED"
+            assert "mic:default" in failed["data"]["error"]["message"]
+            assert "display:1" not in failed["data"]["error"]["message"]
+            await asyncio.to_thread(publishers[0].process.wait, 15)  # its channel is gone
+            late = tone(urls["mic:default"], 440)
+            assert "403" in late.process.communicate(timeout=15)[1].decode()
+
+
+async def test_a_session_that_lost_its_recorder_is_stopped_and_exported(
+    service: Running, conn: Any, publishers: list[Publisher]
+) -> None:
+    service.service.intake.abandoned_after_s = 0.5
+    async with session_of(conn) as session:
+        urls = await session.start(DISPLAY)
+        publishers += [picture(urls["display:1"])]
+        await session.until("active")
+        await asyncio.sleep(1)
+        publishers[0].kill()
+        await session.until("stopped")
+        await session.until("exported")
+
+
+def listen(url: str) -> tuple[float, list[tuple[float, set[int]]]]:
+    """The duration of a film in seconds, and which of two tones are heard in it, for each tenth of a second."""
+    import av
+    import numpy as np
+
+    with av.open(url) as film:
+        assert {stream.codec_context.name for stream in film.streams} == {"h264", "aac"}
+        times: list[float] = []
+        samples: list[Any] = []
+        first: float | None = None
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=16_000)
+        for packet in film.demux():
+            for frame in packet.decode():
+                if isinstance(frame, av.VideoFrame):
+                    times.append(frame.time or 0.0)
+                else:
+                    first = frame.time if first is None else first
+                    samples += [piece.to_ndarray().reshape(-1) for piece in resampler.resample(frame)]
+    sound = np.concatenate(samples)
+    start = (first or 0.0) - times[0]
+    found: list[tuple[float, set[int]]] = []
+    for at in range(0, sound.size - 1600, 1600):
+        spectrum = np.abs(np.fft.rfft(sound[at : at + 1600])) / 800
+        found.append((start + at / 16_000, {hertz for hertz in (440, 1760) if spectrum[hertz // 10] > 0.02}))
+    return times[-1] - times[0] + 0.1, found

@@ -92,7 +92,7 @@ class Intake:
         self._state = state
         self._streams = streams
         self._media = media
-        self._abandoned_after_s = abandoned_after_s
+        self.abandoned_after_s = abandoned_after_s
         self._runs: dict[str, _Run] = {}
 
     def open(self, session: CaptureSession, listener: IntakeListener) -> None:
@@ -196,7 +196,7 @@ class Intake:
         if run.closing or run.abandoned is not None or any(place.inlet.recording for place in run.places):
             return
         loop = asyncio.get_running_loop()
-        run.abandoned = loop.call_later(self._abandoned_after_s, run.listener.on_abandoned, run.session)
+        run.abandoned = loop.call_later(self.abandoned_after_s, run.listener.on_abandoned, run.session)
 
     @staticmethod
     def _spawn(run: _Run, work: Coroutine[object, object, None]) -> None:

@@ -84,6 +84,20 @@ class Channel:
 
 
 @dataclass(slots=True)
+class SessionExport:
+    """One export of a session: the picture of one channel with all sound. ``status``: exporting | exported | failed."""
+
+    status: str
+    video_id: str | None = None
+    media_id: str | None = None
+    stream_url: str | None = None
+    player_url: str | None = None
+    duration: float | None = None
+    error: str | None = None
+    connection_ids: set[str] = field(default_factory=set)  # who asked to be told
+
+
+@dataclass(slots=True)
 class CaptureSession:
     """One capture session and where it stands in its life cycle."""
 
@@ -102,6 +116,7 @@ class CaptureSession:
     stream_url: str | None = None
     player_url: str | None = None
     error: Mapping[str, object] | None = None
+    exports: dict[str | None, SessionExport] = field(default_factory=dict)  # by the channel id of the picture
 
     @property
     def primary_video_channel_id(self) -> str | None:

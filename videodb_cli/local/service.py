@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from videodb_cli.local.intake import Intake
-from videodb_cli.local.media import CAP_BYTES, MediaStore
+from videodb_cli.local.media import CAP_BYTES, PLAYLIST, MediaStore
 from videodb_cli.local.security import new_key
+from videodb_cli.local.session_export import SessionExporter
 from videodb_cli.local.sessions import CHANNELS_TIMEOUT_S, SessionKeeper
 from videodb_cli.local.sockets import Hub
 from videodb_cli.local.state import ServiceState
@@ -59,7 +60,10 @@ class Service:
         self.hub = Hub(on_change=self.touch)
         self.streams = StreamRunner(self.state, self.hub, self.media, make_source=make_source, on_change=self.touch)
         self.intake = Intake(self.state, self.streams, self.media)
-        self.sessions = SessionKeeper(self.state, self.hub, self.intake, channels_timeout_s=options.channels_timeout_s)
+        exporter = SessionExporter(self.state, self.media, self.intake, self._addresses)
+        self.sessions = SessionKeeper(
+            self.state, self.hub, self.intake, exporter, channels_timeout_s=options.channels_timeout_s
+        )
         self._busy_at = time.monotonic()
 
     @property
@@ -112,6 +116,9 @@ class Service:
         """The address of one media file."""
         return f"{self.base_url}/media/{media_id}/{name}"
 
+    def _addresses(self, media_id: str) -> tuple[str, str]:
+        return self.media_url(media_id, PLAYLIST), self.player_url(media_id)
+
     def player_url(self, media_id: str) -> str:
         """The address of the page that plays a recording."""
         return f"{self.base_url}/play/{media_id}"
@@ -142,6 +149,10 @@ class Service:
                 stream.media_id = None
             if stream.export is not None and stream.export.media_id == media_id:
                 stream.export = None
+        for session in self.state.sessions.values():
+            session.exports = {
+                channel: export for channel, export in session.exports.items() if export.media_id != media_id
+            }
         await asyncio.to_thread(self.media.remove, media_id)
 
     def find_stream_of(self, media_id: str) -> RTStream | None:

@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING
 
 from videodb_cli.local import events
 from videodb_cli.local.answers import ServiceError
+from videodb_cli.local.session_export import no_session_recordings
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from videodb_cli.local.intake import Intake
-    from videodb_cli.local.records import CaptureSession, Channel
+    from videodb_cli.local.records import CaptureSession, Channel, SessionExport
+    from videodb_cli.local.session_export import SessionExporter
     from videodb_cli.local.sockets import Hub
     from videodb_cli.local.state import ServiceState
 
@@ -40,11 +42,18 @@ class SessionKeeper:
     """Moves sessions through their states and sends ``capture_session.<status>`` for each step."""
 
     def __init__(
-        self, state: ServiceState, hub: Hub, intake: Intake, *, channels_timeout_s: float = CHANNELS_TIMEOUT_S
+        self,
+        state: ServiceState,
+        hub: Hub,
+        intake: Intake,
+        exporter: SessionExporter,
+        *,
+        channels_timeout_s: float = CHANNELS_TIMEOUT_S,
     ) -> None:
         self._state = state
         self._hub = hub
         self._intake = intake
+        self._exporter = exporter
         self._channels_timeout_s = channels_timeout_s
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,21 +96,42 @@ class SessionKeeper:
         self._move(session, "stopping")
         self._spawn(self._finish(session))
 
-    def export(self, session: CaptureSession) -> dict[str, object]:
-        """The export of what was stored. Raises `ServiceError` 400 if nothing was."""
-        if session.exported_video_id is None:
-            raise ServiceError(400, f"No recordings available for capture session {session.id}", "NO_RECORDINGS")
-        return {
+    def export(
+        self, session: CaptureSession, video_channel_id: str | None, connection_id: str | None
+    ) -> dict[str, object]:
+        """How far an export is; the first call for a picture that was not exported begins it.
+
+        Called again and again, it goes from ``exporting`` to ``exported`` or ``failed``; ``connection_id`` is told too.
+        Raises `ServiceError` 400 before the session has ended, and if nothing was stored.
+        """
+        if session.status in {"created", "starting", "active"}:
+            raise ServiceError(
+                400, f"Capture session {session.id} is {session.status}: stop it before the export", "INVALID_STATE"
+            )
+        channel_id = self._exporter.channel_of(session, video_channel_id)
+        if not self._exporter.is_possible(session, channel_id):
+            raise no_session_recordings(session)
+        export = session.exports.get(channel_id)
+        if export is None:
+            export = self._exporter.begin(session, channel_id)
+            if session.status != "stopping":  # else it follows when the recordings are finished
+                self._spawn(self._export_again(session, channel_id))
+        if connection_id is not None and export.status == "exporting":
+            export.connection_ids.add(connection_id)
+        shape: dict[str, object] = {
             "session_id": session.id,
-            "video_channel_id": session.primary_video_channel_id,
-            "export_status": session.export_status,
-            "video_id": session.exported_video_id,
-            "stream_url": session.stream_url,
-            "player_url": session.player_url,
+            "video_channel_id": channel_id,
+            "export_status": export.status,
         }
+        if export.status == "exported":
+            shape |= {"video_id": export.video_id, "stream_url": export.stream_url, "player_url": export.player_url}
+        elif export.error is not None:
+            shape["error"] = export.error
+        return shape
 
     async def close(self) -> None:
         """End what is under way, at the end of the service."""
+        self._exporter.close()
         for timer in self._timers.values():
             timer.cancel()
         for task in self._tasks:
@@ -129,7 +159,43 @@ class SessionKeeper:
 
     async def _finish(self, session: CaptureSession) -> None:
         await self._intake.close(session)
+        channel_id = self._exporter.channel_of(session, None)
+        is_stored = self._exporter.is_possible(session, channel_id)
+        if is_stored:
+            if channel_id not in session.exports:
+                self._exporter.begin(session, channel_id)
+            session.export_status = "exporting"
         self._move(session, "stopped")
+        for other in [other for other in session.exports if other != channel_id]:
+            self._spawn(self._export_again(session, other))
+        if is_stored:
+            await self._export(session, channel_id)
+
+    async def _export(self, session: CaptureSession, channel_id: str | None) -> None:
+        """The export that every session with something stored gets by itself."""
+        export = await self._exporter.run(session, channel_id)
+        session.export_status = export.status
+        if export.status == "exported":
+            session.exported_video_id = export.video_id
+            session.stream_url, session.player_url = export.stream_url, export.player_url
+            self._move(session, "exported")
+        else:
+            session.error = {"code": "EXPORT_FAILED", "message": export.error or "the export failed"}
+            self._move(session, "failed")
+        self._tell_export(session, export)
+
+    async def _export_again(self, session: CaptureSession, channel_id: str | None) -> None:
+        self._tell_export(session, await self._exporter.run(session, channel_id))
+
+    def _tell_export(self, session: CaptureSession, export: SessionExport) -> None:
+        for connection_id in export.connection_ids - {session.ws_connection_id}:
+            if export.status == "exported":
+                data = {
+                    "exported_video_id": export.video_id,
+                    "stream_url": export.stream_url,
+                    "player_url": export.player_url,
+                }
+                self._hub.send(connection_id, events.lifecycle(session.id, "exported", data))
 
     def _channels_missing(self, session: CaptureSession) -> None:
         if session.status == "starting":

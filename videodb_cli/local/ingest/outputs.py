@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _INTERLEAVE_US = "1000000"  # a picture that stands still must not hold the soun
 class _Track:
     mp4: av.VideoStream | av.AudioStream
     hls: Any = None
-    last_dts: dict[str, int] | None = None
+    last_dts: dict[str, int] = field(default_factory=dict)  # of each file
 
 
 class Outputs:
@@ -86,7 +86,6 @@ class Outputs:
         self._mp4.start_encoding()  # first: the playlist's streams copy the codec headers that this makes
         for track in self._tracks:
             track.hls = self._hls.add_stream_from_template(track.mp4)
-            track.last_dts = {}
         self._hls.start_encoding()
         self._started = True
 
@@ -102,7 +101,7 @@ class Outputs:
             for name, container, stream in (("mp4", self._mp4, state.mp4), ("hls", self._hls, state.hls)):
                 # Both muxers rescale the stamps in place.
                 packet.pts, packet.dts, packet.time_base, packet.duration = pts, dts, base, duration
-                _make_increasing(packet, state.last_dts or {}, name, stream.time_base, base)
+                _make_increasing(packet, state.last_dts, name, stream.time_base, base)
                 packet.stream = stream
                 container.mux(packet)
 

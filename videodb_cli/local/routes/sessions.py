@@ -57,10 +57,10 @@ async def export_session(request: Request) -> Response:
     """The export of a session; the same call again asks how far it is."""
     service = service_of(request)
     body = await read_object(request)
-    fields.optional_text(body, "video_channel_id")
-    fields.optional_text(body, "connection_id")
+    video_channel_id = fields.optional_text(body, "video_channel_id")
+    connection_id = fields.optional_text(body, "connection_id")
     session = service.state.session(request.path_params["sid"], request.path_params["cid"])
-    return success(service.sessions.export(session))
+    return success(service.sessions.export(session, video_channel_id, connection_id))
 
 
 async def create_token(request: Request) -> Response:
