@@ -44,6 +44,8 @@ class ControlPlane:
         self._credentials = credentials
         self._timeout_s = timeout_s
         self._client: httpx.AsyncClient | None = None
+        # Seconds by which the service's clock is ahead of ours, from the last answer's Date; None before it.
+        self.clock_offset_s: float | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -163,6 +165,7 @@ class ControlPlane:
                     raise RequestFailedError("the answer is larger than any that the service gives")
         finally:
             await response.aclose()
+        self.clock_offset_s = _ahead_s(response.headers.get("date"), datetime.now(UTC), self.clock_offset_s)
         return response.status_code, response.headers.get("retry-after"), bytes(content)
 
     def _connect(self) -> httpx.AsyncClient:
@@ -231,6 +234,13 @@ class ControlPlane:
 def _with(body: dict[str, Any], **optional: Any) -> dict[str, Any]:
     """Add the members that have a value."""
     return {**body, **{name: value for name, value in optional.items() if value is not None}}
+
+
+def _ahead_s(date: str | None, now: datetime, known: float | None) -> float | None:
+    try:
+        return (parsedate_to_datetime(date) - now).total_seconds() if date else known
+    except (ValueError, TypeError):
+        return known
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

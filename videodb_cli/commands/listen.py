@@ -11,6 +11,7 @@ from videodb_cli import console
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, LocalOption, service_credentials
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import VideodbError
+from videodb_cli.eventlog.times import parse_duration
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
@@ -57,6 +58,29 @@ def listen(
             rich_help_panel=_ADVANCED,
         ),
     ] = None,
+    max_age: Annotated[
+        str,
+        typer.Option(
+            "--max-age",
+            metavar="TIME",
+            help="Open the next connection when one is so old, and read the old one to its end; 0: never.",
+            rich_help_panel=_ADVANCED,
+        ),
+    ] = "110m",
+    recover_window: Annotated[
+        str,
+        typer.Option(
+            "--recover-window",
+            metavar="TIME",
+            help="After a gap read back what was missed, so far back at most.",
+            rich_help_panel=_ADVANCED,
+        ),
+    ] = "24h",
+    no_recover: Annotated[
+        bool, typer.Option("--no-recover", help="Read nothing back after a gap.", rich_help_panel=_ADVANCED)
+    ] = False,
+    poll_interval: Annotated[float, typer.Option("--poll-interval", hidden=True, min=0.001)] = 5.0,
+    settle: Annotated[float, typer.Option("--settle", hidden=True, min=0.0)] = 60.0,
     ping_interval: Annotated[float, typer.Option("--ping-interval", hidden=True, min=0.001)] = 15.0,
     ping_timeout: Annotated[float, typer.Option("--ping-timeout", hidden=True, min=0.001)] = 15.0,
     healthy_after: Annotated[float, typer.Option("--healthy-after", hidden=True, min=0.0)] = 30.0,
@@ -67,6 +91,7 @@ def listen(
 
     The id is also in the file that `videodb path ws-id` names. SIGINT, SIGTERM and SIGHUP end it gracefully.
     """
+    max_age_s, window_s = parse_duration(max_age), parse_duration(recover_window)
     run_dir = paths.create(resolve_directory(directory_argument, directory, env_file).path)
     remove_stale(run_dir)
     credentials = service_credentials(run_dir, local=local, env_file=env_file)
@@ -81,8 +106,14 @@ def listen(
             ("--ping-timeout", ping_timeout),
             ("--healthy-after", healthy_after),
             ("--id-timeout", id_timeout),
+            ("--poll-interval", poll_interval),
+            ("--settle", settle),
+            ("--max-age", max_age),
+            ("--recover-window", recover_window),
         ):
             passed += [name, str(seconds)]
+        if no_recover:
+            passed.append("--no-recover")
         _detach(run_dir, credentials, passed, clear=clear, replace=replace, timeout_s=timeout, as_json=as_json)
         return
     if replace:
@@ -93,6 +124,7 @@ def listen(
     from videodb_cli.commands.listen_view import ListenView
     from videodb_cli.flows.listening import ListenRequest
     from videodb_cli.listener.connection import Timing
+    from videodb_cli.listener.recovery.recoverer import RecoveryPolicy
     from videodb_cli.listener.supervisor import Policy
     from videodb_cli.process.daemon import ReadyPipe
 
@@ -100,9 +132,11 @@ def listen(
         clear=clear,
         max_retries=max_retries,
         healthy_after_s=healthy_after,
+        max_age_s=max_age_s or None,
         timing=Timing(id_timeout_s=id_timeout, ping_interval_s=ping_interval, ping_timeout_s=ping_timeout),
     )
-    request = ListenRequest(run_dir, credentials, collection, policy, detached=ready_fd is not None)
+    recovery = None if no_recover else RecoveryPolicy(window_s, poll_interval, settle, hold_s=min(2.0, poll_interval))
+    request = ListenRequest(run_dir, credentials, collection, policy, recovery, detached=ready_fd is not None)
     view = ListenView(host=credentials.host, log=run_dir.log, as_json=as_json, print_events=print_events, quiet=quiet)
     _run(request, view, ReadyPipe(ready_fd))
 

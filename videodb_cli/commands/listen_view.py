@@ -15,10 +15,14 @@ from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.record import Event
 from videodb_cli.listener.updates import (
     Connected,
+    CouldNot,
     IdReplaced,
     LogUnwritable,
     LogWritable,
     Lost,
+    Recovered,
+    Renewed,
+    Resumed,
     Retrying,
     Statement,
     Update,
@@ -94,6 +98,15 @@ class ListenView:
             case IdReplaced(connection_id):
                 self._say_id(connection_id)
                 self._say(f"the service replaced the id: now {connection_id}")
+            case Renewed(connection_id):
+                self._say_id(connection_id)
+                self._say(f"a younger connection took over: {connection_id} · the old one is read until it ends")
+            case Resumed(since, gap_s):
+                self._say(f"the log goes on: nothing was heard for {_duration(gap_s)}, since {_clock(since)}")
+            case Recovered() as recovered:
+                self._say(_recovered_text(recovered))
+            case CouldNot(what, reason):
+                self._say(f"could not read back {what}: {reason} · tried again later")
             case Lost(detail, last_event_at):
                 last = f" · last event {_clock(last_event_at)}" if last_event_at else ""
                 self._say(f"lost ({detail}){last}")
@@ -124,6 +137,15 @@ class ListenView:
 
 def _clock(unix_s: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(unix_s))
+
+
+def _recovered_text(recovered: Recovered) -> str:
+    count = recovered.events
+    text = "1 event read back" if count == 1 else f"{count} events read back" if count else "nothing to read back"
+    if recovered.failed_calls:
+        text += f", {recovered.failed_calls} calls failed and are tried again"
+    text += "; alerts cannot be read back"
+    return text + (f" · {recovered.polled} pipelines are polled" if recovered.polled else "")
 
 
 def _duration(seconds: float) -> str:

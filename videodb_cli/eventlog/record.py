@@ -83,8 +83,12 @@ def is_forged(event: Event) -> bool:
 
 def own_members(event: str, text: str, data: Mapping[str, Any]) -> bytes:
     """Return the rest of a line of our own: the service's envelope, ``data.text`` first."""
-    body = orjson.dumps({"channel": OWN_CHANNEL, "event": event, "data": {"text": text, **data}})
-    return _escape_separators(body)[1:] + b"\n"
+    return members({"channel": OWN_CHANNEL, "event": event, "data": {"text": text, **data}})
+
+
+def members(event: Mapping[str, Any]) -> bytes:
+    """Return the rest of a line for an event that we have put together. It must not carry our stamps."""
+    return _escape_separators(orjson.dumps(event))[1:] + b"\n"
 
 
 def with_stamps(stamps: bytes, rest: bytes) -> bytes:

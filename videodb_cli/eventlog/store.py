@@ -20,7 +20,7 @@ from typing import Any
 
 from videodb_cli.errors import RefusedError
 from videodb_cli.eventlog import rotation
-from videodb_cli.eventlog.record import Event, compose, own_members, with_stamps
+from videodb_cli.eventlog.record import Event, compose, members, own_members, with_stamps
 from videodb_cli.eventlog.stamps import ClockFellError, Stamper
 from videodb_cli.eventlog.tail_repair import last_stamp_ms, repair_tail
 from videodb_cli.rundir import private
@@ -83,8 +83,15 @@ class LogStore:
         self._troubled_since: float | None = None
         self.lines = 0
         self.size = 0
+        # What was there when the log was opened: nothing of this run.
+        self.opened_size = 0
 
     # ---- the receiver's side -------------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> Path:
+        """Where the log is."""
+        return self._path
 
     @property
     def pending_bytes(self) -> int:
@@ -106,6 +113,12 @@ class LogStore:
     def record(self, event: str, text: str, data: Mapping[str, Any]) -> bytes:
         """Stamp and queue a line of our own, e.g. ``listener.gap``. Returns the line."""
         line = self._stamped(own_members(event, text, data))
+        self._put(line)
+        return line
+
+    def recovered(self, event: Event) -> bytes:
+        """Stamp and queue an event that was fetched after a gap; it carries ``recovered``. Returns the line."""
+        line = self._stamped(members(event))
         self._put(line)
         return line
 
@@ -186,6 +199,7 @@ class LogStore:
             torn = repair_tail(self._path, fd)
             self.size = os.fstat(fd).st_size
             if self._thread is None:
+                self.opened_size = self.size
                 # Stamps must not decrease within the file that we append to. Later the stamper is the receiver's.
                 self._stamper.restart(max(last_stamp_ms(fd, self.size), self._stamper.last_ms))
         except BaseException:

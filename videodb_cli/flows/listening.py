@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from videodb_cli import settings
+from videodb_cli.api.control_plane import ControlPlane
+from videodb_cli.api.streams import StreamCalls
 from videodb_cli.errors import ConflictError
 from videodb_cli.eventlog.record import Event
 from videodb_cli.eventlog.store import LogBack, LogStore, LogTrouble
+from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake
+from videodb_cli.listener.journal import Journal
+from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.presence import Presence
+from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy, Surroundings
+from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.supervisor import Listener, Policy
 from videodb_cli.listener.updates import Statement, Update
 from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals
@@ -23,12 +30,13 @@ from videodb_cli.rundir.paths import RunDir
 
 @dataclass(frozen=True, slots=True)
 class ListenRequest:
-    """What one run of `videodb listen` is asked to do."""
+    """What one run of `videodb listen` is asked to do. Without a ``recovery`` nothing is read back after a gap."""
 
     run_dir: RunDir
     credentials: settings.Credentials
     collection: str = "default"
     policy: Policy = field(default_factory=Policy)
+    recovery: RecoveryPolicy | None = field(default_factory=RecoveryPolicy)
     detached: bool = False
 
 
@@ -70,8 +78,6 @@ def already_running(run_dir: RunDir) -> ConflictError:
 
 async def listen(request: ListenRequest, audience: Audience) -> Statement:
     """Listen until a signal says stop. Raises ConflictError if a listener runs here, and as `Listener.run` does."""
-    from videodb_cli.api.control_plane import ControlPlane
-
     directory_lock = DirectoryLock(request.run_dir.lock)
     try:
         directory_lock.acquire(current_start_token())
@@ -86,14 +92,16 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
                 loop.call_soon_threadsafe(told[0], trouble)
 
         async with ControlPlane(request.credentials) as service:
+            store = LogStore(request.run_dir.log, on_trouble=on_trouble)
             listener = Listener(
                 fresh_url=lambda: service.websocket_url(request.collection),
                 host=request.credentials.host,
-                store=LogStore(request.run_dir.log, on_trouble=on_trouble),
+                store=store,
                 presence=Presence(request.run_dir),
                 policy=request.policy,
                 on_update=audience.on_update,
                 on_line=audience.on_line,
+                recoverer=_recoverer_for(request, service, store, audience.on_update),
             )
             told.append(listener.log_trouble)
             listener.output_dropped = audience.output_dropped
@@ -107,6 +115,34 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
                         tidy.cancel()
     finally:
         directory_lock.release()
+
+
+def _recoverer_for(
+    request: ListenRequest, service: ControlPlane, store: LogStore, on_update: Callable[[Update], None]
+) -> Callable[[Journal, Ledger, Seen, Intake], Recoverer] | None:
+    """Return what makes the part that reads back after a gap, or None if that is turned off."""
+    policy = request.recovery
+    if policy is None:
+        return None
+
+    def make(journal: Journal, ledger: Ledger, seen: Seen, intake: Intake) -> Recoverer:
+        def watch_with(watch: Callable[[Event], None] | None) -> None:
+            intake.watch = watch
+
+        around = Surroundings(
+            run_dir=request.run_dir,
+            collection=request.collection,
+            seen=seen,
+            journal=journal,
+            ledger=ledger,
+            on_update=on_update,
+            watch_with=watch_with,
+            flush=store.flush,
+            has_room=lambda: store.pending_bytes < MAX_PENDING_BYTES // 2,
+        )
+        return Recoverer(StreamCalls(service), around, policy)
+
+    return make
 
 
 async def _keep_own_log_small(request: ListenRequest) -> None:

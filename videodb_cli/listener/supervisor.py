@@ -1,7 +1,7 @@
-"""The listener's loop: attempt after attempt, deciding what to forgive, and every message into the log.
+"""The listener's loop: attempt after attempt, deciding what to forgive.
 
-One task reads the socket and stamps; the log's own thread writes. Nothing here waits for the disk while a socket is
-open, but for the publication of a new id.
+One task waits for each socket, whose messages go straight to the intake; the log's own thread writes. Nothing here
+waits for the disk while a socket is open, but for the publication of a new id.
 """
 
 from __future__ import annotations
@@ -10,45 +10,44 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from videodb_cli.api.failures import KeyRefusedError
 from videodb_cli.errors import RefusedError, UnreachableError, VideodbError
 from videodb_cli.eventlog.record import Event
-from videodb_cli.eventlog.stamps import iso_from_ms
 from videodb_cli.eventlog.store import LogBack, LogStore, LogTrouble
 from videodb_cli.listener.backoff import Backoff
-from videodb_cli.listener.connection import (
-    AttemptFailedError,
-    Connection,
-    Ended,
-    Timing,
-    connection_id_in,
-    open_connection,
-)
+from videodb_cli.listener.connection import AttemptFailedError, Connection, Ended, Timing, open_connection
+from videodb_cli.listener.intake import MAX_PENDING_BYTES, Curtain, Ear, Intake
+from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.ledger import Ledger
+from videodb_cli.listener.losses import Losses
 from videodb_cli.listener.presence import Presence
+from videodb_cli.listener.publication import Publication, listener_fields
+from videodb_cli.listener.recovery.recoverer import Recoverer
+from videodb_cli.listener.recovery.seen import Seen
+from videodb_cli.listener.renewal import Elders, next_connection
 from videodb_cli.listener.updates import (
     Connected,
     IdReplaced,
     LogUnwritable,
     LogWritable,
     Lost,
+    Renewed,
     Retrying,
     Statement,
     Update,
 )
 
-_MAX_PENDING_BYTES = 64 << 20
 _STOP_TIMEOUT_S = 3.0
-_LATER_ID_BYTES = 600
-_MAX_UNSHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How one run behaves. ``max_retries`` None never gives up; times are seconds."""
+    """How one run behaves. ``max_retries`` None never gives up; times are seconds.
+
+    ``max_age_s``: when a connection is that old, the next one is opened beside it; None: never.
+    """
 
     clear: bool = False
     max_retries: int | None = None
@@ -56,16 +55,18 @@ class Policy:
     final_refusal_after_s: float = 600.0
     heartbeat_s: float = 5.0
     log_warning_s: float = 60.0
+    max_age_s: float | None = 6600.0
     timing: Timing = field(default_factory=Timing)
 
 
 class Listener:
     """Hears one account's events into one directory until stopped. Its caller holds the directory's lock.
 
-    ``fresh_url`` asks the control plane; ``on_update`` gets what happens; ``on_line`` every line as it is logged.
+    ``fresh_url`` asks the control plane; ``on_update`` gets what happens; ``on_line`` every line as it is logged;
+    ``recoverer`` makes what reads back after a gap, from the parts that it needs, or is None.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a listener are what they are
         self,
         *,
         fresh_url: Callable[[], Awaitable[str]],
@@ -76,34 +77,73 @@ class Listener:
         on_update: Callable[[Update], None],
         on_line: Callable[[bytes, Event | None], None] | None = None,
         backoff: Backoff | None = None,
+        recoverer: Callable[[Journal, Ledger, Seen, Intake], Recoverer] | None = None,
     ) -> None:
         self._fresh_url = fresh_url
-        self._host = host
         self._store = store
-        self._presence = presence
         self._policy = policy
         self._on_update = on_update
-        self._on_line = on_line
         self._backoff = backoff or Backoff()
         self._ledger = Ledger(time.time())
+        self._curtain = Curtain(on_line) if on_line is not None else None
+        self._journal = Journal(store, host, self._curtain)
+        seen = Seen()
+        self._intake = Intake(store, self._ledger, seen, self._curtain)
+        self._recoverer = recoverer(self._journal, self._ledger, seen, self._intake) if recoverer else None
+        self._losses = Losses(store, self._journal, self._ledger, self._recoverer, on_update)
+        self._elders = Elders(self._intake, self._losses)
+        self._files = Publication(
+            presence, lambda: listener_fields(self, host), lambda reason: self.log_trouble(LogTrouble(reason))
+        )
         self._stop = asyncio.Event()
         self._connection: Connection | None = None
         self._log_is_open = False
         self._has_stood = False
-        self._unshown: list[tuple[bytes, Event | None]] = []
         self._opening: asyncio.Future[None] | None = None
-        self._previous_id: str | None = None
-        self._gave_up_for_log = False
         self._background: set[asyncio.Task[None]] = set()
-        self._lost_at: float | None = None
-        self._lost_reason = ""
         self._refused_since: float | None = None
-        self._unhealthy = True
-        self._files = asyncio.Lock()
         self._last_failure: str | None = None
         self._retry_at: float | None = None
         self._warned_at: float | None = None
         self.output_dropped: Callable[[], int] = lambda: 0
+
+    # ---- what others look at -------------------------------------------------------------------------------------
+
+    @property
+    def connection(self) -> Connection | None:
+        """The youngest open connection."""
+        return self._connection
+
+    @property
+    def last_message_at(self) -> float | None:
+        """Unix seconds of the last message over any open socket."""
+        young = self._connection.last_message_at if self._connection is not None else None
+        return max((at for at in (young, self._elders.last_message_at) if at is not None), default=None)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was heard and lost so far."""
+        return self._ledger
+
+    @property
+    def store(self) -> LogStore:
+        """The log."""
+        return self._store
+
+    @property
+    def policy(self) -> Policy:
+        """How this run behaves."""
+        return self._policy
+
+    @property
+    def recoverer(self) -> Recoverer | None:
+        """What reads back after a gap."""
+        return self._recoverer
+
+    @property
+    def retrying(self) -> tuple[float | None, str | None]:
+        """When the next attempt begins (Unix seconds), and why the last one failed."""
+        return self._retry_at, self._last_failure
 
     # ---- life cycle ----------------------------------------------------------------------------------------------
 
@@ -129,11 +169,12 @@ class Listener:
         Raises CredentialsError for a key that is finally refused, UnreachableError after the last retry, RefusedError
         for a log that cannot be opened. The log is closed and the files are removed in any case.
         """
-        await asyncio.to_thread(self._presence.claim)
-        heartbeat = asyncio.create_task(self._beat(), name="heartbeat")
+        await self._files.claim()
+        heartbeat = asyncio.create_task(self._files.beat(self._policy.heartbeat_s), name="heartbeat")
         try:
             if not self._policy.clear:
                 await self._open_log()
+                await self._losses.look_at_last_run()
             await self._attempt_until_stopped()
         finally:
             heartbeat.cancel()
@@ -149,8 +190,8 @@ class Listener:
                 if self._connection is None:
                     attempts.cancel()
                 else:
-                    # The reader goes on until the close is answered: what the service sent before that is ours.
-                    await self._connection.close()
+                    # The readers go on until the close is answered: what the service sent before that is ours.
+                    await asyncio.gather(self._connection.close(), self._elders.close())
                 await asyncio.wait({attempts}, timeout=_STOP_TIMEOUT_S)
                 attempts.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -158,8 +199,11 @@ class Listener:
         finally:
             stopping.cancel()
             attempts.cancel()
+            await self._elders.close()
 
     async def _finish(self) -> Statement:
+        if self._recoverer is not None:
+            await self._recoverer.stop()
         now = time.time()
         self._ledger.disconnected(now)
         if self._opening is not None:
@@ -173,12 +217,22 @@ class Listener:
                 self._log_is_open = True
         statement = self._ledger.statement(now)
         if self._log_is_open:
-            self._own("listener.stopped", _statement_text(statement), asdict(statement))
+            self._journal.stopped(statement)
         unwritten = await asyncio.to_thread(self._store.close)
-        await asyncio.to_thread(self._presence.release)
+        await self._files.release()
         if unwritten:
             raise RefusedError(f"{unwritten} bytes of events could not be written to the log", code="log")
         return statement
+
+    async def _open_log(self) -> None:
+        # A thread cannot be cancelled: whoever ends us while it opens the log waits for it, and opens nothing twice.
+        if self._opening is None:
+            clear = self._policy.clear
+            self._opening = asyncio.ensure_future(asyncio.to_thread(lambda: self._store.open(clear=clear)))
+        await asyncio.shield(self._opening)
+        self._log_is_open = True
+        if self._policy.clear and self._recoverer is not None:
+            self._recoverer.floor = time.time()
 
     # ---- attempts ------------------------------------------------------------------------------------------------
 
@@ -221,239 +275,103 @@ class Listener:
         self._last_failure = reason
         self._retry_at = time.time() + delay_s
         self._on_update(Retrying(None if was_lost else reason, delay_s))
-        await self._write_state()
+        await self._files.write_state()
         await asyncio.sleep(delay_s)
         # What waits for the disk must go first, or the next connection fills the memory at once.
-        while self._log_is_open and self._store.pending_bytes > _MAX_PENDING_BYTES // 2:  # noqa: ASYNC110 - the writer is a thread
+        while self._log_is_open and self._store.pending_bytes > MAX_PENDING_BYTES // 2:  # noqa: ASYNC110 - a thread
             await asyncio.sleep(0.2)
 
     async def _connect(self) -> Connection:
         url = await self._fresh_url()
         connection = await open_connection(url, self._policy.timing)
         try:
-            await connection.wait_for_id(self._hear)
+            await connection.wait_for_id(self._intake.take_early)
         except BaseException:
             connection.abort()
             raise
         return connection
 
     async def _listen_on(self, connection: Connection) -> Ended:
+        """Hear a connection, and those that take over from it in time, until the youngest one ends."""
+        previous: Connection | None = None
+        while True:
+            younger = await self._hear_until_renewed(connection, previous)
+            if isinstance(younger, Ended):
+                return younger
+            previous, connection = connection, younger
+
+    async def _hear_until_renewed(self, connection: Connection, previous: Connection | None) -> Ended | Connection:
         self._connection = connection
-        self._unhealthy = True
-        healthy = asyncio.get_running_loop().call_later(self._policy.healthy_after_s, self._prove_healthy)
+        ear = Ear(connection, self._intake, on_healthy=self._backoff.forgive, on_new_id=self._on_new_id)
+        healthy = asyncio.get_running_loop().call_later(self._policy.healthy_after_s, self._backoff.forgive)
+        renewing = asyncio.create_task(
+            next_connection(connection, self._policy.max_age_s, self._connect, self._elders.expect_two), name="renewal"
+        )
+        hearing: asyncio.Task[Ended] | None = None
+        younger: Connection | None = None
         try:
-            await self._announce(connection)
-            ended = await connection.hear(self._hear)
+            await self._announce(connection, previous)
+            hearing = asyncio.create_task(connection.hear(ear.hear), name="hear")
+            await asyncio.wait({hearing, renewing}, return_when=asyncio.FIRST_COMPLETED)
+            if not hearing.done() and not self._stop.is_set():
+                younger = renewing.result()
+                self._elders.add(connection, hearing, ear, younger)
+                return younger
+            ended = await hearing
         finally:
             healthy.cancel()
-            self._connection = None
-            if not self._stop.is_set():
-                connection.abort()
-            await self._withdraw()
+            if younger is None:
+                await self._leave(connection, hearing, renewing)
         if not self._stop.is_set():
-            self._note_loss(connection, ended)
+            detail = self._losses.note_loss(connection, ended, for_log=ear.gave_up_for_log)
+            self._on_update(Lost(detail, connection.last_message_at))
         return ended
 
-    def _prove_healthy(self) -> None:
-        self._unhealthy = False
-        self._backoff.forgive()
+    async def _leave(
+        self, connection: Connection, hearing: asyncio.Task[Ended] | None, renewing: asyncio.Task[Connection]
+    ) -> None:
+        self._connection = None
+        if hearing is not None:
+            hearing.cancel()
+        if renewing.done() and not renewing.cancelled() and renewing.exception() is None:
+            # It came at the very moment of the end: nobody has been told of it.
+            renewing.result().abort()
+        renewing.cancel()
+        self._elders.expect_one()
+        if not self._stop.is_set():
+            connection.abort()
+        await self._files.withdraw()
 
     # ---- connections come and go ---------------------------------------------------------------------------------
 
-    async def _announce(self, connection: Connection) -> None:
+    async def _announce(self, connection: Connection, previous: Connection | None) -> None:
         """Write down that a connection stands, publish its id, and only then say so."""
         if not self._log_is_open:
             await self._open_log()
-        now = time.time()
         self._has_stood = True
         self._retry_at = self._last_failure = None
-        self._ledger.connected(now)
-        previous = self._previous_id
-        details: dict[str, Any] = {"connection_id": connection.connection_id, "host": self._host}
-        if connection.extra:
-            details["frame"] = connection.extra
-        self._own("listener.connected", f"connected as {connection.connection_id}", details)
-        self._show_unshown()
-        gap_s = self._close_gap(connection.connection_id, previous, now)
-        self._previous_id = connection.connection_id
-        await self._publish(connection.connection_id)
-        self._on_update(Connected(connection.connection_id, gap_s))
+        connection_id = connection.connection_id
+        if previous is not None:
+            self._losses.note_renewal(connection, previous)
+            await self._files.publish(connection_id)
+            self._on_update(Renewed(connection_id))
+            return
+        if self._curtain is not None:
+            self._curtain.open()
+        gap_s = self._losses.note_connection(connection)
+        if self._curtain is not None:
+            self._curtain.show_held()
+        await self._files.publish(connection_id)
+        self._on_update(Connected(connection_id, gap_s))
 
-    def _close_gap(self, connection_id: str, previous: str | None, now: float) -> float | None:
-        if self._lost_at is None:
-            return None
-        seconds = round(max(now - self._lost_at, 0.0), 3)
-        self._ledger.gap(seconds)
-        self._own(
-            "listener.gap",
-            f"nothing could be heard for {seconds:g} s",
-            {
-                "from": iso_from_ms(int(self._lost_at * 1000)),
-                "to": iso_from_ms(int(now * 1000)),
-                "seconds": seconds,
-                "reason": self._lost_reason,
-                "old_connection_id": previous,
-                "new_connection_id": connection_id,
-            },
-        )
-        return seconds
-
-    def _note_loss(self, connection: Connection, ended: Ended) -> None:
-        self._ledger.disconnected(time.time())
-        self._lost_at = ended.alive_at
-        self._lost_reason = "log_not_writable" if self._gave_up_for_log else ended.reason
-        details: dict[str, Any] = {
-            "connection_id": connection.connection_id,
-            "reason": self._lost_reason,
-            "close_code": ended.close_code,
-            "last_message_at": _iso(connection.last_message_at),
-        }
-        if ended.size is not None:
-            details["size"] = ended.size
-        detail = "the log cannot be written" if self._gave_up_for_log else ended.detail
-        self._gave_up_for_log = False
-        self._own("listener.disconnected", f"lost the connection: {detail}", details)
-        self._on_update(Lost(detail, connection.last_message_at))
-
-    async def _replace_id(self, connection_id: str) -> None:
-        self._previous_id = connection_id
-        await self._publish(connection_id)
-        self._on_update(IdReplaced(connection_id))
-
-    # ---- messages ------------------------------------------------------------------------------------------------
-
-    def _hear(self, raw: bytes) -> None:
-        """Take one message: stamp it, queue it for the log, show it."""
-        connection = self._connection
-        if connection is not None:
-            if len(raw) < _LATER_ID_BYTES and b"onnection_" in raw and self._is_later_id(connection, raw):
-                return
-            if self._unhealthy:
-                self._prove_healthy()
-        line, event = self._store.receive(raw)
-        ledger = self._ledger
-        if event is None:
-            ledger.unparsable += 1
-        else:
-            ledger.live += 1
-        if self._on_line is not None:
-            self._show(line, event)
-        if self._store.pending_bytes > _MAX_PENDING_BYTES:
-            if connection is None:
-                raise AttemptFailedError("too much came before the connection id")
-            self._gave_up_for_log = True
-            connection.abort()
-
-    def _is_later_id(self, connection: Connection, raw: bytes) -> bool:
-        found = connection_id_in(raw, alone=True)
-        if found is None:
-            return False
-        connection_id = found[0]
-        if connection_id != connection.connection_id:
-            connection.connection_id = connection_id
-            text = f"the service replaced the connection id: {connection_id}"
-            self._own("listener.connected", text, {"connection_id": connection_id, "host": self._host})
-            task = asyncio.create_task(self._replace_id(connection_id))
+    def _on_new_id(self, connection: Connection, connection_id: str) -> None:
+        """The service replaced the id of an open connection: what was bound to the old one is bound to nothing."""
+        self._losses.note_new_id(connection, connection_id)
+        if connection is self._connection:
+            task = asyncio.create_task(self._publish_new_id(connection_id))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
-        return True
 
-    def _own(self, event: str, text: str, data: dict[str, Any]) -> None:
-        line = self._store.record(event, text, data)
-        if self._on_line is not None:
-            self._show(line, None)
-
-    def _show(self, line: bytes, event: Event | None) -> None:
-        """Show a line; the first that is shown is that of the first connection, whatever came before it."""
-        if self._on_line is None:
-            return
-        if self._has_stood:
-            self._on_line(line, event)
-        elif len(self._unshown) < _MAX_UNSHOWN:
-            self._unshown.append((line, event))
-
-    def _show_unshown(self) -> None:
-        unshown, self._unshown = self._unshown, []
-        for line, event in unshown:
-            self._show(line, event)
-
-    # ---- files ---------------------------------------------------------------------------------------------------
-
-    async def _open_log(self) -> None:
-        # A thread cannot be cancelled: whoever ends us while it opens the log waits for it, and opens nothing twice.
-        if self._opening is None:
-            clear = self._policy.clear
-            self._opening = asyncio.ensure_future(asyncio.to_thread(lambda: self._store.open(clear=clear)))
-        await asyncio.shield(self._opening)
-        self._log_is_open = True
-
-    async def _publish(self, connection_id: str) -> None:
-        await self._touch_files(lambda: self._presence.publish_id(connection_id))
-        await self._write_state()
-
-    async def _withdraw(self) -> None:
-        await self._touch_files(self._presence.withdraw_id)
-
-    async def _write_state(self) -> None:
-        fields = self._state()
-        await self._touch_files(lambda: self._presence.write_state(fields))
-
-    async def _touch_files(self, action: Callable[[], None]) -> None:
-        """Change a file beside the log. A full disk must not end the listening: it is told as the log's trouble."""
-        async with self._files:
-            try:
-                await asyncio.to_thread(action)
-            except OSError as error:
-                self.log_trouble(LogTrouble(error.strerror or str(error)))
-            except RefusedError as error:
-                # Somebody has put a link or a file of his own in the place of ours since we began.
-                self.log_trouble(LogTrouble(str(error)))
-
-    async def _beat(self) -> None:
-        while True:
-            await self._write_state()
-            await asyncio.sleep(self._policy.heartbeat_s)
-
-    def _state(self) -> dict[str, Any]:
-        now = time.time()
-        connection = self._connection
-        ledger = self._ledger
-        return {
-            "state": "connected" if connection is not None else "connecting",
-            "written_at": now,
-            "started_at": ledger.started_at,
-            "host": self._host,
-            "connection_id": connection.connection_id if connection is not None else None,
-            "connected_since": ledger.connected_since,
-            "last_message_at": connection.last_message_at if connection is not None else None,
-            "last_pong_at": connection.last_pong_at if connection is not None else None,
-            "ping_interval_s": self._policy.timing.ping_interval_s,
-            "ping_timeout_s": self._policy.timing.ping_timeout_s,
-            "events": ledger.live,
-            "unparsable": ledger.unparsable,
-            "recovered": ledger.recovered,
-            "reconnects": ledger.reconnects,
-            "gaps": ledger.gaps,
-            "gap_s": round(ledger.gap_s, 3),
-            "events_per_s": round(ledger.rate(now), 3),
-            "log_bytes": self._store.size,
-            "pending_bytes": self._store.pending_bytes,
-            "log_writable": not self._store.is_troubled,
-            "output_dropped": self.output_dropped(),
-            "retry_at": self._retry_at,
-            "last_failure": self._last_failure,
-        }
-
-
-def _iso(unix_s: float | None) -> str | None:
-    return None if unix_s is None else iso_from_ms(int(unix_s * 1000))
-
-
-def _statement_text(statement: Statement) -> str:
-    gaps = (
-        f"{statement.gaps} gaps of {statement.gap_s:g} s" if statement.gaps != 1 else f"1 gap of {statement.gap_s:g} s"
-    )
-    return (
-        f"stopped after {statement.connected_s:.0f} s connected: {statement.live} events, {gaps}, "
-        f"{statement.recovered} recovered, {statement.unparsable} unparsable, {statement.dropped} dropped"
-    )
+    async def _publish_new_id(self, connection_id: str) -> None:
+        await self._files.publish(connection_id)
+        self._on_update(IdReplaced(connection_id))

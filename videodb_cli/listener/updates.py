@@ -21,6 +21,38 @@ class IdReplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """A younger connection took over before the old one grew too old; the old one is read until it ends."""
+
+    connection_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The log goes on after an earlier run: nothing was heard since ``since`` (Unix seconds)."""
+
+    since: float
+    gap_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A gap has been gone through: how many events came back, how many calls failed, what is polled from now on."""
+
+    events: int
+    failed_calls: int
+    polled: int
+
+
+@dataclass(frozen=True, slots=True)
+class CouldNot:
+    """Something could not be read back or bound for now; it is tried again."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The connection ended. ``last_event_at`` is in Unix seconds."""
 
@@ -64,4 +96,6 @@ class Statement:
     dropped: int
 
 
-Update = Connected | IdReplaced | Lost | Retrying | LogUnwritable | LogWritable
+Update = (
+    Connected | IdReplaced | Renewed | Resumed | Recovered | CouldNot | Lost | Retrying | LogUnwritable | LogWritable
+)

@@ -1,0 +1,253 @@
+"""What a gap lost comes back: the listener as a process, the embedded service with streams that tests speak for."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.listener_process import ListenerProcess, read_log, wait_for
+from videodb_cli.local import events
+from videodb_cli.local.analysis.base import Record
+from videodb_cli.local.records import CaptureSession, RTStream, SceneIndex, SceneRecord, SpokenRecord
+from videodb_cli.local.server import Running
+from videodb_cli.local.service import Service
+
+
+class Stage:
+    """Streams and sessions of a running service, under the control of a test."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self.environment = {"VIDEO_DB_API_KEY": running.key, "VIDEO_DB_API": running.url}
+        self.transcriptions: list[tuple[str, str | None]] = []
+
+    def do(self, work: Callable[[Service], Any]) -> Any:
+        async def run(service: Service) -> Any:
+            return work(service)
+
+        return self._running.call(run)
+
+    def stream(self, name: str = "mic:default") -> RTStream:
+        async def make(service: Service) -> RTStream:
+            stream = service.state.add_stream(
+                url="file:///nothing",
+                name=name,
+                collection_id="default",
+                media_types=("audio", "video"),
+                sample_rate=30,
+                store=False,
+                ws_connection_id=None,
+            )
+            await service.streams.start(stream)
+            return stream
+
+        found: RTStream = self._running.call(make)
+        return found
+
+    def transcribe(self, stream: RTStream, connection_id: str) -> None:
+        def start(_: Service) -> None:
+            stream.transcription.status = "running"
+            stream.transcription.ws_connection_id = connection_id
+
+        self.do(start)
+
+    def index(self, stream: RTStream, connection_id: str) -> SceneIndex:
+        return self.do(
+            lambda service: service.state.add_index(
+                stream,
+                extraction_type="time",
+                extraction_config={},
+                prompt="x",
+                name=None,
+                ws_connection_id=connection_id,
+            )
+        )
+
+    def session(self, stream: RTStream, connection_id: str) -> CaptureSession:
+        def make(service: Service) -> CaptureSession:
+            session = service.state.create_session(
+                "default", end_user_id="u", callback_url=None, ws_connection_id=connection_id, metadata={}
+            )
+            session.status = "active"
+            session.rtstream_ids = (stream.id,)
+            data = events.session_data(session, service.state.streams)
+            service.hub.send(connection_id, events.lifecycle(session.id, "active", data))
+            return session
+
+        return self.do(make)
+
+    def speak(self, stream: RTStream, text: str, at: float, length: float = 2.0) -> None:
+        """Final speech, as a source reports it: kept as a record, and sent to whom it may concern."""
+
+        def say(service: Service) -> None:
+            record = Record(kind="transcript", text=text, start=at, end=at + length, is_final=True, model="test")
+            stream.transcription.records.append(SpokenRecord(at, at + length, text))
+            service.hub.send(stream.transcription.ws_connection_id, events.transcript(stream, record))
+
+        self.do(say)
+
+    def show(self, stream: RTStream, index: SceneIndex, text: str, at: float, length: float = 2.0) -> None:
+        def see(service: Service) -> None:
+            record = Record(kind="visual_index", text=text, start=at, end=at + length, is_final=True, model="test")
+            index.records.append(SceneRecord(at, at + length, text))
+            service.hub.send(index.ws_connection_id, events.index_event("visual_index", stream, index, record))
+
+        self.do(see)
+
+    def close_sockets(self, code: int = 1001) -> None:
+        def close(service: Service) -> None:
+            for connection in service.hub.connections.values():
+                connection.close(code)
+
+        self.do(close)
+
+
+@pytest.fixture
+def stage(service: Running) -> Stage:
+    return Stage(service)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "events"
+
+
+def texts(lines: list[dict[str, Any]], channel: str) -> list[str]:
+    return [line["data"]["text"] for line in lines if line.get("channel") == channel]
+
+
+def text_is(text: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda line: line.get("data", {}).get("text") == text
+
+
+def test_a_gap_is_mended_bound_again_and_polled(stage: Stage, directory: Path) -> None:
+    now = time.time()
+    with ListenerProcess(directory, stage.environment) as listener:
+        first = listener.wait_for_id()
+        stream = stage.stream()
+        session = stage.session(stream, first)
+        stage.transcribe(stream, first)
+        index = stage.index(stream, first)
+        stage.speak(stream, "heard live", now - 30)
+        stage.show(stream, index, "seen live", now - 30)
+        listener.wait_for_line(text_is("seen live"))
+        stage.close_sockets()
+        stage.speak(stream, "said in the gap", now - 8.2504)
+        stage.show(stream, index, "shown in the gap", now - 9)
+        stage.speak(stream, "said earlier in the gap", now - 12)
+        second = listener.wait_for_id(other_than=first)
+        gap = listener.wait_for_event("listener.gap")
+        assert gap["data"]["old_connection_id"] == first
+        assert gap["data"]["new_connection_id"] == second
+        assert gap["data"]["unrecoverable"] == ["alert"]
+        recovered = listener.wait_for_event("listener.recovered")
+        assert recovered["data"]["counts"] == {"transcript": 2, "visual_index": 1}
+        assert recovered["data"]["complete"] is True
+        wait_for(lambda: stream.transcription.ws_connection_id == second, "not bound again")
+        # The index still speaks to the old connection: it is polled.
+        stage.show(stream, index, "shown after the gap", time.time())
+        line = listener.wait_for_line(text_is("shown after the gap"))
+        assert line["recovered"] is True
+        stage.speak(stream, "said after the gap", time.time())
+        assert "recovered" not in listener.wait_for_line(text_is("said after the gap"))
+        status = wait_for(lambda: _state(directory).get("dead_pipelines"), "no dead pipelines in the state")
+        assert [(item["channel"], item["rtstream_index_id"]) for item in status] == [("visual_index", index.id)]
+        stage.do(lambda _: setattr(session, "status", "stopped"))
+        stopped = listener.wait_for_line(lambda line: line.get("event") == "capture_session.stopped")
+        assert stopped["recovered"] is True
+    lines = read_log(directory)
+    assert texts(lines, "transcript") == [
+        "heard live",
+        "said earlier in the gap",
+        "said in the gap",
+        "said after the gap",
+    ]
+    assert texts(lines, "visual_index") == ["seen live", "shown in the gap", "shown after the gap"]
+    back = next(line for line in lines if text_is("said in the gap")(line))
+    start = round((now - 8.2504) * 1000)
+    assert back["data"] == {"text": "said in the gap", "is_final": True, "start": start, "end": start + 2000}
+    assert (back["rtstream_id"], back["rtstream_name"]) == (stream.id, "mic:default")
+
+
+def test_a_restart_goes_on_where_the_last_run_ended(stage: Stage, directory: Path) -> None:
+    now = time.time()
+    with ListenerProcess(directory, stage.environment) as listener:
+        first = listener.wait_for_id()
+        stream = stage.stream()
+        stage.transcribe(stream, first)
+        stage.speak(stream, "before", now - 20)
+        listener.wait_for_line(text_is("before"))
+        listener.stop(9)
+    stage.speak(stream, "between", now - 10)
+    with ListenerProcess(directory, stage.environment) as listener:
+        listener.wait_for_line(text_is("between"))
+        assert listener.wait_for_event("listener.gap")["data"]["old_connection_id"] == first
+        listener.wait_for_event("listener.recovered")
+    assert texts(read_log(directory), "transcript") == ["before", "between"]
+    stage.speak(stream, "missed again", now - 5)
+    with ListenerProcess(directory, stage.environment, "--clear") as listener:
+        listener.wait_for_id()
+        listener.wait_for_event("listener.connected")
+        stage.do(lambda service: service.hub.connections[listener.wait_for_id()].send('{"channel":"x","data":{}}'))
+        listener.wait_for_line(lambda line: line.get("channel") == "x")
+    names = [line.get("event") for line in read_log(directory)]
+    assert names == ["listener.connected", None, "listener.stopped"]
+
+
+def test_no_recover_only_records_the_gap(stage: Stage, directory: Path) -> None:
+    with ListenerProcess(directory, stage.environment, "--no-recover") as listener:
+        first = listener.wait_for_id()
+        stream = stage.stream()
+        stage.transcribe(stream, first)
+        stage.speak(stream, "before", time.time() - 20)
+        listener.wait_for_line(text_is("before"))
+        stage.close_sockets()
+        stage.speak(stream, "lost", time.time() - 10)
+        listener.wait_for_event("listener.gap")
+        listener.wait_for_id(other_than=first)
+        assert stream.transcription.ws_connection_id == first
+    assert texts(read_log(directory), "transcript") == ["before"]
+
+
+def test_a_planned_renewal_loses_nothing_and_doubles_nothing(stage: Stage, directory: Path) -> None:
+    with ListenerProcess(directory, stage.environment, "--max-age=1s") as listener:
+        first = listener.wait_for_id()
+        stream = stage.stream()
+        stage.transcribe(stream, first)
+        stage.speak(stream, "one", time.time())
+        listener.wait_for_line(text_is("one"))
+        second = listener.wait_for_id(other_than=first)
+        wait_for(lambda: stream.transcription.ws_connection_id == second, "not bound again")
+
+        def send(service: Service) -> None:
+            hub = service.hub
+            assert {first, second} <= set(hub.connections)
+            hub.connections[first].send(json.dumps({"channel": "x", "data": {"text": "old"}}))
+            hub.connections[second].send(json.dumps({"channel": "x", "data": {"text": "new"}}))
+            for connection in (first, second):
+                hub.connections[connection].send(json.dumps({"channel": "x", "data": {"text": "both"}}))
+            hub.connections[second].send(json.dumps({"channel": "x", "data": {"text": "twice"}}))
+            hub.connections[second].send(json.dumps({"channel": "x", "data": {"text": "twice"}}))
+
+        stage.do(send)
+        listener.wait_for_line(text_is("twice"))
+        stage.do(lambda service: service.hub.connections[first].close(1001))
+        old = listener.wait_for_event("listener.disconnected")
+        assert old["data"]["connection_id"] == first
+        assert old["data"]["renewed_by"]
+    lines = read_log(directory)
+    assert sorted(texts(lines, "x")) == ["both", "new", "old", "twice", "twice"]
+    assert texts(lines, "transcript") == ["one"]
+    assert not [line for line in lines if line.get("event") == "listener.gap"]
+
+
+def _state(directory: Path) -> dict[str, Any]:
+    try:
+        return json.loads((directory / "videodb_listener.json").read_text())
+    except FileNotFoundError:
+        return {}

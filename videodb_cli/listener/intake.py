@@ -1,0 +1,158 @@
+"""The way of a message from a socket into the log: stamped, queued, counted, shown. The listener's hot path."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from hashlib import blake2b
+
+from videodb_cli.eventlog.record import Event
+from videodb_cli.eventlog.store import LogStore
+from videodb_cli.listener.connection import AttemptFailedError, Connection, connection_id_in
+from videodb_cli.listener.ledger import Ledger
+from videodb_cli.listener.recovery.seen import Seen
+
+MAX_PENDING_BYTES = 64 << 20
+_LATER_ID_BYTES = 600
+# Two sockets that carry the same event do so within the time that the service takes to send it, not minutes apart.
+_TWIN_WINDOW_S = 120.0
+_MAX_TWINS = 50_000
+_MAX_HELD = 1000
+
+
+class Intake:
+    """Takes messages of all open sockets, in order of arrival.
+
+    ``watch`` gets every event while somebody needs to know what came (the recovery does); ``twins`` is set while two
+    sockets are open at once.
+    """
+
+    def __init__(
+        self,
+        store: LogStore,
+        ledger: Ledger,
+        seen: Seen,
+        on_line: Callable[[bytes, Event | None], None] | None,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._seen = seen
+        self._on_line = on_line
+        self.watch: Callable[[Event], None] | None = None
+        self.twins: Twins | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more waits for the disk than memory may hold."""
+        return self._store.pending_bytes > MAX_PENDING_BYTES
+
+    def take_early(self, raw: bytes) -> None:
+        """Take one message that came before the id. Raises AttemptFailedError if that goes on for too long."""
+        self.take(raw)
+        if self.is_full:
+            raise AttemptFailedError("too much came before the connection id")
+
+    def take(self, raw: bytes) -> None:
+        """Take one message that is an event or is kept as it is."""
+        line, event = self._store.receive(raw)
+        if event is None:
+            self._ledger.unparsable += 1
+        else:
+            self._ledger.live += 1
+            self._seen.note(event, line)
+            if self.watch is not None:
+                self.watch(event)
+        if self._on_line is not None:
+            self._on_line(line, event)
+
+
+class Curtain:
+    """Shows lines; the first that is shown is that of the first connection, whatever came before it."""
+
+    def __init__(self, on_line: Callable[[bytes, Event | None], None]) -> None:
+        self._on_line = on_line
+        self._is_open = False
+        self._held: list[tuple[bytes, Event | None]] = []
+
+    def __call__(self, line: bytes, event: Event | None) -> None:
+        """Show a line now or later."""
+        if self._is_open:
+            self._on_line(line, event)
+        elif len(self._held) < _MAX_HELD:
+            self._held.append((line, event))
+
+    def open(self) -> None:
+        """Show from now on. What was held waits for `show_held`."""
+        self._is_open = True
+
+    def show_held(self) -> None:
+        """Show what came before. Idempotent."""
+        held, self._held = self._held, []
+        for line, event in held:
+            self._on_line(line, event)
+
+
+class Twins:
+    """Recognises a message that came over two sockets. What one socket brings twice stays two messages."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._counts: dict[bytes, dict[int, int]] = {}
+        self._order: deque[tuple[float, bytes]] = deque()
+
+    def is_twin(self, socket: int, raw: bytes) -> bool:
+        """Count a message of one socket; tell whether another one has brought it already."""
+        now = self._clock()
+        while self._order and (self._order[0][0] < now - _TWIN_WINDOW_S or len(self._order) > _MAX_TWINS):
+            self._counts.pop(self._order.popleft()[1], None)
+        key = blake2b(raw, digest_size=16).digest()
+        counts = self._counts.get(key)
+        if counts is None:
+            self._counts[key] = {socket: 1}
+            self._order.append((now, key))
+            return False
+        mine = counts.get(socket, 0)
+        counts[socket] = mine + 1
+        return mine < max((count for other, count in counts.items() if other != socket), default=0)
+
+
+class Ear:
+    """What one connection hears. ``on_healthy`` is called at its first event, ``on_new_id`` when its id is replaced."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        intake: Intake,
+        *,
+        on_healthy: Callable[[], None],
+        on_new_id: Callable[[Connection, str], None],
+    ) -> None:
+        self._connection = connection
+        self._intake = intake
+        self._on_healthy: Callable[[], None] | None = on_healthy
+        self._on_new_id = on_new_id
+        self.gave_up_for_log = False
+
+    def hear(self, raw: bytes) -> None:
+        """Take one message of the socket."""
+        intake = self._intake
+        if len(raw) < _LATER_ID_BYTES and b"onnection_" in raw and self._is_later_id(raw):
+            return
+        if self._on_healthy is not None:
+            self._on_healthy()
+            self._on_healthy = None
+        if intake.twins is not None and intake.twins.is_twin(id(self), raw):
+            return
+        intake.take(raw)
+        if intake.is_full:
+            self.gave_up_for_log = True
+            self._connection.abort()
+
+    def _is_later_id(self, raw: bytes) -> bool:
+        found = connection_id_in(raw, alone=True)
+        if found is None:
+            return False
+        if found[0] != self._connection.connection_id:
+            self._on_new_id(self._connection, found[0])
+        return True

@@ -1,0 +1,112 @@
+"""The listener's own lines in the log: what they are called, what they say, what they carry (contract §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from videodb_cli.eventlog.record import Event
+from videodb_cli.eventlog.stamps import iso_from_ms
+from videodb_cli.eventlog.store import LogStore
+from videodb_cli.listener.connection import Connection, Ended
+from videodb_cli.listener.updates import Statement
+
+
+def iso(unix_s: float | None) -> str | None:
+    """Return Unix seconds as the log writes times."""
+    return None if unix_s is None else iso_from_ms(int(unix_s * 1000))
+
+
+class Journal:
+    """Writes our own lines, and those of recovered events, into the log and to whoever watches."""
+
+    def __init__(self, store: LogStore, host: str, on_line: Callable[[bytes, Event | None], None] | None) -> None:
+        self._store = store
+        self._host = host
+        self._on_line = on_line
+
+    def connected(self, connection: Connection, *, takes_over_from: str | None = None) -> None:
+        """A connection stands; ``takes_over_from`` is the id of the one that it renews."""
+        connection_id = connection.connection_id
+        data: dict[str, Any] = {"connection_id": connection_id, "host": self._host}
+        text = f"connected as {connection_id}"
+        if takes_over_from is not None:
+            data["renews"] = takes_over_from
+            text += f", before {takes_over_from} grows too old"
+        if connection.extra:
+            data["frame"] = connection.extra
+        self._write("listener.connected", text, data)
+
+    def id_replaced(self, old: str, new: str) -> None:
+        """The service gave an open connection another id."""
+        data = {"connection_id": new, "host": self._host, "replaces": old}
+        self._write("listener.connected", f"the service replaced the connection id: {new}", data)
+
+    def disconnected(
+        self, connection: Connection, ended: Ended, *, for_log: bool = False, renewed_by: str | None = None
+    ) -> None:
+        """A connection ended; ``for_log``: we gave it up because the log cannot be written."""
+        detail = "the log cannot be written" if for_log else ended.detail
+        data: dict[str, Any] = {
+            "connection_id": connection.connection_id,
+            "reason": "log_not_writable" if for_log else ended.reason,
+            "close_code": ended.close_code,
+            "last_message_at": iso(connection.last_message_at),
+            "alive_at": iso(ended.alive_at),
+        }
+        if ended.size is not None:
+            data["size"] = ended.size
+        text = f"lost the connection: {detail}"
+        if renewed_by is not None:
+            data |= {"renewed_by": renewed_by, "unrecoverable": ["alert"]}
+            text = f"the old connection ended ({detail}); {renewed_by} goes on"
+        self._write("listener.disconnected", text, data)
+
+    def gap(self, started: float, ended: float, reason: str, old_id: str | None, new_id: str) -> float:
+        """Nothing could be heard between two times (Unix seconds). Returns the length in seconds."""
+        seconds = round(max(ended - started, 0.0), 3)
+        self._write(
+            "listener.gap",
+            f"nothing could be heard for {seconds:g} s; alerts of that time cannot be read back",
+            {
+                "from": iso(started),
+                "to": iso(ended),
+                "seconds": seconds,
+                "reason": reason,
+                "old_connection_id": old_id,
+                "new_connection_id": new_id,
+                "unrecoverable": ["alert"],
+            },
+        )
+        return seconds
+
+    def recovered(self, text: str, data: Mapping[str, Any]) -> None:
+        """A gap has been gone through."""
+        self._write("listener.recovered", text, data)
+
+    def recovered_event(self, event: Event) -> bytes:
+        """An event that was fetched after a gap, in the live envelope. Returns its line."""
+        line = self._store.recovered(event)
+        if self._on_line is not None:
+            self._on_line(line, event)
+        return line
+
+    def stopped(self, statement: Statement) -> None:
+        """The listener ends: its loss statement."""
+        self._write("listener.stopped", _statement_text(statement), asdict(statement))
+
+    def _write(self, event: str, text: str, data: Mapping[str, Any]) -> None:
+        line = self._store.record(event, text, data)
+        if self._on_line is not None:
+            self._on_line(line, None)
+
+
+def _statement_text(statement: Statement) -> str:
+    gaps = (
+        f"{statement.gaps} gaps of {statement.gap_s:g} s" if statement.gaps != 1 else f"1 gap of {statement.gap_s:g} s"
+    )
+    return (
+        f"stopped after {statement.connected_s:.0f} s connected: {statement.live} events, {gaps}, "
+        f"{statement.recovered} recovered, {statement.unparsable} unparsable, {statement.dropped} dropped"
+    )

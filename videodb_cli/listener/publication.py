@@ -1,0 +1,102 @@
+"""What others see of a running listener: its id file and its state file, kept true while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from videodb_cli.errors import RefusedError
+from videodb_cli.listener.presence import Presence
+
+if TYPE_CHECKING:
+    from videodb_cli.listener.supervisor import Listener
+
+
+class Publication:
+    """Writes the files one after another, in threads. ``state`` is asked for the fields each time.
+
+    A full disk must not end the listening: it is told to ``on_trouble``, as the log's trouble is.
+    """
+
+    def __init__(
+        self, presence: Presence, state: Callable[[], dict[str, Any]], on_trouble: Callable[[str], None]
+    ) -> None:
+        self._presence = presence
+        self._state = state
+        self._on_trouble = on_trouble
+        self._lock = asyncio.Lock()
+
+    async def claim(self) -> None:
+        """Say that we run here. Raises RefusedError or OSError."""
+        await asyncio.to_thread(self._presence.claim)
+
+    async def publish(self, connection_id: str) -> None:
+        """Make the id of the open connection known, and the state with it."""
+        await self._touch(lambda: self._presence.publish_id(connection_id))
+        await self.write_state()
+
+    async def withdraw(self) -> None:
+        """No connection is open."""
+        await self._touch(self._presence.withdraw_id)
+
+    async def write_state(self) -> None:
+        """Replace the state file."""
+        fields = self._state()
+        await self._touch(lambda: self._presence.write_state(fields))
+
+    async def beat(self, every_s: float) -> None:
+        """Replace the state file for ever."""
+        while True:
+            await self.write_state()
+            await asyncio.sleep(every_s)
+
+    async def release(self) -> None:
+        """Remove the files."""
+        await asyncio.to_thread(self._presence.release)
+
+    async def _touch(self, action: Callable[[], None]) -> None:
+        async with self._lock:
+            try:
+                await asyncio.to_thread(action)
+            except OSError as error:
+                self._on_trouble(error.strerror or str(error))
+            except RefusedError as error:
+                # Somebody has put a link or a file of his own in the place of ours since we began.
+                self._on_trouble(str(error))
+
+
+def listener_fields(listener: Listener, host: str) -> dict[str, Any]:
+    """Return the fields of the state file. Times are Unix seconds."""
+    now = time.time()
+    connection, ledger, store = listener.connection, listener.ledger, listener.store
+    timing = listener.policy.timing
+    retry_at, last_failure = listener.retrying
+    dead = listener.recoverer.dead_pipelines() if listener.recoverer is not None else []
+    return {
+        "state": "connected" if connection is not None else "connecting",
+        "written_at": now,
+        "started_at": ledger.started_at,
+        "host": host,
+        "connection_id": connection.connection_id if connection is not None else None,
+        "connected_since": ledger.connected_since,
+        "last_message_at": listener.last_message_at,
+        "last_pong_at": connection.last_pong_at if connection is not None else None,
+        "ping_interval_s": timing.ping_interval_s,
+        "ping_timeout_s": timing.ping_timeout_s,
+        "events": ledger.live,
+        "unparsable": ledger.unparsable,
+        "recovered": ledger.recovered,
+        "reconnects": ledger.reconnects,
+        "gaps": ledger.gaps,
+        "gap_s": round(ledger.gap_s, 3),
+        "events_per_s": round(ledger.rate(now), 3),
+        "dead_pipelines": dead,
+        "log_bytes": store.size,
+        "pending_bytes": store.pending_bytes,
+        "log_writable": not store.is_troubled,
+        "output_dropped": listener.output_dropped(),
+        "retry_at": retry_at,
+        "last_failure": last_failure,
+    }

@@ -1,0 +1,70 @@
+"""What the log holds already, so that nothing is written twice. Pure.
+
+Live events carry integer milliseconds, records float seconds, often cut differently: two are the same if stream,
+channel and normalised text agree and ``start`` and ``end`` differ by less than a second each.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+from videodb_cli.eventlog import event as ev
+from videodb_cli.eventlog.record import Event
+
+_TOLERANCE_S = 1.0
+_Key = tuple[str, str, str]
+
+
+def normalised(text: str) -> str:
+    """Return a text as it is compared: one Unicode form, single spaces, no case."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
+
+
+class Heard:
+    """Spoken and seen things of the log: stream, channel, text, start and end (Unix seconds by the service)."""
+
+    def __init__(self) -> None:
+        self._spans: dict[_Key, list[tuple[float, float]]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._spans.values()))
+
+    def add_event(self, event: Event) -> tuple[str, str] | None:
+        """Take note of an event of the log; returns its stream and channel if it is one that records are made of.
+
+        Interim transcripts do not count: their final is not a double of them.
+        """
+        stream = event.get("rtstream_id")
+        channel = ev.channel_of(event)
+        if not isinstance(stream, str) or channel is None or ev.is_own(event):
+            return None
+        if not ev.is_interim(event):
+            data = ev.data_of(event)
+            text, start, end = data.get("text"), ev.seconds(data.get("start")), ev.seconds(data.get("end"))
+            if isinstance(text, str) and start is not None:
+                self.add(stream, channel, text, start, start if end is None else end)
+        return stream, channel
+
+    def add(self, stream: str, channel: str, text: str, start: float, end: float) -> None:
+        """Take note of one thing."""
+        self._spans.setdefault((stream, channel, normalised(text)), []).append((start, end))
+
+    def add_all(self, other: Heard) -> None:
+        """Take everything that another one knows."""
+        for key, spans in other._spans.items():
+            self._spans.setdefault(key, []).extend(spans)
+
+    def has(self, stream: str, channel: str, text: str, start: float, end: float) -> bool:
+        """Tell whether the log holds it already."""
+        spans = self._spans.get((stream, channel, normalised(text)), ())
+        return any(abs(start - known) < _TOLERANCE_S and abs(end - until) < _TOLERANCE_S for known, until in spans)
+
+    def forget(self, is_old: Callable[[str, str, float], bool]) -> None:
+        """Forget what ended so long ago that nobody asks for it again: ``is_old(stream, channel, end)``."""
+        for key, spans in list(self._spans.items()):
+            kept = [span for span in spans if not is_old(key[0], key[1], span[1])]
+            if kept:
+                self._spans[key] = kept
+            else:
+                del self._spans[key]

@@ -1,0 +1,203 @@
+"""What the log itself says: how the last run ended, which streams it heard, and what it holds already.
+
+Everything here reads the disk and may take seconds for gigabytes: it runs in a thread.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from videodb_cli.errors import RefusedError, VideodbError
+from videodb_cli.eventlog import event as ev
+from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
+from videodb_cli.eventlog.sources import Source, log_sources
+from videodb_cli.listener.recovery.heard import Heard
+from videodb_cli.listener.recovery.seen import Seen, iter_events, members_of
+from videodb_cli.rundir import state
+from videodb_cli.rundir.paths import RunDir
+
+_OWN_NEEDLE = b'"channel":"videodb_cli"'
+# How far back the end of the last run is looked for: its own lines are few, and a start must not wait for gigabytes.
+_LAST_RUN_BYTES = 64 << 20
+_STAMP = re.compile(rb'\{"ts":"[^"]*","unix_ts":([0-9]+(?:\.[0-9]+)?)')
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """How the run before this one ended: when it heard for the last time (Unix seconds), as which connection, why.
+
+    ``unmended_from`` is the beginning of an earlier gap that it had not finished mending.
+    """
+
+    heard_until: float
+    connection_id: str | None
+    reason: str
+    unmended_from: float | None = None
+
+
+def last_run(log: Path, end: int) -> LastRun | None:
+    """Look at the log before byte ``end``. None for a log that holds no line with a time."""
+    if end <= 0:
+        return None
+    look = _Backwards()
+    seen_bytes = 0
+    for block in iter_blocks_backwards(Source(log, private=True), end):
+        lines = block.data.splitlines()
+        if look.heard_until is None:
+            look.take_last(next((event for event, _ in iter_events(reversed(lines)) if ev.received_at(event)), None))
+        if _OWN_NEEDLE in block.data:
+            for event, _ in iter_events(line for line in reversed(lines) if _OWN_NEEDLE in line):
+                if ev.is_own(event) and look.take_own(event):
+                    return look.found()
+        seen_bytes += len(block.data)
+        if seen_bytes > _LAST_RUN_BYTES:
+            break
+    return look.found()
+
+
+class _Backwards:
+    """Reads our own lines from the last one back to where everything is known to be mended."""
+
+    def __init__(self) -> None:
+        self.heard_until: float | None = None
+        self._reason = "ended"
+        self._connection_id: str | None = None
+        self._unmended_from: float | None = None
+        self._had_gap = False
+
+    def take_last(self, event: ev.Event | None) -> None:
+        """Take the last line of the log that has a time."""
+        if event is not None:
+            self.heard_until = ev.received_at(event)
+            if ev.is_own(event) and event.get("event") == "listener.stopped":
+                self._reason = "stopped"
+
+    def take_own(self, event: ev.Event) -> bool:
+        """Take the next own line towards the beginning. Returns whether the rest does not matter."""
+        data = ev.data_of(event)
+        name = event.get("event")
+        if name == "listener.recovered":
+            # What came before this gap was mended, or told as lost, when it was written.
+            return self._note_end(data, deaf=False) if data.get("complete") is True else False
+        if name == "listener.gap":
+            self._had_gap = True
+            self._unmended_from = ev.parse_iso(data.get("from")) or self._unmended_from
+        elif name == "listener.disconnected" and "renewed_by" not in data:
+            self._note_end(data, deaf=True)
+        elif name == "listener.connected":
+            self._note_end(data, deaf=False)
+            if not self._had_gap:
+                return True
+            self._had_gap = False
+        return False
+
+    def _note_end(self, data: ev.Event, *, deaf: bool) -> bool:
+        connection_id = data.get("connection_id") or data.get("new_connection_id")
+        if self._connection_id is None and isinstance(connection_id, str):
+            self._connection_id = connection_id
+            if deaf:
+                # It had heard nothing for a while when it ended.
+                self.heard_until = ev.parse_iso(data.get("alive_at")) or self.heard_until
+                self._reason = str(data.get("reason"))
+        return True
+
+    def found(self) -> LastRun | None:
+        """Return what was found."""
+        if self.heard_until is None:
+            return None
+        return LastRun(self.heard_until, self._connection_id, self._reason, self._unmended_from)
+
+
+@dataclass(frozen=True, slots=True)
+class LogContent:
+    """What a scan found."""
+
+    seen: Seen
+    heard: Heard
+
+
+def scan(run_dir: RunDir, *, seen_since: float, heard_since: float) -> LogContent:
+    """Read the log backwards, rotated files included, to what was received at these times (Unix seconds)."""
+    seen, heard = Seen(), Heard()
+    oldest = min(seen_since, heard_since)
+    for source in reversed(log_sources(run_dir)):
+        for lines in _blocks_backwards(source):
+            for event, line in iter_events(reversed(lines)):
+                received = ev.received_at(event)
+                if received is None:
+                    continue
+                if received >= seen_since:
+                    seen.note_older(event, line)
+                if received >= heard_since:
+                    heard.add_event(event)
+            first = _STAMP.match(lines[0]) if lines else None
+            if first is not None and float(first.group(1)) < oldest:
+                return LogContent(seen, heard)
+            # The receiver shares this process: a scan of gigabytes must not make it wait for its turn.
+            time.sleep(0)
+    return LogContent(seen, heard)
+
+
+def _blocks_backwards(source: Source) -> Iterator[list[bytes]]:
+    try:
+        if source.is_seekable:
+            for block in iter_blocks_backwards(source):
+                yield block.data.splitlines()
+        else:
+            # A compressed file has no end to begin from; it is rotated, so it is as large as one log.
+            for block in reversed(list(iter_blocks(source))):
+                yield block.data.splitlines()
+    except VideodbError:
+        # Rotated away or damaged while we looked: what it held cannot be compared with, the rest still can.
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureInfo:
+    """What `videodb_capture_info.json` says about the capture of this directory."""
+
+    session_id: str | None = None
+    collection_id: str | None = None
+    status: str | None = None
+    streams: dict[str, str | None] | None = None
+    # Index id to the connection that its events go to.
+    index_connections: dict[str, str] | None = None
+
+
+def read_capture_info(run_dir: RunDir) -> CaptureInfo:
+    """Read the file; whatever in it makes no sense counts as absent."""
+    try:
+        fields = state.read(run_dir.capture_info) or {}
+    except (RefusedError, OSError):
+        fields = {}
+    channels = fields.get("channels")
+    pipelines = [item for item in _list(fields.get("pipelines")) if isinstance(item, dict)]
+    streams = members_of(channels)
+    for item in pipelines:
+        if isinstance(item.get("rtstream_id"), str):
+            streams.setdefault(item["rtstream_id"], None)
+    connections = {
+        item["rtstream_index_id"]: item["ws_connection_id"]
+        for item in pipelines
+        if isinstance(item.get("rtstream_index_id"), str) and isinstance(item.get("ws_connection_id"), str)
+    }
+    return CaptureInfo(
+        _text(fields.get("session_id")),
+        _text(fields.get("collection_id")),
+        _text(fields.get("status")),
+        streams,
+        connections,
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

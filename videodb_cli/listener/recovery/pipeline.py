@@ -1,0 +1,125 @@
+"""One pipeline that may have spoken while nobody heard: what to ask for, what is new, and for how long. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from videodb_cli.listener.recovery.heard import Heard
+from videodb_cli.listener.recovery.records import TRANSCRIPT, Record
+from videodb_cli.listener.recovery.seen import Trace
+
+OVERLAP_S = 120.0
+# A stream that was quiet for longer than this before the gap is asked from here on, not from its last word.
+_QUIET_S = 600.0
+# How long before a gap the log is read, so that everything a span can bring back is recognised.
+HEARD_BEFORE_S = OVERLAP_S + _QUIET_S + 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which nothing could be heard, or not over this connection. Unix seconds by our clock."""
+
+    started: float
+    ended: float
+    old_id: str | None
+    new_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Nothing is asked for that is older: ``window_s`` before the gap's end, or what `--clear` has removed."""
+
+    window_s: float
+    floor: float | None = None
+
+
+def first_moment(gap: Gap, limits: Limits, trace: Trace | None, ahead_s: float) -> float:
+    """Return from when on a pipeline is asked, by the service's clock, which is ``ahead_s`` ahead of ours.
+
+    Spans follow the service's own times: what a stream's last event said of itself, compared with its receipt, tells
+    its clock better than anything else.
+    """
+    if trace is not None and trace.end is not None and trace.end >= 1e9 and trace.received_at is not None:
+        ahead_s = trace.end - trace.received_at
+        moment = max(trace.end, gap.started + ahead_s - _QUIET_S)
+    else:
+        moment = gap.started + ahead_s
+    moment = max(moment - OVERLAP_S, gap.ended + ahead_s - limits.window_s)
+    return moment if limits.floor is None else max(moment, limits.floor + ahead_s)
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """The transcription of a stream, or one scene index of it. Monotonic seconds, but for ``since`` and records."""
+
+    stream: str
+    channel: str
+    spelling: str
+    index_id: str | None
+    since: float
+    born: float
+    dead: bool = True
+    over: bool = False
+    asked: bool = False
+    last_new: float = 0.0
+    newest: float = 0.0
+    _first_met: dict[Record, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """How troubles call it."""
+        return f"{self.channel} of {self.stream}"
+
+    @property
+    def is_transcript(self) -> bool:
+        return self.channel == TRANSCRIPT and self.index_id is None
+
+    def is_settled(self, now: float, settle_s: float) -> bool:
+        """Whether it was asked and has brought nothing new for so long."""
+        return self.asked and now - max(self.last_new, self.born) >= settle_s
+
+    def is_done(self, now: float, settle_s: float) -> bool:
+        """Whether nothing more is to be expected of it: it speaks to us again or is over, and has settled."""
+        return (self.over or not self.dead) and self.is_settled(now, settle_s) and not self.is_holding
+
+    def take_new(self, records: Iterable[Record], heard: Heard, now: float, hold_s: float) -> list[Record]:
+        """Return the records that the log does not hold, in order of their start, each once.
+
+        A record that may just be on its way as a live event is returned only when it has been known for ``hold_s``.
+        """
+        self.asked = True
+        met: dict[Record, float] = {}
+        new: list[Record] = []
+        for record in sorted(set(records), key=lambda record: (record.start, record.end)):
+            self.newest = max(self.newest, record.end)
+            if record.end < self.since or heard.has(self.stream, self.channel, record.text, record.start, record.end):
+                continue
+            first_met = self._first_met.get(record, now)
+            if now - first_met < hold_s:
+                met[record] = first_met
+                continue
+            heard.add(self.stream, self.channel, record.text, record.start, record.end)
+            new.append(record)
+        self._first_met = met
+        if new:
+            self.last_new = now
+        return new
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether records wait for their time."""
+        return bool(self._first_met)
+
+    def advance(self, now: float, settle_s: float) -> None:
+        """Ask for less once late records of the gap are no longer to be expected."""
+        if now - self.born > settle_s and self.newest:
+            self.since = max(self.since, self.newest - OVERLAP_S)
+
+
+def next_pause_s(poll_s: float, quiet_passes: int, failures: int, pass_took_s: float) -> float:
+    """Return the seconds until the next pass: longer while nothing comes, while calls fail, and when calls are slow."""
+    pause = poll_s * min(6.0, 1.5 ** max(0, quiet_passes - 6))
+    if failures:
+        pause = poll_s * min(12.0, 2.0 ** min(failures, 8))
+    return max(pause, 4 * pass_took_s)

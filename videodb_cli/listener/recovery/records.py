@@ -1,0 +1,129 @@
+"""From the service's answers to the events that would have come. Pure; every field of an answer is distrusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from videodb_cli.eventlog import event as ev
+from videodb_cli.eventlog.record import Event
+
+TRANSCRIPT = "transcript"
+# Which channel the records of an index would have come on: `time` looks at the picture, `transcript` at the sound.
+_CHANNEL_OF_EXTRACTION = {"time": "visual_index", "shot": "visual_index", "transcript": "audio_index"}
+_OVER = frozenset(("stopped", "exported", "failed"))
+_ORDER = ("created", "starting", "active", "stopping", "stopped", "exported")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing that was said or seen; Unix seconds by the service's clock."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One scene index of a stream."""
+
+    index_id: str
+    channel: str
+
+
+def record_of(item: object) -> Record | None:
+    """Read one record of either kind (``text`` or ``description``); None for one that makes no sense."""
+    if not isinstance(item, dict):
+        return None
+    text = item.get("text")
+    if not isinstance(text, str) or not text:
+        text = item.get("description")
+    start, end = ev.seconds(item.get("start")), ev.seconds(item.get("end"))
+    if not isinstance(text, str) or not text or start is None:
+        return None
+    return Record(text, start, start if end is None else end)
+
+
+def index_of(item: object) -> Index | None:
+    """Read one entry of ``scene_indexes``; None for one without an id."""
+    if not isinstance(item, dict):
+        return None
+    index_id = item.get("rtstream_index_id") or item.get("scene_index_id") or item.get("id")
+    if not isinstance(index_id, str) or not index_id:
+        return None
+    kind = item.get("extraction_type")
+    return Index(index_id, _CHANNEL_OF_EXTRACTION.get(kind if isinstance(kind, str) else "", "visual_index"))
+
+
+def live_event(channel: str, stream: str, name: str | None, record: Record) -> Event:
+    """Return the event that would have come, in the live envelope, marked as recovered."""
+    data: dict[str, Any] = {"text": record.text}
+    if channel == TRANSCRIPT:
+        data["is_final"] = True
+    data |= {"start": round(record.start * 1000), "end": round(record.end * 1000)}
+    return {"channel": channel, "rtstream_id": stream, "rtstream_name": name, "data": data, "recovered": True}
+
+
+def is_over(status: str | None) -> bool:
+    """Tell whether a session of this status makes no more events of its streams. Unknown ones may."""
+    return status in _OVER
+
+
+def lifecycle_events(session_id: str, session: Mapping[str, Any], last_seen: str | None) -> list[Event]:
+    """Return the life-cycle events that would have come since ``last_seen``: what the session says of itself now."""
+    status = session.get("status")
+    events: list[Event] = []
+    if isinstance(status, str) and _is_later(status, last_seen):
+        events.append(_lifecycle(session_id, status, _lifecycle_data(status, session)))
+    # The session may stay `stopped` while its export has an end of its own.
+    if session.get("export_status") == "exported" and status == "stopped" and last_seen != "exported":
+        events.append(_lifecycle(session_id, "exported", _lifecycle_data("exported", session)))
+    return events
+
+
+def _is_later(status: str, last_seen: str | None) -> bool:
+    """Tell whether a status is news. One that comes before the last seen is an answer older than the event."""
+    if status in {last_seen, "", "created"} or last_seen in {"exported", "failed"}:
+        return False
+    if status in _ORDER and last_seen in _ORDER:
+        return _ORDER.index(status) > _ORDER.index(last_seen)
+    return True
+
+
+def _lifecycle(session_id: str, status: str, data: dict[str, Any]) -> Event:
+    return {
+        "channel": "capture_session",
+        "event": f"capture_session.{status}",
+        "capture_session_id": session_id,
+        "status": status,
+        "data": data,
+        "recovered": True,
+    }
+
+
+def _lifecycle_data(status: str, session: Mapping[str, Any]) -> dict[str, Any]:
+    if status == "active":
+        members = session.get("rtstreams")
+        return {
+            "rtstreams": [
+                {
+                    "rtstream_id": item.get("rtstream_id", item.get("id")),
+                    "name": item.get("name"),
+                    "media_types": item.get("media_types"),
+                }
+                for item in (members if isinstance(members, list) else [])
+                if isinstance(item, dict)
+            ]
+        }
+    if status == "exported":
+        video = session.get("exported_video_id") or session.get("video_id")
+        data = {"exported_video_id": video}
+        for name in ("stream_url", "player_url"):
+            if isinstance(session.get(name), str):
+                data[name] = session[name]
+        return data
+    if status == "failed" and isinstance(session.get("error"), dict):
+        return {"error": session["error"]}
+    return {}

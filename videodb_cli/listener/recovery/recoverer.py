@@ -1,0 +1,330 @@
+"""Fetches what a gap lost, binds again what can be bound, and polls what still speaks to a connection that is gone.
+
+It runs beside the receiver: live events are written at once, whatever happens here. No failure of a call ends the
+listening.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from videodb_cli.api.streams import StreamCalls
+from videodb_cli.eventlog.record import Event
+from videodb_cli.listener.journal import Journal
+from videodb_cli.listener.ledger import Ledger
+from videodb_cli.listener.recovery import logscan
+from videodb_cli.listener.recovery.asking import Asker
+from videodb_cli.listener.recovery.heard import Heard
+from videodb_cli.listener.recovery.pipeline import HEARD_BEFORE_S, Gap, Limits, Pipeline, next_pause_s
+from videodb_cli.listener.recovery.records import is_over, lifecycle_events, live_event
+from videodb_cli.listener.recovery.seen import Seen, members_of
+from videodb_cli.listener.recovery.tally import Tally
+from videodb_cli.listener.recovery.targets import SessionTarget, Targets
+from videodb_cli.listener.updates import CouldNot, Recovered, Update
+from videodb_cli.rundir.paths import RunDir
+
+_CHUNK = 200
+# A stream that belongs to no session is asked every so many passes whether it is over.
+_LOOK_EVERY = 6
+_BEGINNINGS = frozenset(("starting", "active"))
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPolicy:
+    """Seconds. ``settle_s``: a span is asked for again until it has brought nothing new for so long."""
+
+    window_s: float = 86400.0
+    poll_s: float = 5.0
+    settle_s: float = 60.0
+    # A record that is younger may be on its way as a live event.
+    hold_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a recovery finds in its listener.
+
+    ``watch_with`` takes who is to see every live event, or None; ``flush`` waits, in a thread, until everything that
+    was received is in the log; ``has_room`` says whether the log takes more at the moment.
+    """
+
+    run_dir: RunDir
+    collection: str
+    seen: Seen
+    journal: Journal
+    ledger: Ledger
+    on_update: Callable[[Update], None]
+    watch_with: Callable[[Callable[[Event], None] | None], None]
+    flush: Callable[[float], bool]
+    has_room: Callable[[], bool]
+
+
+class Recoverer:
+    """Goes through the gaps of one listener, one after another, in a task of its own."""
+
+    def __init__(self, calls: StreamCalls, around: Surroundings, policy: RecoveryPolicy) -> None:
+        self._around = around
+        self._policy = policy
+        # Nothing is recovered that is older (Unix seconds): `--clear` has removed it on purpose.
+        self.floor: float | None = None
+        self._targets = Targets(around.seen, around.collection)
+        self._asker = Asker(calls, self._targets, lambda what, why: around.on_update(CouldNot(what, why)))
+        self._heard = Heard()
+        self._heard_live = Heard()
+        self._tally: Tally | None = None
+        self._passes = 0
+        self._fresh_gaps: list[Gap] = []
+        self._bind_to = ""
+        self._look_again = False
+        self._knows_log = False
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # ---- from outside --------------------------------------------------------------------------------------------
+
+    def begin(self, gap: Gap) -> None:
+        """Go through a gap. To be called before the first message of the new connection is taken."""
+        self._around.watch_with(self._heard_event)
+        for pipeline in self._targets.pipelines.values():
+            pipeline.dead, pipeline.asked = True, False
+            pipeline.born = time.monotonic()
+        self._fresh_gaps.append(gap)
+        self.bind(gap.new_id)
+
+    def bind(self, connection_id: str) -> None:
+        """Bind running transcriptions to a connection, as soon as can be."""
+        self._bind_to = connection_id
+        self._look_again = True
+        for stream in self._targets.streams.values():
+            stream.is_bound = False
+        self._wake.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="recovery")
+
+    def dead_pipelines(self) -> list[dict[str, Any]]:
+        """Return the pipelines that still point at a connection that is gone, for `status`."""
+        return self._targets.dead_pipelines()
+
+    async def stop(self) -> None:
+        """End, and write down what has not been told yet. Idempotent."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+            self._tell()
+
+    def _heard_event(self, event: Event) -> None:
+        """A live event came: what it says need not be fetched, and its pipeline speaks to us."""
+        found = self._heard.add_event(event)
+        if found is None:
+            return
+        self._heard_live.add_event(event)
+        speakers = self._targets.of(*found)
+        if len(speakers) == 1:
+            speakers[0].dead = False
+
+    # ---- the loop ------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        quiet = failures = 0
+        while True:
+            self._wake.clear()
+            began = time.monotonic()
+            if self._fresh_gaps:
+                await self._prepare(self._next_gap())
+                quiet = 0
+            if self._look_again:
+                await self._look_around(time.time(), time.time())
+            brought = await self._pass() if self._tally is not None else False
+            await self._bind()
+            if self._tally is not None and self._passes == 0:
+                # The gap is closed as soon as it has been gone through; what comes late is told at the end.
+                self._tally.is_asked = True
+                self._tell()
+            self._passes += 1
+            quiet = 0 if brought else quiet + 1
+            failures = failures + 1 if self._asker.troubles else 0
+            now = time.monotonic()
+            if not self._fresh_gaps and not self._asker.troubles and self._is_done(now):
+                self._finish()
+                return
+            await self._rest(next_pause_s(self._policy.poll_s, quiet, failures, now - began))
+
+    async def _rest(self, pause_s: float) -> None:
+        pipelines, sessions = self._targets.pipelines.values(), self._targets.sessions.values()
+        if any(p.is_holding for p in pipelines) or any(s.is_holding for s in sessions):
+            pause_s = min(pause_s, self._policy.hold_s)
+        pause_s = max(pause_s, self._asker.not_before - time.monotonic())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), pause_s)
+
+    def _is_done(self, now: float) -> bool:
+        targets, settle_s = self._targets, self._policy.settle_s
+        if not all(stream.is_bound or stream.is_gone for stream in targets.streams.values()):
+            return False
+        if self._tally is None:
+            return True
+        return (
+            all(stream.is_listed or stream.is_gone for stream in targets.streams.values())
+            and all(pipeline.is_done(now, settle_s) for pipeline in targets.pipelines.values())
+            and all(session.is_done(now, settle_s) for session in targets.sessions.values())
+        )
+
+    def _finish(self) -> None:
+        self._tell()
+        self._around.watch_with(None)
+        self._heard, self._heard_live = Heard(), Heard()
+        self._targets.clear()
+        self._asker.forget_troubles()
+        self._tally = None
+
+    def _next_gap(self) -> Gap:
+        """Return the gaps that came since the last pass as one, with an older one that is not mended yet."""
+        gaps, self._fresh_gaps = self._fresh_gaps, []
+        started = min(gap.started for gap in gaps)
+        if self._tally is not None and (self._asker.troubles or not self._tally.is_asked):
+            started = min(started, self._tally.gap.started)
+        return Gap(started, gaps[-1].ended, gaps[0].old_id, gaps[-1].new_id)
+
+    async def _prepare(self, gap: Gap) -> None:
+        """Learn from the log what it holds and what there is to look at."""
+        self._tell()
+        self._tally = Tally(gap)
+        self._passes = 0
+        self._asker.forget_troubles()
+        oldest = max(gap.ended - self._policy.window_s, self.floor or 0.0)
+        # What this run has seen is known; what earlier runs have seen stands in the log, and is read once.
+        seen_since = gap.ended if self._knows_log or self.floor is not None else oldest
+        heard_since = max(gap.started - HEARD_BEFORE_S, oldest)
+        await asyncio.to_thread(self._around.flush, 5.0)
+        content = await asyncio.to_thread(
+            logscan.scan, self._around.run_dir, seen_since=seen_since, heard_since=heard_since
+        )
+        self._knows_log = True
+        self._around.seen.add_older(content.seen)
+        self._heard.add_all(content.heard)
+        await self._look_around(gap.started, gap.ended)
+        for stream in self._targets.streams.values():
+            stream.is_listed = False
+
+    async def _look_around(self, started: float, ended: float) -> None:
+        self._look_again = False
+        info = await asyncio.to_thread(logscan.read_capture_info, self._around.run_dir)
+        self._targets.look_around(info, started=started, oldest=ended - self._policy.window_s)
+
+    async def _bind(self) -> None:
+        connection_id = self._bind_to
+        waiting = [s for s in self._targets.streams.values() if not s.is_bound and not s.is_gone]
+        await asyncio.gather(*(self._asker.bind(stream, connection_id) for stream in waiting))
+        if connection_id != self._bind_to:
+            # The connection changed while we asked: all of it again.
+            for stream in waiting:
+                stream.is_bound = False
+
+    # ---- one pass ------------------------------------------------------------------------------------------------
+
+    async def _pass(self) -> bool:
+        """Ask everything once; returns whether anything new came."""
+        assert self._tally is not None  # noqa: S101 - for the type checker; the caller has looked
+        gap, targets = self._tally.gap, self._targets
+        limits = Limits(self._policy.window_s, self.floor)
+        settle_s = self._policy.settle_s
+        now = time.monotonic()
+        sessions = [s for s in targets.sessions.values() if not s.is_done(now, settle_s)]
+        changes = [event for events in await asyncio.gather(*map(self._ask_session, sessions)) for event in events]
+        unlisted = [s for s in targets.streams.values() if not s.is_listed and not s.is_gone]
+        listed = await asyncio.gather(*map(self._asker.indexes, unlisted))
+        indexes = {stream.stream: found for stream, found in zip(unlisted, listed, strict=True)}
+        targets.add_pipelines(gap, limits, now, indexes)
+        asked = [p for p in targets.pipelines.values() if not p.is_done(now, settle_s)]
+        found = await asyncio.gather(*map(self._ask, asked))
+        records = sorted((event for events in found for event in events), key=lambda event: event["data"]["start"])
+        early = [event for event in changes if event["status"] in _BEGINNINGS]
+        late = [event for event in changes if event["status"] not in _BEGINNINGS]
+        await self._write([*early, *records, *late])
+        if self._passes % _LOOK_EVERY == 0:
+            await asyncio.gather(*map(self._asker.whether_over, targets.streams_of_no_session()))
+        self._forget()
+        return bool(changes or records)
+
+    async def _ask_session(self, session: SessionTarget) -> list[Event]:
+        found = await self._asker.session(session, self._bind_to)
+        if found is None:
+            return []
+        now = time.monotonic()
+        session.was_asked = True
+        for stream, name in members_of(found.get("rtstreams")).items():
+            self._targets.add_stream(stream, name, session.session)
+        status = found.get("status") if isinstance(found.get("status"), str) else None
+        if status != session.status or found.get("export_status") == "exporting":
+            session.status, session.last_change = status, now
+        if is_over(status):
+            self._targets.end_session(session.session)
+        known = self._around.seen.session_statuses().get(session.session)
+        news = lifecycle_events(session.session, found, known[0] if known is not None else session.last_seen)
+        # In the first pass nothing can speak to the new connection yet; later the event itself may be on its way.
+        hold_s = self._policy.hold_s if self._passes else 0.0
+        ripe = [event for event in news if now - session.first_met.setdefault(event["status"], now) >= hold_s]
+        session.is_holding = len(ripe) < len(news)
+        return ripe
+
+    async def _ask(self, pipeline: Pipeline) -> list[Event]:
+        records = await self._asker.records(pipeline)
+        if records is None:
+            return []
+        stream, channel = pipeline.stream, pipeline.channel
+        if any(self._heard_live.has(stream, channel, r.text, r.start, r.end) for r in records):
+            pipeline.dead = False
+        now = time.monotonic()
+        hold_s = self._policy.hold_s if self._passes or not pipeline.dead else 0.0
+        new = pipeline.take_new(records, self._heard, now, hold_s)
+        pipeline.advance(now, self._policy.settle_s)
+        name = self._targets.streams[stream].name
+        return [live_event(pipeline.spelling, stream, name, record) for record in new]
+
+    async def _write(self, events: list[Event]) -> None:
+        around = self._around
+        for number, event in enumerate(events, 1):
+            while not around.has_room():  # noqa: ASYNC110 - the writer is a thread
+                await asyncio.sleep(0.2)
+            line = around.journal.recovered_event(event)
+            around.seen.note(event, line)
+            around.ledger.recovered += 1
+            if self._tally is not None:
+                self._tally.counts[event["channel"]] += 1
+            if number % _CHUNK == 0:
+                # Live events must not wait behind thousands of old ones.
+                await asyncio.sleep(0)
+
+    def _tell(self) -> None:
+        """Write down what the gap has brought back, if that has not been told yet."""
+        tally = self._tally
+        if tally is None:
+            return
+        tally.take_troubles(self._asker.troubles)
+        if tally.is_told:
+            return
+        polled = self.dead_pipelines()
+        text, data = tally.report(polled)
+        self._around.journal.recovered(text, data)
+        self._around.on_update(Recovered(tally.total, len(tally.troubles), len(polled)))
+
+    def _forget(self) -> None:
+        """Forget what ended before anything that is asked for."""
+        since: dict[tuple[str, str], float] = {}
+        for pipeline in self._targets.pipelines.values():
+            key = (pipeline.stream, pipeline.channel)
+            since[key] = min(since.get(key, pipeline.since), pipeline.since)
+        horizon = time.time() - 2 * HEARD_BEFORE_S
+
+        def is_old(stream: str, channel: str, end: float) -> bool:
+            return end < since.get((stream, channel), horizon) - 2.0
+
+        self._heard.forget(is_old)
+        self._heard_live.forget(is_old)

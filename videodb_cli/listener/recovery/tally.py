@@ -1,0 +1,67 @@
+"""What one gap has brought back so far, and what could not be asked. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from videodb_cli.listener.journal import iso
+from videodb_cli.listener.recovery.pipeline import Gap
+
+
+class Tally:
+    """Counts of one gap. ``troubles`` maps what could not be asked to why; ``is_asked``: everything was tried once."""
+
+    def __init__(self, gap: Gap) -> None:
+        self.gap = gap
+        self.counts: Counter[str] = Counter()
+        self.troubles: dict[str, str] = {}
+        self.is_asked = False
+        self._told: tuple[int, frozenset[str]] | None = None
+
+    @property
+    def total(self) -> int:
+        """How many events came back."""
+        return sum(self.counts.values())
+
+    def take_troubles(self, troubles: Mapping[str, str]) -> None:
+        """Take what cannot be asked at the moment."""
+        self.troubles = dict(troubles)
+        if not self.is_asked:
+            self.troubles["reading back"] = "not everything was asked before the listener ended, or the next gap began"
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the last report still tells everything."""
+        return self._told == (self.total, frozenset(self.troubles))
+
+    def report(self, polled: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+        """Return the sentence and the data of a `listener.recovered` line, and remember that this was told."""
+        self._told = (self.total, frozenset(self.troubles))
+        gap = self.gap
+        data: dict[str, Any] = {
+            "from": iso(gap.started),
+            "to": iso(gap.ended),
+            "old_connection_id": gap.old_id,
+            "new_connection_id": gap.new_id,
+            "recovered": self.total,
+            "counts": dict(sorted(self.counts.items())),
+            "complete": not self.troubles,
+            "unrecoverable": ["alert"],
+        }
+        if self.troubles:
+            data["incomplete"] = [{"what": what, "why": why} for what, why in sorted(self.troubles.items())]
+        if polled:
+            data["polled"] = polled
+        return self._sentence(bool(polled)), data
+
+    def _sentence(self, is_polling: bool) -> str:
+        parts = ", ".join(f"{count} {channel}" for channel, count in sorted(self.counts.items()))
+        brought = f"{self.total} events read back ({parts})" if self.total else "nothing to read back"
+        if self.total == 1:
+            brought = f"1 event read back ({parts})"
+        if self.troubles:
+            return f"{brought}; {len(self.troubles)} calls failed and are tried again; alerts cannot be read back"
+        tail = "; what still speaks to the old connection is polled" if is_polling else ""
+        return f"{brought}; alerts cannot be read back{tail}"

@@ -1,0 +1,101 @@
+"""Make before break: the next connection is opened before the service closes the old one, which is read to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from videodb_cli.errors import VideodbError
+from videodb_cli.listener.backoff import Backoff
+from videodb_cli.listener.connection import AttemptFailedError, Connection, Ended
+from videodb_cli.listener.intake import Ear, Intake, Twins
+from videodb_cli.listener.losses import Losses
+
+_NEVER_S = 1e9
+_STOP_TIMEOUT_S = 3.0
+_LAST_TWIN_S = 5.0
+
+
+async def next_connection(
+    connection: Connection,
+    max_age_s: float | None,
+    connect: Callable[[], Awaitable[Connection]],
+    on_begin: Callable[[], None],
+) -> Connection:
+    """Wait until ``connection`` is old, and return the next one. What fails is tried again: the old one still works.
+
+    ``on_begin`` is called before the first attempt: from then on two sockets may be open.
+    """
+    if max_age_s is None:
+        await asyncio.sleep(_NEVER_S)
+    # Slept in pieces, by the wall clock: a laptop that was closed for an hour has an older connection than it thinks.
+    while (left := connection.opened_at + (max_age_s or 0.0) - time.time()) > 0:  # noqa: ASYNC110 - a clock
+        await asyncio.sleep(min(left, 30.0))
+    on_begin()
+    backoff = Backoff()
+    while True:
+        try:
+            return await connect()
+        except (AttemptFailedError, VideodbError) as error:
+            await asyncio.sleep(backoff.next_delay_s(getattr(error, "retry_after_s", None)))
+
+
+class Elders:
+    """Connections that a younger one has taken over from. None of them is closed by us while it works."""
+
+    def __init__(self, intake: Intake, losses: Losses) -> None:
+        self._intake = intake
+        self._losses = losses
+        self._open: dict[asyncio.Task[None], Connection] = {}
+        self._closing = False
+
+    @property
+    def last_message_at(self) -> float | None:
+        """Unix seconds of the last message that one of them brought."""
+        return max((at for c in self._open.values() if (at := c.last_message_at) is not None), default=None)
+
+    def expect_two(self) -> None:
+        """From now on the same message may come over two sockets."""
+        if self._intake.twins is None:
+            self._intake.twins = Twins()
+
+    def expect_one(self) -> None:
+        """No longer, unless one of them is still open. What is on its way gets a moment."""
+        asyncio.get_running_loop().call_later(_LAST_TWIN_S, self._forget_twins)
+
+    def _forget_twins(self) -> None:
+        if not self._open:
+            self._intake.twins = None
+
+    def add(self, connection: Connection, hearing: asyncio.Task[Ended], ear: Ear, younger: Connection) -> None:
+        """Go on with a connection that is heard by ``hearing`` until it ends."""
+        task = asyncio.create_task(self._follow(connection, hearing, ear, younger), name="elder")
+        self._open[task] = connection
+        task.add_done_callback(self._forget)
+
+    async def close(self) -> None:
+        """Close them all in an orderly way, at the end of the run. Idempotent."""
+        self._closing = True
+        await asyncio.gather(*(connection.close() for connection in self._open.values()))
+        tasks = set(self._open)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_STOP_TIMEOUT_S)
+        for task in tasks:
+            task.cancel()
+
+    async def _follow(
+        self, connection: Connection, hearing: asyncio.Task[Ended], ear: Ear, younger: Connection
+    ) -> None:
+        try:
+            ended = await hearing
+        finally:
+            hearing.cancel()
+            if not self._closing:
+                connection.abort()
+        if not self._closing:
+            self._losses.note_elder_end(connection, ended, younger.connection_id, for_log=ear.gave_up_for_log)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._open.pop(task, None)
+        self.expect_one()
