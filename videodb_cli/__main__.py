@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
@@ -12,7 +13,20 @@ def run() -> None:
     gc.set_threshold(50_000, 10, 10)
     from videodb_cli.main import main
 
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    if sys.argv[1:2] == ["events"]:
+        _leave_at_once(status)
+    sys.exit(status)
+
+
+def _leave_at_once(status: int) -> None:
+    """End without taking the interpreter apart, which would cost a reader of the log another tenth."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return  # the usual way out knows how to tell
+    os._exit(status)
 
 
 if __name__ == "__main__":

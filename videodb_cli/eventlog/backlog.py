@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from videodb_cli.eventlog.around import Around
     from videodb_cli.eventlog.scan import Line, Scanner
     from videodb_cli.eventlog.sources import Source
 
 
-def last_lines(scanner: Scanner, sources: Sequence[Source], count: int, end: int | None = None) -> list[Line]:
+def last_lines(
+    scanner: Scanner, sources: Sequence[Source], count: int, end: int | None = None
+) -> list[tuple[Source, Line]]:
     """The last ``count`` selected lines of the sources, in order. ``end`` bounds the last source."""
-    found: list[Line] = []
+    found: list[tuple[Source, Line]] = []
     for source in reversed(sources):
         if len(found) >= count:
             break
@@ -26,7 +29,7 @@ def last_lines(scanner: Scanner, sources: Sequence[Source], count: int, end: int
             if source.is_seekable
             else list(deque(_forwards(scanner, source), maxlen=wanted))
         )
-        found = lines + found
+        found = [(source, line) for line in lines] + found
         end = None
     return found
 
@@ -44,3 +47,24 @@ def _from_the_end(scanner: Scanner, source: Source, wanted: int, end: int | None
 def _forwards(scanner: Scanner, source: Source) -> Iterator[Line]:
     for block in iter_blocks(source):
         yield from scanner.lines(source, block)
+
+
+def with_surroundings(
+    around: Around,
+    sources: Sequence[Source],
+    matches: Sequence[tuple[Source, Line]],
+    end_of: Callable[[Source], int | None],
+) -> Iterator[list[Line]]:
+    """The matches with what came around them, reading no more than the times in question."""
+    from videodb_cli.eventlog.timerange import byte_range, stamp_of
+
+    stamps = [stamp for _, line in matches if (stamp := stamp_of(line.raw)) is not None]
+    since = min(stamps) - around.seconds if stamps else None
+    for source in sources:
+        mine = {line.offset: line for where, line in matches if where == source}
+        start, end = 0, end_of(source)
+        if source.is_seekable:
+            start, end, _ = byte_range(source, since, None, end)
+        for block in iter_blocks(source, start, end):
+            inside = [line for offset, line in mine.items() if 0 <= offset - block.offset < len(block.data)]
+            yield around.lines(block, inside)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from videodb_cli.eventlog.parallel import Chunk, State
-    from videodb_cli.eventlog.scan import Plan
+    from videodb_cli.eventlog.scan import Line, Plan
     from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.shape import Shaper
     from videodb_cli.eventlog.sources import Source
@@ -39,12 +39,14 @@ class Part(NamedTuple):
         return 0 if self.end is None else self.end - self.start
 
 
-def parts_of(sources: Sequence[Source], selection: Selection) -> list[Part]:
-    """What has to be read of each source, by its times."""
+def parts_of(
+    sources: Sequence[Source], selection: Selection, end_of: Callable[[Source], int | None] = lambda _: None
+) -> list[Part]:
+    """What has to be read of each source, by its times. ``end_of`` says where reading a source must end."""
     parts = []
     for source in sources:
         if source.is_seekable:
-            found = byte_range(source, selection.since, selection.until)
+            found = byte_range(source, selection.since, selection.until, end_of(source))
             parts.append(Part(source, found.start, found.end, found.is_ordered))
         else:
             parts.append(Part(source, 0, None))
@@ -70,8 +72,12 @@ class Query:
         done = self._shaper.shape(lines)
         if not done.failures:
             return done, []
-        located = list(locate(block, lines))
-        return done, [(located[failure.place].offset, failure.message) for failure in done.failures]
+        return done, _placed(done, list(locate(block, lines)))
+
+    def shaped_lines(self, lines: Sequence[Line]) -> tuple[Shaped, list[tuple[int, str]]]:
+        """The same for lines that were selected before."""
+        done = self._shaper.shape([line.raw for line in lines])
+        return done, _placed(done, lines)
 
     def _whole(self, block: Block) -> Shaped | None:
         """A block of which every line is wanted, and one field of each: no line has to be cut out."""
@@ -90,7 +96,10 @@ class Query:
         sources = [part.source for part in parts]
 
         def work(chunk: Chunk) -> list[_Done]:
-            return [self._work(chunk.source, block) for block in iter_blocks(chunk.source, chunk.start, chunk.end)]
+            return [
+                self._work(chunk.source, block, strict=strict)
+                for block in iter_blocks(chunk.source, chunk.start, chunk.end)
+            ]
 
         def commit(done: list[_Done], state: State) -> None:
             for one in done:
@@ -103,14 +112,18 @@ class Query:
             chunks = [c for p in parts for c in parallel.chunks_of(p.source, p.start, p.end or 0)]
             return parallel.run_in_order(chunks, work, commit, state)
         for source, block in iter_parts(parts):
-            _commit(self._work(source, block), state, sources, write, strict=strict)
+            _commit(self._work(source, block, strict=strict), state, sources, write, strict=strict)
             if state.get("stop"):
                 break
         return state
 
-    def _work(self, source: Source, block: Block) -> _Done:
+    def _work(self, source: Source, block: Block, *, strict: bool) -> _Done:
         done, failures = self.shaped(source, block)
         broken = self.broken.take_offsets()
+        if strict and (failures or broken):
+            # What stands before the trouble is still given, and nothing after it.
+            first = min([offset for offset, _ in failures] + broken) - block.offset
+            done, _ = self.shaped(source, Block(block.offset, block.data[:first])) if first else (Shaped(b"", None), [])
         if source.path is None:
             # Standard input cannot be read again to count its lines, so that is done now.
             failures = [(self._numbered(block, offset), message) for offset, message in failures]
@@ -121,6 +134,10 @@ class Query:
     def _numbered(self, block: Block, offset: int) -> int:
         """A line number with its sign turned."""
         return -(self._lines_before + block.data.count(b"\n", 0, offset - block.offset) + 1)
+
+
+def _placed(done: Shaped, lines: Sequence[Line]) -> list[tuple[int, str]]:
+    return [(lines[failure.place].offset, failure.message) for failure in done.failures]
 
 
 class _Done(NamedTuple):

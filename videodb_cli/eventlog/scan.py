@@ -8,9 +8,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from videodb_cli.eventlog import needles as ne
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.reader import Block, count_lines, iter_lines
 
@@ -38,24 +37,18 @@ class Line(NamedTuple):
         return decode(self.raw)
 
 
-class ByColumns(Protocol):
-    """The conditions of a plan, evaluated on a block in one go."""
-
-    def hits(self, data: bytes) -> tuple[int, list[int]]:
-        """How many lines there are, and which are selected. Raises as ``Columns.read``."""
-
-
 class Plan(NamedTuple):
     """What is asked of a line: conditions that must all hold, the fields they look at, and bytes it must hold.
 
-    ``by_columns`` is the same as ``tests``, faster. ``takes_any`` says that the tests are made for values of any kind;
+    ``by_columns`` is the same as ``tests`` for a whole block, faster: how many lines it has, and which are selected.
+    It raises as ``Columns.read`` does. ``takes_any`` says that the tests are made for values of any kind;
     otherwise only an object can be selected.
     """
 
     tests: tuple[Callable[[Event], bool], ...] = ()
     paths: frozenset[tuple[str, ...]] = frozenset()
     needles: tuple[Needles, ...] = ()
-    by_columns: ByColumns | None = None
+    by_columns: Callable[[bytes], tuple[int, list[int]]] | None = None
     takes_any: bool = False
 
     def and_(self, other: Plan) -> Plan:
@@ -70,7 +63,9 @@ def plan_of(selection: Selection) -> Plan:
     tests = tuple(selection.tests())
     if not tests:
         return Plan()
-    return Plan(tests, frozenset(selection.paths()), tuple(ne.of_selection(selection)))
+    from videodb_cli.eventlog.needles import of_selection
+
+    return Plan(tests, frozenset(selection.paths()), tuple(of_selection(selection)))
 
 
 class BrokenLines:
@@ -183,7 +178,7 @@ class Scanner:
     def _hits(self, data: bytes) -> tuple[int, list[int]]:
         """How many lines there are, and which of them fulfil all tests."""
         if self._by_columns is not None:
-            return self._by_columns.hits(data)
+            return self._by_columns(data)
         events = self._decoder.decode_lines(data)
         hits: list[int] = [index for index, event in enumerate(events) if self._tests[0](event)]
         for test in self._tests[1:]:

@@ -38,11 +38,17 @@ def resolve_session(wanted: str, sources: Sequence[Source], info: Mapping[str, A
     for source in sources:
         if not source.is_stream:
             for block in iter_blocks(source):
-                for event in _events(block, _STREAMS):
-                    session.learn(event)
+                learn(block, session)
     if recorded == ident and info is not None:
         session.rtstreams.update(_recorded_streams(info))
     return session
+
+
+def learn(block: Block, session: Session | None) -> None:
+    """Take up the rtstreams that ``active`` events in a new block name for the session."""
+    if session is not None:
+        for event in _events(block, _STREAMS):
+            session.learn(event)
 
 
 def _last_session(sources: Sequence[Source]) -> str | None:

@@ -35,7 +35,7 @@ def plan_of_conditions(conditions: Sequence[Condition], odd: Odd) -> Plan:
         tuple(_test(condition, odd) for condition in conditions),
         frozenset(paths),
         tuple(needles),
-        _ByColumns(conditions, paths) if can_be_columns(paths) else None,
+        _ByColumns(conditions, paths).hits if can_be_columns(paths) else None,
         takes_any=True,
     )
 

@@ -64,7 +64,7 @@ class _Probe:
             raw = self._line(at)
             if raw is None:
                 return None
-            stamp = _stamp(raw)
+            stamp = stamp_of(raw)
             if stamp is not None:
                 return at, stamp
             at += len(raw) + 1
@@ -93,7 +93,8 @@ class _Probe:
             size *= 4
 
 
-def _stamp(raw: bytes) -> float | None:
+def stamp_of(raw: bytes) -> float | None:
+    """When the event of a line was received; None for a line without a stamp, or that is not JSON."""
     if own := _OWN_STAMP.match(raw):
         return float(own[1])
     try:

@@ -9,6 +9,7 @@ app = new_app(
         {
             "tail": "videodb_cli.commands.events.tail",
             "filter": "videodb_cli.commands.events.filter",
+            "wait": "videodb_cli.commands.events.wait",
         }
     )
 )

@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from videodb_cli import console
+from videodb_cli.commands.events.feed import Feed
 from videodb_cli.commands.events.flags import SelectionFlags, with_selection
 from videodb_cli.commands.events.jqarguments import FilterCommand, variables_of
+from videodb_cli.commands.events.output import tell_broken
+from videodb_cli.commands.events.streamed import Wishes, from_cursor, run_streamed
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NotFoundError, UsageError
+from videodb_cli.eventlog.cursor import Cursor
 from videodb_cli.eventlog.jqsyntax import leading_conditions, parse_simple
 from videodb_cli.eventlog.jsontext import Style
-from videodb_cli.eventlog.query import THOROUGH, Query, parts_of
+from videodb_cli.eventlog.query import THOROUGH, Part, Query, iter_parts, parts_of
 from videodb_cli.eventlog.scan import Plan, line_numbers, plan_of
 from videodb_cli.eventlog.shape import AsLogged, ByProgram, Form, OneField, Restyled
 from videodb_cli.eventlog.simpleplan import Guarded, Odd, plan_of_conditions
-from videodb_cli.eventlog.sources import resolve_sources
+from videodb_cli.eventlog.streaming import Limit
+from videodb_cli.eventlog.times import parse_duration
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
 
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from videodb_cli.eventlog.parallel import State
+    from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.shape import Shaper
     from videodb_cli.eventlog.sources import Source
 
@@ -79,6 +85,14 @@ def filter_events(
             "-f", "--from-file", metavar="FILE", help="Read the program from a file.", rich_help_panel=_OUTPUT
         ),
     ] = None,
+    follow: Annotated[bool, typer.Option("-F", "--follow", help="Go on with events as they come, as tail -F.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="The first N events.")] = None,
+    around: Annotated[
+        str | None, typer.Option("--around", metavar="TIME", help="With each, what came within this time: 30s.")
+    ] = None,
+    cursor_file: Annotated[
+        Path | None, typer.Option("--cursor-file", metavar="PATH", help="Go on where the last run with it ended.")
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop with exit 2 at a line that is broken or fails.")
     ] = False,
@@ -100,25 +114,60 @@ def filter_events(
     if null_input:
         return _status(_run_whole(shaper, b"null"), exit_status=exit_status)
     run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
-    sources = resolve_sources(files, run_dir)
-    selection = flags.selection()
-    parts = parts_of(sources, selection)
-    if verbose:
-        for part in parts:
-            if not part.is_ordered:
-                console.talk(f"{part.source.name} is out of order in time; reading all of it")
-    thorough = strict or sum(part.size for part in parts) <= THOROUGH
-    full = plan_of(selection).and_(plan)
-    if slurp:
-        collected: list[bytes] = []
-        state = Query(full, AsLogged(), thorough=thorough).run(parts, collected.append, strict=strict)
-        _tell(state, sources, strict=strict)
-        array = b"[" + b",".join(b"".join(collected).split(b"\n")[:-1]) + b"]"
-        return _status(_run_whole(shaper, array), exit_status=exit_status)
-    console.flush()
-    state = Query(full, shaper, thorough=thorough).run(parts, _write, strict=strict)
-    _tell(state, sources, strict=strict)
-    return _status(state["last"], exit_status=exit_status)
+    if slurp and (follow or cursor_file is not None or around is not None):
+        raise UsageError("-s takes all events at once: it goes with neither --follow, --around nor --cursor-file")
+    around_s = None if around is None else parse_duration(around)
+    feed = Feed(run_dir, files, follow=follow)
+    try:
+        selection = flags.selection(feed.sources, run_dir)
+        wishes = Wishes(limit, around_s, strict, selection.session)
+        parts = parts_of(feed.sources, _widened(selection, around_s), feed.end_of)
+        _tell_order(parts, verbose=verbose)
+        thorough = strict or follow or sum(part.size for part in parts) <= THOROUGH
+        full = plan_of(selection).and_(plan)
+        if slurp:
+            return _status(_slurped(full, shaper, parts, wishes), exit_status=exit_status)
+        console.flush()
+        query = Query(full, shaper, thorough=thorough)
+        if follow or limit is not None or around is not None or cursor_file is not None:
+            cursor = None if cursor_file is None else Cursor(cursor_file.absolute())
+            last = run_streamed(feed, from_cursor(cursor, parts), query, wishes, cursor)
+        else:
+            state = query.run(parts, _write, strict=strict)
+            _tell(state, feed.sources, strict=strict)
+            last = state["last"]
+    finally:
+        feed.close()
+    return _status(last, exit_status=exit_status)
+
+
+def _widened(selection: Selection, around_s: float | None) -> Selection:
+    """The times between which lines are read: surroundings may stand outside of those that are asked for."""
+    if around_s is None:
+        return selection
+    since, until = selection.since, selection.until
+    return selection._replace(
+        since=None if since is None else since - around_s, until=None if until is None else until + around_s
+    )
+
+
+def _tell_order(parts: list[Part], *, verbose: bool) -> None:
+    for part in parts:
+        if verbose and not part.is_ordered:
+            console.talk(f"{part.source.name} is out of order in time; reading all of it")
+
+
+def _slurped(plan: Plan, shaper: Shaper, parts: list[Part], wishes: Wishes) -> bool | None:
+    collected: list[bytes] = []
+    query = Query(plan, AsLogged(), thorough=True)
+    limit = Limit(wishes.limit)
+    for source, block in iter_parts(parts):
+        collected += [line.raw for line in limit.take(query.scanner.lines(source, block))]
+    if wishes.strict and query.broken.count:
+        (name, number), *_ = query.broken.take()
+        raise UsageError(f"not JSON: {name} line {number}", code="strict")
+    tell_broken(query.broken)
+    return _run_whole(shaper, b"[" + b",".join(collected) + b"]")
 
 
 def _write(output: bytes) -> None:

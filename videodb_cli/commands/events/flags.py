@@ -11,10 +11,13 @@ import typer
 
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.selection import Selection, compile_grep
-from videodb_cli.eventlog.times import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from videodb_cli.eventlog.selection import Session
+    from videodb_cli.eventlog.sources import Source
+    from videodb_cli.rundir.paths import RunDir
 
 _PANEL = "Selection (of one kind: any of them; of different kinds: all)"
 
@@ -40,6 +43,9 @@ class SelectionFlags(NamedTuple):
     stream: Annotated[
         list[str] | None, _option("--stream", "ID|NAME", "Of this stream: its id or name; mic means mic:default.")
     ] = None
+    session: Annotated[
+        str | None, _option("--session", "ID|last", "Of this capture session, its streams included.")
+    ] = None
     since: Annotated[
         str | None, _option("--since", "TIME", "Received since: 10m, 2h30m, 10:15, 2026-03-02T10:15, epoch.")
     ] = None
@@ -52,11 +58,20 @@ class SelectionFlags(NamedTuple):
     interim: Annotated[bool, _flag("--interim", "Of transcripts only the interim ones.")] = False
     live: Annotated[bool, _flag("--live", "Without events that were recovered after a gap.")] = False
 
-    def selection(self, *, without_own: bool = False, now: float | None = None) -> Selection:
-        """The selection that these flags mean. Raises ``UsageError``."""
+    def selection(
+        self,
+        sources: Sequence[Source],
+        run_dir: RunDir,
+        *,
+        without_own: bool = False,
+        now: float | None = None,
+    ) -> Selection:
+        """The selection that these flags mean; sources and directory tell what belongs to a session.
+
+        Raises ``UsageError``, and ``NotFoundError`` for ``--session last`` when there is none.
+        """
         present = time.time() if now is None else now
-        since = None if self.since is None else parse_time(self.since, present)
-        until = None if self.until is None else parse_time(self.until, present)
+        since, until = _moment(self.since, present), _moment(self.until, present)
         if since is not None and until is not None and since > until:
             raise UsageError(f"--since {self.since} is later than --until {self.until}")
         return Selection(
@@ -64,6 +79,7 @@ class SelectionFlags(NamedTuple):
             not_channels=tuple(self.not_channel or ()),
             events=tuple(self.event or ()),
             streams=tuple(self.stream or ()),
+            session=self._session(sources, run_dir),
             since=since,
             until=until,
             greps=tuple(compile_grep(pattern) for pattern in self.grep or ()),
@@ -73,6 +89,22 @@ class SelectionFlags(NamedTuple):
             live=self.live,
             without_own=without_own,
         )
+
+    def _session(self, sources: Sequence[Source], run_dir: RunDir) -> Session | None:
+        if self.session is None:
+            return None
+        from videodb_cli.eventlog.sessions import resolve_session
+        from videodb_cli.rundir import state
+
+        return resolve_session(self.session, sources, state.read(run_dir.capture_info))
+
+
+def _moment(text: str | None, now: float) -> float | None:
+    if text is None:
+        return None
+    from videodb_cli.eventlog.times import parse_time
+
+    return parse_time(text, now)
 
 
 def with_selection(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,113 @@
+"""Filtering block by block: with a limit, surroundings, a cursor, or for as long as the log goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from videodb_cli import console
+from videodb_cli.commands.events.handover import Handover
+from videodb_cli.commands.events.output import tell_broken
+from videodb_cli.errors import UsageError
+from videodb_cli.eventlog.query import Part, iter_parts
+from videodb_cli.eventlog.scan import line_numbers
+from videodb_cli.eventlog.sessions import learn
+from videodb_cli.eventlog.streaming import Streaming
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from videodb_cli.commands.events.feed import Feed
+    from videodb_cli.eventlog.cursor import Cursor
+    from videodb_cli.eventlog.query import Query
+    from videodb_cli.eventlog.reader import Block
+    from videodb_cli.eventlog.selection import Session
+    from videodb_cli.eventlog.sources import Source
+    from videodb_cli.eventlog.streaming import Step
+
+
+class Wishes(NamedTuple):
+    """What of the command line concerns filtering block by block."""
+
+    limit: int | None = None
+    around_s: float | None = None
+    strict: bool = False
+    session: Session | None = None
+
+
+def from_cursor(cursor: Cursor | None, parts: Sequence[Part]) -> list[Part]:
+    """The parts that are left to read after the last run with this cursor."""
+    found = cursor.find([part.source for part in parts]) if cursor is not None else None
+    if found is None:
+        return list(parts)
+    if found.offset < 0:
+        console.talk("the log is not the one that the cursor file knows; starting at its beginning")
+        return list(parts)
+    first, *later = parts[found.number :]
+    return [first._replace(start=max(first.start, found.offset)), *later]
+
+
+def run_streamed(
+    feed: Feed, parts: Sequence[Part], query: Query, wishes: Wishes, cursor: Cursor | None = None
+) -> bool | None:
+    """Write what becomes of every block, in order; whether the last result was true (None: there was none)."""
+    streaming = Streaming(query, limit=wishes.limit, around_s=wishes.around_s)
+    out = Handover() if cursor is not None else None
+    last: bool | None = None
+    for source, block in _blocks(feed, parts, wishes.session):
+        if streaming.is_done():
+            break
+        step = streaming.step(source, block)
+        _tell(query, source, step, strict=wishes.strict)
+        last = last if step.last is None else step.last
+        if out is not None and cursor is not None:
+            _hand_over(out, cursor, source, block, step)
+        elif step.output:
+            console.data_bytes(step.output)
+            console.flush()
+        if streaming.is_done():
+            break  # without waiting for what a followed log may say next
+    return last
+
+
+def _blocks(feed: Feed, parts: Sequence[Part], session: Session | None) -> Iterator[tuple[Source, Block]]:
+    yield from iter_parts(parts)
+    if feed.follows:
+        for source, news in feed.iter_news():
+            if news is not None:
+                learn(news, session)
+                yield source, news
+
+
+def _hand_over(out: Handover, cursor: Cursor, source: Source, block: Block, step: Step) -> None:
+    before = out.written
+    try:
+        out.write(step.output)
+        if step.output:
+            out.drain()
+    except BrokenPipeError:
+        cursor.save(source, _taken_until(step, block, out.taken - before))
+        raise
+    cursor.save(source, step.end)
+
+
+def _taken_until(step: Step, block: Block, taken: int) -> int:
+    """The offset behind the last line whose output the reader has taken whole."""
+    whole = step.output.rfind(b"\n", 0, max(taken, 0)) + 1
+    if whole == len(step.output):
+        return step.end
+    count = step.output.count(b"\n", 0, whole)
+    ends = step.ends
+    return ends[count - 1] if 0 < count <= len(ends) else block.offset
+
+
+def _tell(query: Query, source: Source, step: Step, *, strict: bool) -> None:
+    if query.broken.count and strict:
+        for name, number in query.broken.take():
+            raise UsageError(f"not JSON: {name} line {number}", code="strict")
+    tell_broken(query.broken)
+    for (name, number), (_, message) in zip(
+        line_numbers([(source, offset) for offset, _ in step.failures]), step.failures, strict=True
+    ):
+        if strict:
+            raise UsageError(f"{name}:{number}: {message}", code="strict")
+        console.talk(f"jq: {name}:{number}: {message}")

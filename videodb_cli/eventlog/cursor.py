@@ -1,0 +1,80 @@
+"""Where a reader stopped, so that the next run goes on from there: a small file, replaced after output was flushed.
+
+A position is an offset in a file that is known by its first line and by the bytes before the offset, so that rotation
+moves it along, and a log that was cleared or replaced is noticed.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from videodb_cli.errors import RefusedError, VideodbError
+from videodb_cli.eventlog.sources import Source, open_source
+from videodb_cli.rundir import state
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_HEAD = 4096
+_RECENT = 64
+
+
+class Position(NamedTuple):
+    """An offset in one of the sources, given by its number."""
+
+    number: int
+    offset: int
+
+
+class Cursor:
+    """The file that remembers. ``find`` it among sources, ``save`` what was handed out."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._saved: dict[str, Any] | None = None
+
+    def find(self, sources: Sequence[Source]) -> Position | None:
+        """Where the last run ended; None on the first run. Offset -1: the log it was in is not there any more.
+
+        Raises ``RefusedError`` for a cursor file that is damaged or that may not be read.
+        """
+        saved = state.read(self._path)
+        if saved is None:
+            if self._path.exists() and self._path.stat().st_size:
+                raise RefusedError(
+                    f"{self._path} is not a cursor file; it is not touched", code="cursor", hint="name another file"
+                )
+            return None
+        offset = saved.get("offset")
+        if not isinstance(offset, int) or offset <= 0:
+            return None
+        for number, source in enumerate(sources):
+            if not source.is_stream and _marks(source, offset) == (saved.get("head"), saved.get("recent")):
+                return Position(number, offset)
+        return Position(0, -1)
+
+    def save(self, source: Source, offset: int) -> None:
+        """Remember that everything before ``offset`` of this source was handed out, and flushed."""
+        if source.is_stream:
+            return
+        try:
+            marks = _marks(source, offset)
+        except VideodbError:
+            return  # it is gone already; the next run finds that out by itself
+        if marks is None:
+            return
+        state.write(self._path, {"file": source.name, "offset": offset, "head": marks[0], "recent": marks[1]})
+
+
+def _marks(source: Source, offset: int) -> tuple[str, str] | None:
+    """Fingerprints of the first line and of the bytes before an offset; None when the file ends before it."""
+    with open_source(source) as file:
+        head = file.read(min(_HEAD, offset))
+        file.seek(max(0, offset - _RECENT))
+        recent = file.read(min(_RECENT, offset))
+        if len(recent) < min(_RECENT, offset):
+            return None
+    first = head[: head.find(b"\n") + 1] or head
+    return sha256(first).hexdigest()[:32], sha256(recent).hexdigest()[:32]
