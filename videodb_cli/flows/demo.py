@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from videodb_cli.api.control_plane import ControlPlane
-from videodb_cli.errors import MissingDependencyError, VideodbError
+from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.follow import Change, Follower
@@ -157,15 +157,10 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
 def _look_at(path: Path) -> tuple[tuple[str, ...], float | None]:
     """Open the media once, so that what is wrong with it is said before anything is started."""
     from videodb_cli.local import models
+    from videodb_cli.local.host import require_packages
+    from videodb_cli.local.ingest.source import open_source
 
-    try:
-        from videodb_cli.local.ingest.source import open_source
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"the demo needs the embedded service ({error.name} is not installed)",
-            code="missing_extra",
-            hint="pip install 'videodb-cli[local]'",
-        ) from None
+    require_packages()
     source = open_source(str(path))
     try:
         if "audio" in source.media_types:

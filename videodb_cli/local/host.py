@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import sys
@@ -27,19 +28,22 @@ class HostOptions:
     keeps_log: bool = False  # stdout and stderr are the log of `place`, and it is to stay small
 
 
+def require_packages() -> None:
+    """Raise `MissingDependencyError` unless what the service and its media are made of is installed."""
+    missing = [name for name in ("starlette", "uvicorn", "av", "numpy") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(
+            f"the embedded service needs packages that are not installed ({', '.join(missing)})",
+            hint="pip install 'videodb-cli[local]'",
+        )
+
+
 def run_here(place: Place, wanted: HostOptions, *, on_ready: Callable[[Address], None]) -> None:
     """Serve until stopped by a call, a signal or idleness. ``on_ready`` is called once requests are answered.
 
     Raises `ConflictError` if one runs there or the port is taken, `MissingDependencyError` without the extra.
     """
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the embedded service needs packages that are not installed ({error.name})",
-            hint="pip install 'videodb-cli[local]'",
-        ) from error
+    require_packages()
     make_directory(place)
     lock = DirectoryLock(place.lock_file)
     try:
