@@ -33,10 +33,8 @@ LINES = [
         '{"ts":"2026-03-02T10:15:33.123Z","unix_ts":1772446533.123,"event":"capture_session.active",'
         '"capture_session_id":"cap-1","data":{"rtstreams":[{"rtstream_id":"rts-1"}]}}'
     ),
-    (
-        '{"ts":"2026-03-02T10:15:34.123Z","unix_ts":1772446534.123,"channel":"videodb_cli","event":"listener.gap","data":{}}',
-        '{"ts":"2026-03-02T10:15:35.123Z","unix_ts":1772446535.123,"channel":"alert","data":{"label":"slack_opened"}}',
-    ),
+    '{"ts":"2026-03-02T10:15:34.123Z","unix_ts":1772446534.123,"channel":"videodb_cli","event":"listener.gap","data":{}}',
+    '{"ts":"2026-03-02T10:15:35.123Z","unix_ts":1772446535.123,"channel":"alert","data":{"label":"slack_opened"}}',
 ]
 
 
