@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, LocalOption, service_credentials
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, LocalOption, parse_size, service_credentials
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.times import parse_duration
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
 
 EXIT_FORCED = 130
 app = new_app()
+
+
+class SyncMode(StrEnum):
+    """The values of --sync."""
+
+    NONE = "none"
+    INTERVAL = "interval"
+    ALWAYS = "always"
+
+
 _ADVANCED = "Advanced"
 
 
@@ -58,6 +69,30 @@ def listen(
             rich_help_panel=_ADVANCED,
         ),
     ] = None,
+    sync: Annotated[
+        SyncMode,
+        typer.Option(
+            "--sync",
+            help="When lines are brought to the disk: left to the system, in groups of 50 ms, or each write.",
+            rich_help_panel=_ADVANCED,
+        ),
+    ] = SyncMode.INTERVAL,
+    max_size: Annotated[
+        str | None,
+        typer.Option(
+            "--max-size",
+            metavar="SIZE",
+            help="Begin a new log when one is so large: 100M, 2G.  [default: never]",
+            show_default=False,
+            rich_help_panel=_ADVANCED,
+        ),
+    ] = None,
+    keep: Annotated[
+        int,
+        typer.Option(
+            "--keep", metavar="N", min=1, help="With --max-size: keep so many older logs.", rich_help_panel=_ADVANCED
+        ),
+    ] = 5,
     max_age: Annotated[
         str,
         typer.Option(
@@ -92,6 +127,7 @@ def listen(
     The id is also in the file that `videodb path ws-id` names. SIGINT, SIGTERM and SIGHUP end it gracefully.
     """
     max_age_s, window_s = parse_duration(max_age), parse_duration(recover_window)
+    max_bytes = None if max_size is None else parse_size(max_size)
     run_dir = paths.create(resolve_directory(directory_argument, directory, env_file).path)
     remove_stale(run_dir)
     credentials = service_credentials(run_dir, local=local, env_file=env_file)
@@ -110,6 +146,8 @@ def listen(
             ("--settle", settle),
             ("--max-age", max_age),
             ("--recover-window", recover_window),
+            ("--sync", sync.value),
+            *((("--max-size", max_size), ("--keep", keep)) if max_size is not None else ()),
         ):
             passed += [name, str(seconds)]
         if no_recover:
@@ -122,6 +160,7 @@ def listen(
         stop_listener(run_dir)
 
     from videodb_cli.commands.listen_view import ListenView
+    from videodb_cli.eventlog.store import Keeping
     from videodb_cli.flows.listening import ListenRequest
     from videodb_cli.listener.connection import Timing
     from videodb_cli.listener.recovery.recoverer import RecoveryPolicy
@@ -136,7 +175,8 @@ def listen(
         timing=Timing(id_timeout_s=id_timeout, ping_interval_s=ping_interval, ping_timeout_s=ping_timeout),
     )
     recovery = None if no_recover else RecoveryPolicy(window_s, poll_interval, settle, hold_s=min(2.0, poll_interval))
-    request = ListenRequest(run_dir, credentials, collection, policy, recovery, detached=ready_fd is not None)
+    keeping = Keeping(sync.value, max_bytes, keep if max_bytes is not None else None)
+    request = ListenRequest(run_dir, credentials, collection, policy, recovery, keeping, detached=ready_fd is not None)
     view = ListenView(host=credentials.host, log=run_dir.log, as_json=as_json, print_events=print_events, quiet=quiet)
     _run(request, view, ReadyPipe(ready_fd))
 

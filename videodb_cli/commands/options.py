@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from videodb_cli import console
-from videodb_cli.errors import NotFoundError
+from videodb_cli.errors import NotFoundError, UsageError
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
@@ -68,3 +68,14 @@ def service_credentials(run_dir: RunDir, *, local: bool, env_file: str | None, s
             f"pid {service.address.pid} · ends {IDLE_EXIT_S:g} s after its last socket and stream"
         )
     return service.credentials
+
+
+def parse_size(text: str) -> int:
+    """Bytes of ``100M``, ``2G``, ``500k`` or a bare number (powers of 1024). Raises ``UsageError``."""
+    import re
+
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmMgG])?(?:i?[bB])?", text.strip(), re.ASCII)
+    size = int(float(match[1]) * 1024 ** " kmg".index((match[2] or " ").lower())) if match else 0
+    if size <= 0:
+        raise UsageError(f"not a size: {text}", hint="for example 100M, 2G, 500k")
+    return size

@@ -22,6 +22,7 @@ from videodb_cli.errors import RefusedError
 from videodb_cli.eventlog import rotation
 from videodb_cli.eventlog.record import Event, compose, members, own_members, with_stamps
 from videodb_cli.eventlog.stamps import ClockFellError, Stamper
+from videodb_cli.eventlog.syncing import GroupCommit, sync
 from videodb_cli.eventlog.tail_repair import last_stamp_ms, repair_tail
 from videodb_cli.rundir import private
 
@@ -46,6 +47,17 @@ class LogBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """How the log is kept. ``sync``: when it is brought to the disk (`syncing.MODES`); ``max_size``: bytes after which
+    a new file begins, None: never; ``keep``: how many rotated files stay.
+    """
+
+    sync: str = "interval"
+    max_size: int | None = None
+    keep: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Rotate:
     """In the queue between lines: the next line goes to a new file."""
 
@@ -63,10 +75,13 @@ class LogStore:
         self,
         path: Path,
         *,
+        keeping: Keeping = Keeping(),
         clock: Callable[[], float] = time.time,
         on_trouble: Callable[[LogTrouble | LogBack], None] = lambda _: None,
     ) -> None:
         self._path = path
+        self._keeping = keeping
+        self._commit: GroupCommit | None = None
         self._stamper = Stamper(clock=clock)
         self._on_trouble = on_trouble
         self._queue: deque[_QueueItem] = deque()
@@ -79,7 +94,9 @@ class LogStore:
         self._taken_bytes = 0
         self._unwritten: bytes = b""
         self._spilt = 0
-        self._untold: bytes = b""
+        # The size of a file that holds nothing but the line that says why it was begun.
+        self._fresh_size = 0
+        self._untold: list[bytes] = []
         self._troubled_since: float | None = None
         self.lines = 0
         self.size = 0
@@ -164,6 +181,9 @@ class LogStore:
             self._reopen(clear=clear)
         except OSError as error:
             raise RefusedError(f"cannot write {self._path}: {error.strerror}", code="log") from error
+        if self._keeping.sync == "interval":
+            self._commit = GroupCommit(self._note_trouble)
+            self._commit.follow(self._fd)
         self._thread = threading.Thread(target=self._write_until_closed, name="log-writer", daemon=True)
         self._thread.start()
 
@@ -183,6 +203,8 @@ class LogStore:
             self._thread.join(timeout_s)
             if not self._thread.is_alive():
                 self._thread = None
+                if self._commit is not None:
+                    self._commit.close()
                 with contextlib.suppress(OSError):
                     os.close(self._fd)
         return self.pending_bytes
@@ -208,6 +230,8 @@ class LogStore:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = fd
+        if self._commit is not None:
+            self._commit.follow(fd)
         # What a failed write left in the other file stays there: this one has nothing to take back.
         self._spilt = 0
         if torn is not None:
@@ -220,7 +244,7 @@ class LogStore:
             self.record("log.torn", text, data)
             return
         # The receiver's lines are stamped already: this one goes before the next of them and borrows its stamp.
-        self._untold = own_members("log.torn", text, data)
+        self._untold.append(own_members("log.torn", text, data))
 
     def _write_until_closed(self) -> None:
         while True:
@@ -251,14 +275,13 @@ class LogStore:
         try:
             if not self._unwritten:
                 if self._queue and isinstance(self._queue[0], _Rotate):
-                    rotation.shift(self._path)
+                    rotation.shift(self._path, self._keeping.keep)
                     self._queue.popleft()
                 self._unwritten = self._take()
                 self._taken_bytes += len(self._unwritten)
             self._follow_the_path()
-            if self._unwritten:
-                self._tell_untold()
-                self._write_batch()
+            while self._unwritten:
+                self._write_batch(self._what_fits())
         except (OSError, RefusedError) as error:
             self._note_trouble(error)
             self._wake.clear()
@@ -277,26 +300,50 @@ class LogStore:
         self._on_trouble(LogTrouble(reason or type(error).__name__))
 
     def _follow_the_path(self) -> None:
-        """Go on in a new file if somebody renamed or removed the log."""
+        """Go on in a new file if somebody renamed, removed or emptied the log."""
         try:
             there = self._path.lstat()
         except FileNotFoundError:
             self._reopen()
             return
         ours = os.fstat(self._fd)
-        if (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev):
+        # A file that was cut (copytruncate) may end in the middle of a line: what comes now must not be joined to it.
+        if (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev) or ours.st_size < self.size:
             self._reopen()
 
+    def _what_fits(self) -> int:
+        """Return how many of the unwritten bytes go to this file; if it is full, begin a new one."""
+        self._tell_untold()
+        limit = self._keeping.max_size
+        if limit is None or self.size + len(self._unwritten) <= limit:
+            return len(self._unwritten)
+        whole = self._unwritten.rfind(b"\n", 0, max(limit - self.size, 0)) + 1
+        if whole:
+            return whole
+        if self.size > self._fresh_size:
+            rotation.shift(self._path, self._keeping.keep)
+            self._reopen()
+            self._fresh_size = 0
+            text = f"the log reached {limit} bytes; it goes on in a new file"
+            self._untold.append(own_members("log.rotated", text, {"reason": "size"}))
+            self._tell_untold()
+            self._fresh_size = self._unwritten.find(b"\n") + 1
+            return self._what_fits()
+        # One line that is larger than a whole file may be.
+        return self._unwritten.find(b"\n") + 1
+
     def _tell_untold(self) -> None:
+        """Put what the writer has to say before the next line, whose stamps it borrows: those are the receiver's."""
         first = _STAMPS.match(self._unwritten)
         if self._untold and first is not None:
-            self._unwritten = with_stamps(first.group(), self._untold) + self._unwritten
-            self._untold = b""
+            told = b"".join(with_stamps(first.group(), members) for members in self._untold)
+            self._unwritten = told + self._unwritten
+            self._untold.clear()
 
-    def _write_batch(self) -> None:
-        """Append the batch; after a failure the file ends with a whole line and the rest is still unwritten."""
+    def _write_batch(self, count: int) -> None:
+        """Append so many bytes; after a failure the file ends with a whole line and the rest is still unwritten."""
         self._take_back()
-        data = memoryview(self._unwritten)
+        data = memoryview(self._unwritten)[:count]
         done = 0
         try:
             while done < len(data):
@@ -308,7 +355,11 @@ class LogStore:
             self._take_back()
             raise
         self.size = os.lseek(self._fd, 0, os.SEEK_END)
-        self._unwritten = b""
+        self._unwritten = self._unwritten[count:]
+        if self._commit is not None:
+            self._commit.wrote()
+        elif self._keeping.sync == "always":
+            sync(self._fd)
 
     def _take_back(self) -> None:
         """Remove the part of a line that a failed write left, before anything else is written."""

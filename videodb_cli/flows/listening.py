@@ -12,7 +12,7 @@ from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.errors import ConflictError
 from videodb_cli.eventlog.record import Event
-from videodb_cli.eventlog.store import LogBack, LogStore, LogTrouble
+from videodb_cli.eventlog.store import Keeping, LogBack, LogStore, LogTrouble
 from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake
 from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.ledger import Ledger
@@ -37,6 +37,7 @@ class ListenRequest:
     collection: str = "default"
     policy: Policy = field(default_factory=Policy)
     recovery: RecoveryPolicy | None = field(default_factory=RecoveryPolicy)
+    keeping: Keeping = field(default_factory=Keeping)
     detached: bool = False
 
 
@@ -92,7 +93,7 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
                 loop.call_soon_threadsafe(told[0], trouble)
 
         async with ControlPlane(request.credentials) as service:
-            store = LogStore(request.run_dir.log, on_trouble=on_trouble)
+            store = LogStore(request.run_dir.log, keeping=request.keeping, on_trouble=on_trouble)
             listener = Listener(
                 fresh_url=lambda: service.websocket_url(request.collection),
                 host=request.credentials.host,

@@ -1,0 +1,123 @@
+"""How the log is kept: rotation by size, and bringing it to the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from videodb_cli.eventlog import store as store_module
+from videodb_cli.eventlog import syncing
+from videodb_cli.eventlog.store import Keeping, LogStore, LogTrouble
+from videodb_cli.eventlog.syncing import GroupCommit
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "videodb_events.jsonl"
+
+
+def contents(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def numbers(path: Path) -> list[int]:
+    return [line["n"] for line in contents(path) if "n" in line]
+
+
+def test_rotation_by_size_loses_nothing_and_keeps_so_many(log: Path) -> None:
+    store = LogStore(log, keeping=Keeping(max_size=2000, keep=3))
+    store.open()
+    for number in range(400):
+        store.receive(b'{"n":%d}' % number)
+    assert store.close() == 0
+    files = [log.with_name(f"{log.name}.{number}") for number in (3, 2, 1)] + [log]
+    assert all(path.stat().st_size <= 2000 for path in files)
+    assert not log.with_name(f"{log.name}.4").exists()
+    kept = [number for path in files for number in numbers(path)]
+    assert kept == list(range(kept[0], 400))
+    for path in files:
+        first = contents(path)[0]
+        assert (first["event"], first["data"]["reason"]) == ("log.rotated", "size")
+        stamps = [line["unix_ts"] for line in contents(path)]
+        assert stamps == sorted(stamps)
+
+
+def test_a_line_larger_than_a_file_has_a_file_of_its_own(log: Path) -> None:
+    store = LogStore(log, keeping=Keeping(max_size=500, keep=9))
+    store.open()
+    for number in (1, 2, 3):
+        store.receive(b'{"n":%d,"text":"%s"}' % (number, b"x" * 2000))
+    assert store.close() == 0
+    files = [log.with_name(f"{log.name}.2"), log.with_name(f"{log.name}.1"), log]
+    assert [numbers(path) for path in files] == [[1], [2], [3]]
+
+
+def test_a_log_cut_in_the_middle_of_a_line_joins_nothing(log: Path) -> None:
+    store = LogStore(log)
+    store.open()
+    store.receive(b'{"n":1}')
+    store.receive(b'{"n":2}')
+    assert store.flush(5)
+    os.truncate(log, log.stat().st_size - 3)
+    store.receive(b'{"n":3}')
+    assert store.close() == 0
+    assert [line.get("n", line.get("event")) for line in contents(log)] == [1, "log.torn", 3]
+
+
+@pytest.mark.parametrize("mode", syncing.MODES)
+def test_when_it_is_synced(log: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+
+    def sync(fd: int) -> None:
+        synced.append(os.fstat(fd).st_size)
+
+    monkeypatch.setattr(syncing, "sync", sync)
+    monkeypatch.setattr(store_module, "sync", sync)
+    store = LogStore(log, keeping=Keeping(sync=mode))
+    store.open()
+    store.receive(b'{"n":1}')
+    assert store.flush(5)
+    if mode == "always":
+        assert synced[-1] == log.stat().st_size
+    assert store.close() == 0
+    assert (synced[-1:] == [log.stat().st_size]) == (mode != "none")
+
+
+def test_commits_are_grouped_and_failures_told(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[OSError] = []
+    calls = threading.Semaphore(0)
+
+    def sync(fd: int) -> None:
+        calls.release()
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(syncing, "sync", sync)
+    fd = os.open(log, os.O_CREAT | os.O_WRONLY)
+    commit = GroupCommit(failures.append, interval_s=0.01)
+    commit.follow(fd)
+    for _ in range(1000):
+        commit.wrote()
+    assert calls.acquire(timeout=5)
+    commit.close()
+    os.close(fd)
+    assert 1 <= len(failures) < 1000
+
+
+def test_a_failed_sync_is_trouble(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+
+    def sync(fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(syncing, "sync", sync)
+    store = LogStore(log, on_trouble=told.append)
+    store.open()
+    store.receive(b'{"n":1}')
+    assert store.close() == 0
+    assert LogTrouble("Input/output error") in told
+    assert numbers(log) == [1]

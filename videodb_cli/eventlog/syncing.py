@@ -1,0 +1,78 @@
+"""Bringing what was written from the system's memory to the disk, in groups, without making the writer wait."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+
+MODES = ("none", "interval", "always")
+INTERVAL_S = 0.05
+
+
+def sync(fd: int) -> None:
+    """Wait until the content of a file is on the disk. Raises OSError."""
+    # macOS has no fdatasync.
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
+class GroupCommit:
+    """Syncs one file after another, at most once in `INTERVAL_S`, in a thread of its own.
+
+    `follow`, `wrote` and `close` are called by the writer. ``on_failure`` is called from the thread, once for each
+    failure: what was written may then not survive a power cut.
+    """
+
+    def __init__(self, on_failure: Callable[[OSError], None], interval_s: float = INTERVAL_S) -> None:
+        self._on_failure = on_failure
+        self._interval_s = interval_s
+        self._lock = threading.Lock()
+        self._dirty = threading.Event()
+        self._end = threading.Event()
+        self._fd = -1
+        self._thread = threading.Thread(target=self._run, name="log-sync", daemon=True)
+        self._thread.start()
+
+    def follow(self, fd: int) -> None:
+        """Go on with another file; the one before is synced first. ``fd`` stays the caller's."""
+        self._sync()
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+            # A descriptor of our own: the writer may close its own at any time.
+            self._fd = os.dup(fd)
+
+    def wrote(self) -> None:
+        """There is something new to sync."""
+        if not self._dirty.is_set():
+            self._dirty.set()
+
+    def close(self) -> None:
+        """Sync what is left and end. Idempotent."""
+        self._end.set()
+        self._dirty.set()
+        self._thread.join()
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+
+    def _run(self) -> None:
+        while True:
+            self._dirty.wait()
+            ending = self._end.wait(self._interval_s)
+            self._sync()
+            if ending:
+                return
+
+    def _sync(self) -> None:
+        with self._lock:
+            self._dirty.clear()
+            if self._fd < 0:
+                return
+            try:
+                sync(self._fd)
+            except OSError as error:
+                with contextlib.suppress(Exception):
+                    self._on_failure(error)
