@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 
 from videodb_cli.local.answers import ServiceError, failure
 from videodb_cli.local.routes import (
+    alerts,
     collections,
     control,
     media,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TABLES = (root, collections, sessions, rtstreams, transcription, scene_indexes, media, control)
+_TABLES = (root, collections, sessions, alerts, rtstreams, transcription, scene_indexes, media, control)
 _STATUS_PROBLEMS = {
     404: ("This path does not exist", "NOT_FOUND"),
     405: ("This method is not allowed on this path", "METHOD_NOT_ALLOWED"),

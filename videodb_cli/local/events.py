@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from videodb_cli.local.records import SESSION_STATUSES
+from videodb_cli.local.records import SESSION_STATUSES, iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from videodb_cli.local.analysis.base import Record
-    from videodb_cli.local.records import CaptureSession, RTStream, SceneIndex
+    from videodb_cli.local.records import Alert, CaptureSession, RTStream, SceneIndex
 
 Event = dict[str, object]
 
@@ -70,6 +70,40 @@ def index_event(channel: str, stream: RTStream, index: SceneIndex, record: Recor
     )
     event["rtstream_index_id"] = index.id
     return event
+
+
+def alert(stream: RTStream, index: SceneIndex, found: Alert, record: Record, *, confidence: float, now: float) -> Event:
+    """A rule was met by what an index found. ``now`` is unix seconds; ``data.text`` is what was matched."""
+    event = _stream_event(
+        "alert",
+        stream,
+        {
+            "label": found.rule.label,
+            "triggered": True,
+            "confidence": confidence,
+            "event_id": found.rule.id,
+            "alert_id": found.id,
+            "start": milliseconds(record.start),
+            "end": milliseconds(record.end),
+            "text": record.text,
+        },
+    )
+    event["rtstream_index_id"] = index.id
+    event["timestamp"] = now
+    return event
+
+
+def webhook(event: str, session: CaptureSession | None, status: str, data: Mapping[str, object], now: float) -> Event:
+    """The body of a delivery to a callback URL. ``now`` is unix seconds."""
+    return {
+        "version": "2",
+        "event": event,
+        "timestamp": iso(now),
+        "capture_session_id": session.id if session is not None else None,
+        "end_user_id": session.end_user_id if session is not None else None,
+        "status": status,
+        "data": dict(data),
+    }
 
 
 def lifecycle(session_id: str, status: str, data: Mapping[str, object]) -> Event:

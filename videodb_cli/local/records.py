@@ -203,6 +203,44 @@ class Transcription:
         return shape
 
 
+@dataclass(frozen=True, slots=True)
+class DetectionRule:
+    """What to look for, in words; for all streams."""
+
+    id: str
+    prompt: str
+    label: str
+
+    def as_json(self) -> dict[str, object]:
+        """The public shape."""
+        return {"event_id": self.id, "event_prompt": self.prompt, "label": self.label}
+
+
+@dataclass(slots=True)
+class Alert:
+    """A rule applied to one index, and who is told."""
+
+    id: str
+    rule: DetectionRule
+    callback_url: str | None
+    ws_connection_id: str | None
+    status: str = "enabled"  # enabled | disabled
+
+    def as_json(self) -> dict[str, object]:
+        """The public shape."""
+        shape: dict[str, object] = {
+            "alert_id": self.id,
+            "event_id": self.rule.id,
+            "prompt": self.rule.prompt,
+            "label": self.rule.label,
+            "callback_url": self.callback_url or "",
+            "status": self.status,
+        }
+        if self.ws_connection_id is not None:
+            shape["ws_connection_id"] = self.ws_connection_id
+        return shape
+
+
 @dataclass(slots=True)
 class SceneIndex:
     """One index on a stream: ``time`` describes the picture, ``transcript`` the sound."""
@@ -218,6 +256,7 @@ class SceneIndex:
     status: str = "running"  # running | stopped
     stopped_at: float | None = None
     records: list[SceneRecord] = field(default_factory=list)
+    alerts: dict[str, Alert] = field(default_factory=dict)
 
     def wants(self, began_at: float) -> bool:
         """Whether a record of what began then belongs here: also one that is told only after the index was stopped."""

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from videodb_cli.local.alerts import AlertDesk
+from videodb_cli.local.answers import ServiceError
 from videodb_cli.local.intake import Intake
 from videodb_cli.local.media import CAP_BYTES, PLAYLIST, MediaStore
 from videodb_cli.local.security import new_key
@@ -15,6 +17,7 @@ from videodb_cli.local.sessions import CHANNELS_TIMEOUT_S, SessionKeeper
 from videodb_cli.local.sockets import Hub
 from videodb_cli.local.state import ServiceState
 from videodb_cli.local.streams import SourceFactory, StreamRunner, live_source
+from videodb_cli.local.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,15 +57,30 @@ class Service:
         self.started_at = time.time()
         self.stop_requested = asyncio.Event()
         self.keep_media = False
+        self.out_of_credits = False  # as in an account that has used them up; for tests of what is said then
         self.idle_exit_s = options.idle_exit_s
         self.state = ServiceState()
         self.media = MediaStore(options.directory / "media", cap_bytes=options.media_cap_bytes)
         self.hub = Hub(on_change=self.touch)
-        self.streams = StreamRunner(self.state, self.hub, self.media, make_source=make_source, on_change=self.touch)
+        self.webhooks = Webhooks()
+        self.alerts = AlertDesk(self.state, self.hub, self.webhooks)
+        self.streams = StreamRunner(
+            self.state,
+            self.hub,
+            self.media,
+            make_source=make_source,
+            on_change=self.touch,
+            on_found=self.alerts.take,
+        )
         self.intake = Intake(self.state, self.streams, self.media)
         exporter = SessionExporter(self.state, self.media, self.intake, self._addresses)
         self.sessions = SessionKeeper(
-            self.state, self.hub, self.intake, exporter, channels_timeout_s=options.channels_timeout_s
+            self.state,
+            self.hub,
+            self.webhooks,
+            self.intake,
+            exporter,
+            channels_timeout_s=options.channels_timeout_s,
         )
         self._busy_at = time.monotonic()
 
@@ -81,6 +99,7 @@ class Service:
         if self.intake.rtsp is not None:
             await self.intake.rtsp.close()  # first: streams that read from it end at once
         await self.streams.stop_all()
+        await self.webhooks.close()
         await asyncio.to_thread(self.media.close, keep=self.keep_media)
 
     def request_stop(self, *, keep_media: bool = False) -> None:
@@ -111,6 +130,11 @@ class Service:
         if self.hub.connections or self.streams.running or self.sessions.running:
             self.touch()
         return time.monotonic() - self._busy_at >= self.idle_exit_s
+
+    def require_credits(self) -> None:
+        """Raises `ServiceError` 402 if a test has asked for that."""
+        if self.out_of_credits:
+            raise ServiceError(402, "Insufficient credits to start this", "INSUFFICIENT_CREDITS")
 
     def media_url(self, media_id: str, name: str) -> str:
         """The address of one media file."""

@@ -1,4 +1,4 @@
-"""The life cycle of capture sessions, told step by step to the session's connection id.
+"""The life cycle of capture sessions, told step by step to the session's connection id and its callback URL.
 
 created → starting → active → stopping → stopped → exported, or failed.
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from videodb_cli.local.session_export import SessionExporter
     from videodb_cli.local.sockets import Hub
     from videodb_cli.local.state import ServiceState
+    from videodb_cli.local.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class SessionKeeper:
         self,
         state: ServiceState,
         hub: Hub,
+        webhooks: Webhooks,
         intake: Intake,
         exporter: SessionExporter,
         *,
@@ -52,6 +54,7 @@ class SessionKeeper:
     ) -> None:
         self._state = state
         self._hub = hub
+        self._webhooks = webhooks
         self._intake = intake
         self._exporter = exporter
         self._channels_timeout_s = channels_timeout_s
@@ -209,7 +212,11 @@ class SessionKeeper:
 
     def _tell(self, session: CaptureSession) -> None:
         data = events.session_data(session, self._state.streams)
-        self._hub.send(session.ws_connection_id, events.lifecycle(session.id, session.status, data))
+        event = events.lifecycle(session.id, session.status, data)
+        self._hub.send(session.ws_connection_id, event)
+        now = self._state.clock()
+        name = f"capture_session.{session.status}"
+        self._webhooks.send(session.callback_url, events.webhook(name, session, session.status, data, now))
 
     def _forget_timer(self, session: CaptureSession) -> None:
         timer = self._timers.pop(session.id, None)

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, TypeVar
 from videodb_cli.local.answers import ServiceError, invalid, not_found
 from videodb_cli.local.records import (
     SESSION_TRANSITIONS,
+    Alert,
     CaptureSession,
     Collection,
+    DetectionRule,
     RTStream,
     SceneIndex,
     SceneRecord,
@@ -68,6 +70,7 @@ class ServiceState:
         }
         self.sessions: dict[str, CaptureSession] = {}
         self.streams: dict[str, RTStream] = {}
+        self.rules: dict[str, DetectionRule] = {}
         self._client_tokens: dict[str, float] = {}  # token -> unix seconds of its end
         self._tickets: dict[str, float] = {}
 
@@ -259,6 +262,31 @@ class ServiceState:
         if found is None:
             raise not_found(f"Scene index {index_id}")
         return found
+
+    # Detection rules and alerts
+
+    def add_rule(self, prompt: str, label: str) -> DetectionRule:
+        """A new detection rule."""
+        _guard_count(self.rules, "detection rules")
+        rule = DetectionRule(f"event-{self.token(8)}", prompt, label)
+        self.rules[rule.id] = rule
+        return rule
+
+    def rule(self, rule_id: str) -> DetectionRule:
+        """The rule, or `ServiceError` 404."""
+        found = self.rules.get(rule_id)
+        if found is None:
+            raise not_found(f"Event {rule_id}")
+        return found
+
+    def add_alert(
+        self, index: SceneIndex, rule: DetectionRule, *, callback_url: str | None, ws_connection_id: str | None
+    ) -> Alert:
+        """A new alert on ``index``, enabled."""
+        _guard_count(index.alerts, "alerts")
+        alert = Alert(f"alert-{self.token(8)}", rule, callback_url, ws_connection_id)
+        index.alerts[alert.id] = alert
+        return alert
 
 
 def select_records(

@@ -87,7 +87,9 @@ class StreamRunner:
         *,
         make_source: SourceFactory = live_source,
         on_change: Callable[[], None] = lambda: None,
+        on_found: Callable[[RTStream, SceneIndex, Record], None] = lambda _stream, _index, _record: None,
     ) -> None:
+        self._on_found = on_found
         self._state = state
         self._hub = hub
         self._media = media
@@ -283,6 +285,7 @@ class StreamRunner:
             if index.extraction_type == extraction_type and index.wants(record.start):
                 index.records.append(SceneRecord(record.start, record.end, record.text))
                 self._hub.send(index.ws_connection_id, events.index_event(record.kind, stream, index, record))
+                self._on_found(stream, index, record)
 
     def _take_state(self, stream: RTStream, source: Source | None, state: StreamState) -> None:
         if source is None:

@@ -101,6 +101,13 @@ async def replay(request: Request) -> Response:
     )
 
 
+async def set_credits(request: Request) -> Response:
+    """Let the account run out of credits (402 for what costs some), or have them again: ``{exhausted: bool}``."""
+    service = service_of(request)
+    service.out_of_credits = fields.flag(await read_object(request), "exhausted", default=True)
+    return success({"exhausted": service.out_of_credits})
+
+
 async def stop(request: Request) -> Response:
     """End the service, once this answer is out."""
     service = service_of(request)
@@ -185,5 +192,6 @@ routes = [
     Route("/_local/trigger", trigger, methods=["POST"]),
     Route("/_local/replay", replay, methods=["POST"]),
     Route("/_local/stay", stay, methods=["POST"]),
+    Route("/_local/credits", set_credits, methods=["POST"]),
     Route("/_local/stop", stop, methods=["POST"]),
 ]

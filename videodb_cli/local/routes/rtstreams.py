@@ -65,6 +65,7 @@ async def create_stream(request: Request) -> Response:
     connection_id = fields.optional_text(body, "ws_connection_id")
     url = checked_source(fields.text(body, "url"), loopback=service.options.loopback)
     transcribe = fields.flag(body, "enable_transcript", default=False)
+    service.require_credits()
     stream = service.state.add_stream(
         url=url,
         name=fields.optional_text(body, "name"),

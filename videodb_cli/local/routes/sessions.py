@@ -13,6 +13,7 @@ from videodb_cli.local.answers import invalid, success
 from videodb_cli.local.records import CaptureSession, Channel
 from videodb_cli.local.routes import service_of
 from videodb_cli.local.security import read_object
+from videodb_cli.local.webhooks import checked_callback
 
 MAX_CHANNELS = 32
 DEFAULT_TOKEN_LIFE_S = 86400
@@ -25,7 +26,7 @@ async def create_session(request: Request) -> Response:
     session = service.state.create_session(
         request.path_params["cid"],
         end_user_id=fields.text(body, "end_user_id"),
-        callback_url=fields.optional_text(body, "callback_url"),
+        callback_url=checked_callback(fields.optional_text(body, "callback_url")),
         ws_connection_id=fields.optional_text(body, "ws_connection_id"),
         metadata=fields.mapping(body, "metadata"),
     )
@@ -79,7 +80,8 @@ async def start_session(request: Request) -> Response:
     session = service.state.session(fields.text(body, "session_id"))
     channels = _channels(body)
     connection_id = fields.optional_text(body, "ws_connection_id")
-    callback_url = fields.optional_text(body, "callback_url")
+    callback_url = checked_callback(fields.optional_text(body, "callback_url"))
+    service.require_credits()
     session.ws_connection_id = connection_id or session.ws_connection_id
     session.callback_url = callback_url or session.callback_url
     service.sessions.begin(session, channels)
