@@ -59,6 +59,12 @@ class ControlPlane:
             await self._client.aclose()
             self._client = None
 
+    async def use(self, credentials: Credentials) -> None:
+        """Speak to another address, or with another token, from the next call on."""
+        if credentials != self._credentials:
+            await self.close()
+            self._credentials = credentials
+
     # ---- endpoints -----------------------------------------------------------------------------------------------
 
     async def websocket_url(self, collection_id: str) -> str:

@@ -16,7 +16,7 @@ from videodb_cli.eventlog.times import parse_duration
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
-from videodb_cli.settings import Credentials, resolve_directory
+from videodb_cli.settings import Credentials, resolve_directory, wants_local
 
 if TYPE_CHECKING:
     from videodb_cli.commands.listen_view import ListenView
@@ -130,7 +130,8 @@ def listen(
     max_bytes = None if max_size is None else parse_size(max_size)
     run_dir = paths.create(resolve_directory(directory_argument, directory, env_file).path)
     remove_stale(run_dir)
-    credentials = service_credentials(run_dir, local=local, env_file=env_file)
+    is_local = wants_local(local, env_file)
+    credentials = service_credentials(run_dir, local=is_local, env_file=env_file)
     if detach:
         passed = ["--collection", collection]
         if clear:
@@ -152,6 +153,8 @@ def listen(
             passed += [name, str(seconds)]
         if no_recover:
             passed.append("--no-recover")
+        if is_local:
+            passed.append("--local")
         _detach(run_dir, credentials, passed, clear=clear, replace=replace, timeout_s=timeout, as_json=as_json)
         return
     if replace:
@@ -176,7 +179,18 @@ def listen(
     )
     recovery = None if no_recover else RecoveryPolicy(window_s, poll_interval, settle, hold_s=min(2.0, poll_interval))
     keeping = Keeping(sync.value, max_bytes, keep if max_bytes is not None else None)
-    request = ListenRequest(run_dir, credentials, collection, policy, recovery, keeping, detached=ready_fd is not None)
+    request = ListenRequest(
+        run_dir,
+        credentials,
+        collection,
+        policy,
+        recovery,
+        keeping,
+        detached=ready_fd is not None,
+        find_again=(lambda: service_credentials(run_dir, local=True, env_file=env_file, start=False))
+        if is_local
+        else None,
+    )
     view = ListenView(host=credentials.host, log=run_dir.log, as_json=as_json, print_events=print_events, quiet=quiet)
     _run(request, view, ReadyPipe(ready_fd))
 

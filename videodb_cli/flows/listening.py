@@ -10,7 +10,7 @@ from typing import Any
 from videodb_cli import settings
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.api.streams import StreamCalls
-from videodb_cli.errors import ConflictError
+from videodb_cli.errors import ConflictError, VideodbError
 from videodb_cli.eventlog.record import Event
 from videodb_cli.eventlog.store import Keeping, LogBack, LogStore, LogTrouble
 from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake
@@ -30,7 +30,10 @@ from videodb_cli.rundir.paths import RunDir
 
 @dataclass(frozen=True, slots=True)
 class ListenRequest:
-    """What one run of `videodb listen` is asked to do. Without a ``recovery`` nothing is read back after a gap."""
+    """What one run of `videodb listen` is asked to do. Without a ``recovery`` nothing is read back after a gap.
+
+    ``find_again`` looks for a service that may have come back at another address with another key: the embedded one.
+    """
 
     run_dir: RunDir
     credentials: settings.Credentials
@@ -39,6 +42,7 @@ class ListenRequest:
     recovery: RecoveryPolicy | None = field(default_factory=RecoveryPolicy)
     keeping: Keeping = field(default_factory=Keeping)
     detached: bool = False
+    find_again: Callable[[], settings.Credentials] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
         async with ControlPlane(request.credentials) as service:
             store = LogStore(request.run_dir.log, keeping=request.keeping, on_trouble=on_trouble)
             listener = Listener(
-                fresh_url=lambda: service.websocket_url(request.collection),
+                fresh_url=lambda: _fresh_url(request, service),
                 host=request.credentials.host,
                 store=store,
                 presence=Presence(request.run_dir),
@@ -116,6 +120,16 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
                         tidy.cancel()
     finally:
         directory_lock.release()
+
+
+async def _fresh_url(request: ListenRequest, service: ControlPlane) -> str:
+    try:
+        return await service.websocket_url(request.collection)
+    except VideodbError:
+        if request.find_again is None:
+            raise
+    await service.use(await asyncio.to_thread(request.find_again))
+    return await service.websocket_url(request.collection)
 
 
 def _recoverer_for(
