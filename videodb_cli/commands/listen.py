@@ -221,12 +221,23 @@ def _run(request: ListenRequest, view: ListenView, ready: ReadyPipe) -> None:
     import asyncio
 
     from videodb_cli.flows import listening
-    from videodb_cli.listener.updates import Connected
+    from videodb_cli.listener.updates import Connected, IdReplaced, Lost, Renewed, Retrying, Stopping
+    from videodb_cli.process.notify import Notifier
+
+    notifier = Notifier()
 
     def on_update(update: Update) -> None:
         view.on_update(update)
-        if isinstance(update, Connected):
-            ready.say({"connection_id": update.connection_id})
+        match update:
+            case Connected(connection_id) | IdReplaced(connection_id) | Renewed(connection_id):
+                ready.say({"connection_id": connection_id})
+                notifier.ready(f"listening as {connection_id}")
+            case Lost(detail):
+                notifier.status(f"lost: {detail}")
+            case Retrying(reason, delay_s) if reason is not None:
+                notifier.status(f"not connected: {reason}; next try in {delay_s:.0f} s")
+            case Stopping():
+                notifier.stopping()
 
     def force() -> None:
         os._exit(EXIT_FORCED)

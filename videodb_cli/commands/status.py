@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 app = new_app()
 _LOOK_S = 0.05
+_MAX_DEAD_ROWS = 5
 _AGES = ("last_message_at", "last_pong_at", "connected_since", "started_at")
 
 
@@ -112,7 +113,9 @@ def _show(found: ListenerStatus, now: float) -> None:
     if "events" in fields:
         rows.append(("log", _log_row(fields)))
         gaps = f"{fields['gaps']} ({fields['gap_s']:.1f} s)" if fields["gaps"] else "none"
-        rows.append(("gaps", f"{gaps} · {fields['recovered']} recovered"))
+        unknown = f" · alerts of {fields['gap_s']:.1f} s unknown" if fields["gaps"] else ""
+        rows.append(("gaps", f"{gaps} · {fields['recovered']} recovered{unknown}"))
+    rows += [("pipelines" if not number else "", row) for number, row in enumerate(_dead_rows(fields))]
     for name, text in rows:
         console.data(f"{_painted(name)} {console.one_line(text)}")
 
@@ -135,6 +138,17 @@ def _log_row(fields: dict[str, Any]) -> str:
     if fields["output_dropped"]:
         row += f" · {fields['output_dropped']} lines not printed"
     return row
+
+
+def _dead_rows(fields: dict[str, Any]) -> list[str]:
+    """Pipelines whose events go to a connection that is gone."""
+    dead = [item for item in fields.get("dead_pipelines") or [] if isinstance(item, dict)]
+    rows = [
+        f"{item.get('channel')} of {item.get('rtstream_name') or item.get('rtstream_id')} speaks to a dead connection: "
+        "read back every few seconds"
+        for item in dead[:_MAX_DEAD_ROWS]
+    ]
+    return rows + ([f"and {len(dead) - _MAX_DEAD_ROWS} more"] if len(dead) > _MAX_DEAD_ROWS else [])
 
 
 def _ago(seconds: float | None) -> str:

@@ -36,6 +36,7 @@ from videodb_cli.listener.updates import (
     Renewed,
     Retrying,
     Statement,
+    Stopping,
     Update,
 )
 
@@ -187,6 +188,7 @@ class Listener:
         try:
             await asyncio.wait({attempts, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not attempts.done():
+                self._on_update(Stopping())
                 if self._connection is None:
                     attempts.cancel()
                 else:

@@ -84,6 +84,11 @@ class LogWritable:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """It was asked to end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """What one run of the listener heard and lost. Seconds and counts."""
 
@@ -97,5 +102,15 @@ class Statement:
 
 
 Update = (
-    Connected | IdReplaced | Renewed | Resumed | Recovered | CouldNot | Lost | Retrying | LogUnwritable | LogWritable
+    Connected
+    | IdReplaced
+    | Renewed
+    | Resumed
+    | Recovered
+    | CouldNot
+    | Lost
+    | Retrying
+    | LogUnwritable
+    | LogWritable
+    | Stopping
 )
