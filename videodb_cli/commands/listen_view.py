@@ -91,7 +91,7 @@ class ListenView:
         match update:
             case Connected(connection_id, None):
                 self._say_id(connection_id)
-                self._say(f"connected to {self._host} as {connection_id} · log {self._log}")
+                self._say(f"connected to {self._host} as {connection_id} · log {_short(self._log)}")
             case Connected(connection_id, gap_s):
                 self._say_id(connection_id)
                 self._say(f"back as {connection_id} after {gap_s:.1f} s")
@@ -154,3 +154,9 @@ def _duration(seconds: float) -> str:
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours} h {minute:02d} min" if hours else f"{minute} min {second:02d} s"
+
+
+def _short(path: Path) -> str:
+    """The path as people write it: with ``~`` for their own directory."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -83,6 +83,7 @@ class Connection:
         self._url = url
         self._timing = timing
         self._half_open = False
+        self._messages_until_id = 0
         self.connection_id = ""
         self.extra: dict[str, object] = {}
         # Unix seconds, not monotonic ones: those stand still while a laptop sleeps.
@@ -91,8 +92,8 @@ class Connection:
 
     @property
     def last_message_at(self) -> float | None:
-        """Unix seconds of the last message; None before the first."""
-        return self._socket.last_message_at
+        """Unix seconds of the last message after the one that brought the id; None before the first."""
+        return self._socket.last_message_at if self._socket.messages > self._messages_until_id else None
 
     @property
     def alive_at(self) -> float:
@@ -111,6 +112,7 @@ class Connection:
                 self._socket.held.append(raw)
             elif (found := connection_id_in(raw, alone=False)) is not None:
                 self.connection_id, self.extra = found
+                self._messages_until_id = self._socket.messages
                 arrived.set()
             else:
                 on_message(raw)

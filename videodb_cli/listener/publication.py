@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from videodb_cli.listener.supervisor import Listener
 
 
+_FIRST_BEATS_S = (0.5, 0.5, 1.0, 1.0, 1.0, 1.0)
+
+
 class Publication:
     """Writes the files one after another, in threads. ``state`` is asked for the fields each time.
 
@@ -47,7 +50,10 @@ class Publication:
         await self._touch(lambda: self._presence.write_state(fields))
 
     async def beat(self, every_s: float) -> None:
-        """Replace the state file for ever."""
+        """Replace the state file for ever; more often at first, when somebody looks whether it works."""
+        for soon_s in _FIRST_BEATS_S:
+            await self.write_state()
+            await asyncio.sleep(min(soon_s, every_s))
         while True:
             await self.write_state()
             await asyncio.sleep(every_s)
