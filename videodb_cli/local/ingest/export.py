@@ -70,7 +70,10 @@ def _copy(source: av.container.InputContainer, target: Path, start: float, end: 
                 packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
                 packet.stream = streams[packet.stream.index]
                 reached = max(reached, to_s - start)
-                out.mux(packet)
+                try:
+                    out.mux(packet)
+                except av.error.InvalidDataError:
+                    continue  # torn at its source
         except (av.error.InvalidDataError, av.error.EOFError):
             pass  # the recording is still being written: what is whole so far is what there is
     return reached if end is None else min(reached, end - start)

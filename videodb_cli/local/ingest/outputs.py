@@ -91,6 +91,8 @@ class Outputs:
 
     def write(self, track: int, packet: av.Packet[Any]) -> None:
         """Write one packet, whose stamps count from the beginning of the stream, to both files."""
+        import av
+
         state = self._tracks[track]
         pts, dts, base, duration = packet.pts, packet.dts, packet.time_base, packet.duration
         if pts is None and dts is None:
@@ -103,18 +105,29 @@ class Outputs:
                 packet.pts, packet.dts, packet.time_base, packet.duration = pts, dts, base, duration
                 _make_increasing(packet, state.last_dts, name, stream.time_base, base)
                 packet.stream = stream
-                container.mux(packet)
+                try:
+                    container.mux(packet)
+                except av.error.InvalidDataError:
+                    continue  # a packet that was torn at its source; players leave such out too
 
     def close(self) -> None:
         """Finish both files, also if one of them fails; the first failure is raised. Idempotent."""
+        import av
+
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            try:
-                self._mp4.close()
-            finally:
-                self._hls.close()
+            failure: Exception | None = None
+            for container in (self._mp4, self._hls):
+                try:
+                    container.close()
+                except av.error.InvalidDataError:
+                    continue  # the last packet was torn; the file is finished all the same
+                except (av.error.FFmpegError, OSError) as error:
+                    failure = failure or error
+            if failure is not None:
+                raise failure
 
 
 def _make_increasing(

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from videodb_cli.local.analysis.base import Analyser
     from videodb_cli.local.analysis.screen import ScreenAnalyser
     from videodb_cli.local.analysis.speech import SpeechAnalyser
+    from videodb_cli.local.ingest.audio import AudioTrack
     from videodb_cli.local.ingest.source import Source
-    from videodb_cli.local.ingest.tracks import AudioTrack, Track, VideoTrack
+    from videodb_cli.local.ingest.track import Track
+    from videodb_cli.local.ingest.video import VideoTrack
 
 _STALL_S = 0.5  # a source that is later than this has stalled: the clock is set anew
 _EARLY_S = 0.25  # a live source that is earlier than this had a backlog
 _TICK_S = 0.5
 _FLUSH_AT_END_S = 120.0
+_STUCK_S = 1.5
 _UNIX_SECONDS = 1e8  # numbers above are unix seconds, below are seconds of the stream
 
 
@@ -64,6 +67,7 @@ class LiveStream:
         self._state_lock = threading.Lock()
         self._control = threading.RLock()
         self._stopping = threading.Event()
+        self._finishing = threading.Event()
         self._finished = threading.Event()
         self._flush_until = float("inf")
         self._failure: str | None = None
@@ -172,8 +176,12 @@ class LiveStream:
                 self._tell(StreamState("ended"))
                 self._finished.set()
             return
-        if threading.current_thread().name not in ("video", "audio", "speech", "screen", "ingest"):
-            self._finished.wait(timeout_s)
+        if threading.current_thread().name in ("video", "audio", "speech", "screen", "ingest"):
+            return  # called from a callback: the caller would wait for itself
+        deadline = time.monotonic() + timeout_s
+        if not self._finishing.wait(min(_STUCK_S, timeout_s)):
+            self._finish()  # the reader hangs in a silent source and may do so for a long time
+        self._finished.wait(max(0.0, deadline - time.monotonic()))
 
     def export(self, target: Path, *, start: float | None = None, end: float | None = None) -> float:
         """Write a playable MP4 (H.264, AAC) of the stream so far, or of a span of it; give its duration in seconds.
@@ -195,7 +203,8 @@ class LiveStream:
         return self._clock.stream_second(moment)
 
     def _open_outputs(self, source: Source) -> None:
-        from videodb_cli.local.ingest.tracks import AudioTrack, VideoTrack
+        from videodb_cli.local.ingest.audio import AudioTrack
+        from videodb_cli.local.ingest.video import VideoTrack
 
         self._directory.mkdir(parents=True, exist_ok=True)
         outputs = Outputs(self._directory)
@@ -222,6 +231,8 @@ class LiveStream:
                 self._fail(_why_broken(error, self._clock))
         finally:
             self._finish()
+            if self._source is not None:
+                self._source.container.close()
 
     def _play(self) -> None:
         """Hand every packet to its track at the moment when it is to be seen or heard."""
@@ -277,6 +288,10 @@ class LiveStream:
         return True
 
     def _finish(self) -> None:
+        with self._control:
+            if self._finishing.is_set():
+                return
+            self._finishing.set()
         if not self._stopping.is_set():
             self._flush_until = time.monotonic() + _FLUSH_AT_END_S
         for track in self._tracks():
@@ -284,10 +299,8 @@ class LiveStream:
         try:
             if self._outputs is not None:
                 self._outputs.close()
-        except OSError as error:
-            self._fail(f"The recording cannot be finished: {error.strerror or error}.")
-        if self._source is not None:
-            self._source.container.close()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream must come to its end
+            self._fail(f"The recording cannot be finished: {getattr(error, 'strerror', None) or error}.")
         with self._control:
             self._status = "finishing"
             self._leave(self._speech)
@@ -298,8 +311,10 @@ class LiveStream:
                 if time.monotonic() > self._flush_until:
                     analyser.abandon()
                     break
-        self._tell(StreamState("failed" if self._failure else "ended", self._failure))
-        self._finished.set()
+        try:
+            self._tell(StreamState("failed" if self._failure else "ended", self._failure))
+        finally:
+            self._finished.set()
 
     def _tracks(self) -> Iterator[Track]:
         if self._video is not None:

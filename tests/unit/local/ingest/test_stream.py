@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import av
 import pytest
 
+from tests.fakes.media_files import write_media
 from videodb_cli.errors import (
     ConflictError,
     MissingDependencyError,
@@ -22,7 +22,6 @@ from videodb_cli.errors import (
 from videodb_cli.local.analysis.base import Record, StreamState
 from videodb_cli.local.ingest.stream import LiveStream
 
-MediaMaker = Callable[..., Path]
 DEADLINE_S = 30
 
 
@@ -62,45 +61,62 @@ def _contents(path: Path) -> dict[str, tuple[str, int, float]]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "expected"),
-    [
-        ("copied.mp4", {}, {"video": 10, "audio": 45}),
-        ("transport.ts", {}, {"video": 10, "audio": 45}),
-        ("web.webm", {"video": "libvpx", "audio": "libopus"}, {"video": 10, "audio": 45}),
-        ("odd.mov", {"video": "mjpeg", "audio": "pcm_s16le", "size": (321, 181), "pixels": "yuvj420p"}, {"video": 10}),
-        ("deep.mkv", {"pixels": "yuv444p10le", "audio": "flac"}, {"video": 10, "audio": 45}),
-        ("seldom_key_frames.mp4", {"gop": 1000, "seconds": 5}, {"video": 50, "audio": 225}),
-        ("silent.mp4", {"audio": None}, {"video": 10}),
-        ("sound.mp3", {"video": None, "audio": "libmp3lame"}, {"audio": 45}),
-        ("sound.wav", {"video": None, "audio": "pcm_s16le"}, {"audio": 45}),
-    ],
-)
+SOURCES: dict[str, tuple[dict[str, object], dict[str, int]]] = {
+    "copied.mp4": ({}, {"video": 10, "audio": 45}),
+    "transport.ts": ({}, {"video": 10, "audio": 45}),
+    "web.webm": ({"video": "libvpx", "audio": "libopus"}, {"video": 10, "audio": 45}),
+    "odd.mov": ({"video": "mjpeg", "audio": "pcm_s16le", "size": (321, 181), "pixels": "yuvj420p"}, {"video": 10}),
+    "deep.mkv": ({"pixels": "yuv444p10le", "audio": "flac"}, {"video": 10, "audio": 45}),
+    "seldom_key_frames.mp4": ({"gop": 1000, "seconds": 5}, {"video": 50, "audio": 225}),
+    "silent.mp4": ({"audio": None}, {"video": 10}),
+    "sound.mp3": ({"video": None, "audio": "libmp3lame"}, {"audio": 45}),
+    "sound.wav": ({"video": None, "audio": "pcm_s16le"}, {"audio": 45}),
+}
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Watched]:
+    """Every kind of source, played at the same time."""
+    folder = tmp_path_factory.mktemp("media")
+    watched = {
+        name: Watched(write_media(folder / name, **options), folder / f"{name}.out")  # type: ignore[arg-type]
+        for name, (options, _) in SOURCES.items()
+    }
+    for one in watched.values():
+        one.stream.start()
+    for one in watched.values():
+        assert one.over.wait(DEADLINE_S)
+    return watched
+
+
+@pytest.mark.parametrize("name", SOURCES)
 def test_playlist_recording_and_export_hold_h264_and_aac_whatever_the_source_is(
-    name: str, options: dict[str, object], expected: dict[str, int], make_media: MediaMaker, tmp_path: Path
+    name: str, played: dict[str, Watched], tmp_path: Path
 ) -> None:
-    watched = Watched(make_media(name, **options), tmp_path / "out").played()
+    options, expected = SOURCES[name]
+    watched = played[name]
     assert [state.status for state in watched.states] == ["connecting", "running", "ended"]
     length = watched.stream.export(tmp_path / "export.mp4")
     assert length == pytest.approx(float(str(options.get("seconds", 1))), abs=0.15)
-    for path in (tmp_path / "out" / "index.m3u8", tmp_path / "out" / "stream.mp4", tmp_path / "export.mp4"):
+    playlist = watched.directory / "index.m3u8"
+    for path in (playlist, watched.directory / "stream.mp4", tmp_path / "export.mp4"):
         contents = _contents(path)
         for kind, count in expected.items():
             codec, frames, _ = contents[kind]
             assert codec == {"video": "h264", "audio": "aac"}[kind]
             assert frames >= count * 0.95
-    assert (tmp_path / "out" / "index.m3u8").read_text().rstrip().endswith("#EXT-X-ENDLIST")
+    assert playlist.read_text().rstrip().endswith("#EXT-X-ENDLIST")
 
 
-def test_source_is_played_at_the_pace_of_the_wall_clock(make_media: MediaMaker, tmp_path: Path) -> None:
-    watched = Watched(make_media("a.mp4", seconds=2), tmp_path / "out")
+def test_source_is_played_at_the_pace_of_the_wall_clock(tmp_path: Path) -> None:
+    watched = Watched(write_media(tmp_path / "a.mp4", seconds=2), tmp_path / "out")
     began = time.monotonic()
     watched.played()
     assert 1.7 < time.monotonic() - began < 6
 
 
-def test_playlist_can_be_played_while_it_grows(make_media: MediaMaker, tmp_path: Path) -> None:
-    watched = Watched(make_media("a.mp4", seconds=20), tmp_path / "out")
+def test_playlist_can_be_played_while_it_grows(tmp_path: Path) -> None:
+    watched = Watched(write_media(tmp_path / "a.mp4", seconds=20), tmp_path / "out")
     watched.stream.start()
     playlist = tmp_path / "out" / "index.m3u8"
     deadline = time.monotonic() + DEADLINE_S
@@ -117,8 +133,8 @@ def test_playlist_can_be_played_while_it_grows(make_media: MediaMaker, tmp_path:
     assert len(watched.states) == 3
 
 
-def test_export_of_a_span_by_seconds_and_by_the_wall_clock(make_media: MediaMaker, tmp_path: Path) -> None:
-    watched = Watched(make_media("a.mp4", seconds=3.5), tmp_path / "out")
+def test_export_of_a_span_by_seconds_and_by_the_wall_clock(tmp_path: Path) -> None:
+    watched = Watched(write_media(tmp_path / "a.mp4", seconds=3.5), tmp_path / "out")
     began = time.time()
     watched.played()
     assert watched.stream.export(tmp_path / "b.mp4", start=1.5, end=3.0) == pytest.approx(1.5, abs=0.1)
@@ -131,8 +147,8 @@ def test_export_of_a_span_by_seconds_and_by_the_wall_clock(make_media: MediaMake
     assert not (tmp_path / "d.mp4").exists()
 
 
-def test_joined_transport_streams_play_through_the_seam(make_media: MediaMaker, tmp_path: Path) -> None:
-    one = make_media("one.ts", seconds=1.5).read_bytes()
+def test_joined_transport_streams_play_through_the_seam(tmp_path: Path) -> None:
+    one = write_media(tmp_path / "one.ts", seconds=1.5).read_bytes()
     joined = tmp_path / "joined.ts"
     joined.write_bytes(one + one)
     watched = Watched(joined, tmp_path / "out").played()
@@ -171,8 +187,8 @@ KINDS += ("remote_playlist", "nul", "scheme", "no_host", "refused_http", "refuse
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bad_source_is_one_clear_error(kind: str, make_media: MediaMaker, tmp_path: Path) -> None:
-    url, error = _bad_sources(tmp_path, make_media("good.mp4"))[kind]
+def test_bad_source_is_one_clear_error(kind: str, tmp_path: Path) -> None:
+    url, error = _bad_sources(tmp_path, write_media(tmp_path / "good.mp4"))[kind]
     watched = Watched(url, tmp_path / "out")
     with pytest.raises(error) as caught:
         watched.stream.start()
@@ -190,17 +206,15 @@ def test_password_of_an_address_is_not_told(tmp_path: Path) -> None:
     assert "hunter2" not in str(watched.states)
 
 
-def test_directory_that_cannot_be_written_is_told(make_media: MediaMaker, tmp_path: Path) -> None:
+def test_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RefusedError) as caught:
-        Watched(make_media("a.mp4"), tmp_path / "file" / "out").stream.start()
+        Watched(write_media(tmp_path / "a.mp4"), tmp_path / "file" / "out").stream.start()
     assert caught.value.code == "stream_directory"
 
 
-def test_analysers_need_their_kind_of_media_a_running_stream_and_the_model(
-    make_media: MediaMaker, tmp_path: Path
-) -> None:
-    silent = Watched(make_media("silent.mp4", audio=None), tmp_path / "out")
+def test_analysers_need_their_kind_of_media_a_running_stream_and_the_model(tmp_path: Path) -> None:
+    silent = Watched(write_media(tmp_path / "silent.mp4", audio=None), tmp_path / "out")
     with pytest.raises(ConflictError):
         silent.stream.start_screen_index()
     silent.stream.start()
@@ -211,7 +225,7 @@ def test_analysers_need_their_kind_of_media_a_running_stream_and_the_model(
     with pytest.raises(ConflictError):
         silent.stream.start_screen_index()
 
-    spoken = Watched(make_media("a.mp4"), tmp_path / "out2", models_dir=tmp_path / "no models")
+    spoken = Watched(write_media(tmp_path / "a.mp4"), tmp_path / "out2", models_dir=tmp_path / "no models")
     spoken.stream.start()
     with pytest.raises(MissingDependencyError) as missing:
         spoken.stream.start_transcription()
@@ -220,9 +234,9 @@ def test_analysers_need_their_kind_of_media_a_running_stream_and_the_model(
     assert spoken.over.wait(DEADLINE_S)
 
 
-def test_no_thread_outlives_its_stream(make_media: MediaMaker, tmp_path: Path) -> None:
+def test_no_thread_outlives_its_stream(tmp_path: Path) -> None:
     before = set(threading.enumerate())
-    Watched(make_media("a.mp4"), tmp_path / "out").played().stream.stop()
+    Watched(write_media(tmp_path / "a.mp4"), tmp_path / "out").played().stream.stop()
     left = [thread for thread in threading.enumerate() if thread not in before]
     for thread in left:
         thread.join(DEADLINE_S)
