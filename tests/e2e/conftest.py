@@ -66,6 +66,12 @@ class ScriptedSource:
     def stop_screen_index(self) -> None:
         self._called("stop_screen_index")
 
+    def start_audio_index(self) -> None:
+        self._called("start_audio_index")
+
+    def stop_audio_index(self) -> None:
+        self._called("stop_audio_index")
+
     def stop(self, timeout_s: float = 10.0) -> None:
         self._called("stop")
 

@@ -197,3 +197,30 @@ def test_an_account_without_credits(conn: Any, clip: Path) -> None:
         conn.post(path="capture/session/start", data=body)
     conn.post(path="_local/credits", data={"exhausted": False})
     assert conn.post(path="capture/session/start", data=body)["status"] == "starting"
+
+
+async def test_an_audio_index_and_an_alert_on_it(conn: Any, clip: Path, sources: Any) -> None:
+    async with connected(conn) as socket:
+        stream = await asyncio.to_thread(
+            conn.get_collection().connect_rtstream, url=str(clip), name="a clip", media_types=["video", "audio"]
+        )
+        index = await asyncio.to_thread(
+            stream.index_audio,
+            prompt="Summarize",
+            batch_config={"type": "time", "value": 10},
+            ws_connection_id=socket.connection_id,
+        )
+        assert (index.extraction_type, index.status) == ("transcript", "running")
+        event_id = await asyncio.to_thread(conn.create_event, "somebody asks for a refund", "refund")
+        await asyncio.to_thread(index.create_alert, event_id, "", ws_connection_id=socket.connection_id)
+        now = time.time()
+        detail = {"sound": "speech", "transcript": "She asked for two refunds."}
+        sources.say(Record("audio_index", "Speech: She asked …", now - 2, now, True, "vad+levels", detail=detail))
+        heard, alert = await events_of(socket, 2)
+        assert (heard["channel"], heard["data"]["text"]) == ("audio_index", "Speech: She asked …")
+        assert heard["data"]["model"] == "vad+levels"
+        assert (alert["channel"], alert["data"]["label"]) == ("alert", "refund")
+        scenes = await asyncio.to_thread(index.get_scenes)
+        assert [scene["description"] for scene in scenes["scenes"]] == ["Speech: She asked …"]
+        await asyncio.to_thread(index.stop)
+        assert sources.made[0].calls == ["start", "start_audio_index", "stop_audio_index"]

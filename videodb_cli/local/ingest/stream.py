@@ -78,6 +78,8 @@ class LiveStream:
         self._video: VideoTrack | None = None
         self._audio: AudioTrack | None = None
         self._speech: SpeechAnalyser | None = None
+        self._transcribes = False
+        self._indexes_sound = False
         self._screen: ScreenAnalyser | None = None
         self._leaving: list[Analyser] = []
         self._reader = threading.Thread(target=self._run, name="ingest", daemon=True)
@@ -125,22 +127,54 @@ class LiveStream:
         from videodb_cli.local.analysis.speech import SpeechAnalyser
 
         with self._control:
-            if self._speech is not None:
+            if self._transcribes:
                 return
             self._require_running("audio", "The stream has no sound.")
-            analyser = SpeechAnalyser(on_record=self._record, on_error=self._complain, models_dir=self._models_dir)
-            analyser.start()
-            self._speech = analyser
-            if self._audio is not None:
-                self._audio.analyser = analyser
+            if self._speech is None:
+                self._listen(
+                    SpeechAnalyser(on_record=self._record, on_error=self._complain, models_dir=self._models_dir)
+                )
+            else:
+                self._speech.start_transcripts()
+            self._transcribes = True
 
     def stop_transcription(self) -> None:
         """No longer transcribe. What was said before is still told."""
         with self._control:
-            if self._audio is not None:
-                self._audio.analyser = None
-            self._leave(self._speech)
-            self._speech = None
+            self._transcribes = False
+            if self._speech is not None and self._indexes_sound:
+                self._speech.stop_transcripts()
+            else:
+                self._stop_listening()
+
+    def start_audio_index(self) -> None:
+        """Tell what is heard from now on: speech, silence, other sound. Does nothing if that runs.
+
+        Without the speech model it runs too, without words. Raises `MissingDependencyError` (a package),
+        `RefusedError` (code ``no_audio``) or `ConflictError` (code ``stream_not_running``).
+        """
+        from videodb_cli.local.analysis.speech import SpeechAnalyser
+
+        with self._control:
+            if self._indexes_sound:
+                return
+            self._require_running("audio", "The stream has no sound.")
+            analyser = self._speech or SpeechAnalyser(
+                on_record=self._record, on_error=self._complain, models_dir=self._models_dir, transcribes=False
+            )
+            analyser.start_index()
+            if self._speech is None:
+                self._listen(analyser)
+            self._indexes_sound = True
+
+    def stop_audio_index(self) -> None:
+        """No longer tell what is heard."""
+        with self._control:
+            self._indexes_sound = False
+            if self._speech is not None and self._transcribes:
+                self._speech.stop_index()
+            else:
+                self._stop_listening()
 
     def start_screen_index(self) -> None:
         """Read the text of the picture from now on. Does nothing if that runs.
@@ -321,6 +355,18 @@ class LiveStream:
             yield self._video
         if self._audio is not None:
             yield self._audio
+
+    def _listen(self, analyser: SpeechAnalyser) -> None:
+        analyser.start()
+        self._speech = analyser
+        if self._audio is not None:
+            self._audio.analyser = analyser
+
+    def _stop_listening(self) -> None:
+        if self._audio is not None:
+            self._audio.analyser = None
+        self._leave(self._speech)
+        self._speech = None
 
     def _leave(self, analyser: Analyser | None) -> None:
         if analyser is not None:

@@ -7,30 +7,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from videodb_cli.local import fields
-from videodb_cli.local.answers import ServiceError, success
+from videodb_cli.local.answers import success
 from videodb_cli.local.records import SceneIndex
 from videodb_cli.local.routes import service_of
 from videodb_cli.local.security import read_object
 from videodb_cli.local.state import select_records
 
+_PROMPTS = {"time": "Describe the scene", "transcript": "Summarize what is heard"}
+
 
 async def create_index(request: Request) -> Response:
-    """An index that describes the picture from now on.
+    """An index that describes the picture (``time``) or the sound (``transcript``) from now on.
 
-    The prompt is kept and shown, and has no effect: the analyser on this machine reads the text on the screen and says
-    so in each record (``"model"``).
+    The prompt and the configuration are kept and shown, and have no effect: the analysers on this machine read the text
+    on the screen, tell speech with its words from silence and other sound, and say so in each record (``"model"``).
     """
     service = service_of(request)
     stream = service.state.stream(request.path_params["rid"])
     body = await read_object(request)
     extraction_type = fields.choice(body, "extraction_type", ("time", "transcript"), "time")
-    if extraction_type == "transcript":
-        raise ServiceError(400, "The embedded service has no audio index", "NOT_SUPPORTED")
     index = service.state.add_index(
         stream,
         extraction_type=extraction_type,
         extraction_config=fields.mapping(body, "extraction_config"),
-        prompt=fields.optional_text(body, "prompt", limit=256 * 1024) or "Describe the scene",
+        prompt=fields.optional_text(body, "prompt", limit=256 * 1024) or _PROMPTS[extraction_type],
         name=fields.optional_text(body, "name"),
         ws_connection_id=fields.optional_text(body, "ws_connection_id"),
     )
