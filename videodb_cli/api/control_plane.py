@@ -17,6 +17,7 @@ from urllib.parse import quote
 import orjson
 
 from videodb_cli import __version__
+from videodb_cli.api.capture_calls import CaptureCalls
 from videodb_cli.api.failures import (
     BadRequestError,
     KeyRefusedError,
@@ -37,7 +38,7 @@ _MAX_REDIRECTS = 3
 _SSL_PREFIX = re.compile(r"^\[[^]]*\] ")
 
 
-class ControlPlane:
+class ControlPlane(CaptureCalls):
     """Calls to one service with one token. Use as ``async with``, or call `close`."""
 
     def __init__(self, credentials: Credentials, *, timeout_s: float = CALL_TIMEOUT_S) -> None:

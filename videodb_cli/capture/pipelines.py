@@ -1,0 +1,190 @@
+"""What is made of a session's streams: which indexes, transcripts and alerts, planned first and then started.
+
+Alerts exist only on indexes: a rule is attached to every index of the session, and an audio stream that has none gets an
+audio index for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Protocol
+
+from videodb_cli.api.shapes import SessionStream
+from videodb_cli.capture.channels import Channel, kind_of
+from videodb_cli.errors import VideodbError
+
+DEFAULT_AUDIO_PROMPT: Final = "Summarise what is said."
+_AUDIO_WINDOW_S: Final = 10
+_CATEGORIES: Final = {"mic": "mic", "display": "screen", "system_audio": "system_audio", "camera": "screen"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks for. ``alerts`` are pairs of label and prompt."""
+
+    transcribe: bool = False
+    audio_prompt: str | None = None
+    visual_prompt: str | None = None
+    visual_window_s: float = 5.0
+    frames: int = 3
+    model: str | None = None
+    alerts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.transcribe or self.audio_prompt or self.visual_prompt or self.alerts)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to start on one stream: ``transcript``, ``audio_index`` or ``visual_index``."""
+
+    kind: str
+    stream: SessionStream
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One thing that was started, in the shape of the state file."""
+
+    kind: str
+    rtstream_id: str
+    rtstream_index_id: str | None = None
+    alert_id: str | None = None
+    ws_connection_id: str | None = None
+    label: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to start, and what was asked for and cannot be: ``unmet`` has one sentence for each."""
+
+    steps: list[Step] = field(default_factory=list)
+    unmet: list[str] = field(default_factory=list)
+
+
+def media_of(stream: SessionStream) -> frozenset[str]:
+    """Return ``audio`` and ``video`` as far as a stream has them: by its media types, else by its name."""
+    known = {media for media in stream.media_types if media in {"audio", "video"}}
+    if known:
+        return frozenset(known)
+    kind = kind_of(stream.name or stream.channel or "")
+    return frozenset({"video" if kind in {"display", "camera"} else "audio"})
+
+
+def plan(streams: Iterable[SessionStream], wish: Wish) -> Plan:
+    """Decide what to start on which stream."""
+    found = Plan()
+    listed = list(streams)
+    audio = [stream for stream in listed if "audio" in media_of(stream)]
+    video = [stream for stream in listed if "video" in media_of(stream)]
+    if wish.transcribe:
+        found.steps += [Step("transcript", stream) for stream in audio]
+        if not audio:
+            found.unmet.append("--transcribe: the session has no audio stream")
+    if wish.audio_prompt or wish.alerts:
+        found.steps += [Step("audio_index", stream) for stream in audio]
+        if wish.audio_prompt and not audio:
+            found.unmet.append("--index-audio: the session has no audio stream")
+    if wish.visual_prompt:
+        found.steps += [Step("visual_index", stream) for stream in video]
+        if not video:
+            found.unmet.append("--index-visuals: the session has no video stream")
+    if wish.alerts and not any(step.kind != "transcript" for step in found.steps):
+        found.unmet.append("--alert: the session has no index that a rule could watch (add --index-visuals PROMPT)")
+    return found
+
+
+def stream_of(channel: Channel, streams: Mapping[str, SessionStream], channels: Sequence[Channel]) -> str | None:
+    """Return the id of the rtstream of a channel: by name, by the service's own category, else if only one fits."""
+    for stream in streams.values():
+        if channel.id in {stream.name, stream.channel}:
+            return stream.id
+    category = _CATEGORIES[channel.type]
+    by_category = [s for s in streams.values() if s.channel == category or kind_of(s.name, "?") == channel.type]
+    same_kind = [other for other in channels if other.type == channel.type]
+    if len(same_kind) == 1 and len(by_category) == 1:
+        return by_category[0].id
+    same_media = [other for other in channels if other.media == channel.media]
+    by_media = [s for s in streams.values() if channel.media in media_of(s)]
+    return by_media[0].id if len(same_media) == 1 and len(by_media) == 1 else None
+
+
+class Service(Protocol):
+    """The calls that pipelines need; `api.control_plane.ControlPlane` has them."""
+
+    async def start_transcription(self, rtstream_id: str, *, ws_connection_id: str | None = None) -> dict[str, Any]: ...
+
+    async def create_index(self, rtstream_id: str, body: Mapping[str, Any]) -> str: ...
+
+    async def create_event(self, prompt: str, label: str) -> str: ...
+
+    async def create_alert(
+        self, rtstream_id: str, index_id: str, event_id: str, ws_connection_id: str | None
+    ) -> str: ...
+
+
+def index_body(step: Step, wish: Wish, connection_id: str | None) -> dict[str, Any]:
+    """Return the body with which the SDK's ``index_visuals`` and ``index_audio`` create an index."""
+    is_visual = step.kind == "visual_index"
+    config: dict[str, Any] = (
+        {"time": wish.visual_window_s, "frame_count": wish.frames}
+        if is_visual
+        else {"segmenter": "time", "segmentation_value": _AUDIO_WINDOW_S}
+    )
+    body: dict[str, Any] = {
+        "extraction_type": "time" if is_visual else "transcript",
+        "extraction_config": config,
+        "prompt": wish.visual_prompt if is_visual else (wish.audio_prompt or DEFAULT_AUDIO_PROMPT),
+        "name": f"{step.kind} {step.stream.name}".strip(),
+        "model_config": {},
+    }
+    if wish.model is not None and is_visual:
+        body["model_name"] = wish.model
+    if connection_id is not None:
+        body["ws_connection_id"] = connection_id
+    return body
+
+
+async def start_pipelines(
+    service: Service,
+    wish: Wish,
+    steps: Sequence[Step],
+    connection_id: str | None,
+    started: Callable[[Pipeline], None],
+) -> None:
+    """Start the steps and attach every rule to every index; ``started`` is told of each at once.
+
+    Raises the service's refusal with the name of what could not be started before it.
+    """
+    indexes = []
+    for step in steps:
+        stream_id = step.stream.id
+        index_id = None
+        try:
+            if step.kind == "transcript":
+                await service.start_transcription(stream_id, ws_connection_id=connection_id)
+            else:
+                index_id = await service.create_index(stream_id, index_body(step, wish, connection_id))
+                indexes.append((stream_id, index_id))
+        except VideodbError as error:
+            raise _named(error, f"{step.kind} of {step.stream.name or stream_id}") from None
+        started(Pipeline(step.kind, stream_id, index_id, None, connection_id))
+    for label, prompt in wish.alerts:
+        try:
+            event_id = await service.create_event(prompt, label)
+            for stream_id, index_id in indexes:
+                alert_id = await service.create_alert(stream_id, index_id, event_id, connection_id)
+                started(Pipeline("alert", stream_id, index_id, alert_id, connection_id, label))
+        except VideodbError as error:
+            raise _named(error, f"alert {label}") from None
+
+
+def _named(error: VideodbError, what: str) -> VideodbError:
+    error.message = f"cannot start {what}: {error.message}"
+    error.args = (error.message,)
+    return error

@@ -1,0 +1,136 @@
+"""What the recorders of ours share: ask the service where to publish, then one ffmpeg for each channel."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar, Final
+
+from videodb_cli.api.capture_calls import CaptureCalls
+from videodb_cli.api.failures import RequestFailedError
+from videodb_cli.api.shapes import StreamingSession
+from videodb_cli.capture.arguments import Playback, Quality, publisher_arguments
+from videodb_cli.capture.certificates import Certificates
+from videodb_cli.capture.channels import Channel
+from videodb_cli.capture.ffmpeg import INSTALL_HINT, FFmpeg
+from videodb_cli.capture.publisher import Policy, Publisher
+from videodb_cli.capture.recorders.base import Began, Health, Order, Recorder
+from videodb_cli.errors import MissingDependencyError, RefusedError, TimedOutError
+
+_URLS_S: Final = 20.0
+_POLL_S: Final = 0.25
+_OVER = frozenset({"failed", "stopping", "stopped", "exported"})
+
+
+class StreamingRecorder(Recorder):
+    """Publishes every channel by RTSP over TCP. ``service`` speaks with the client token of the session."""
+
+    name: ClassVar[str] = "streaming"
+
+    def __init__(
+        self,
+        service: CaptureCalls,
+        certificates: Certificates,
+        log: Callable[[str], None],
+        *,
+        quality: Quality | None = None,
+        policy: Policy | None = None,
+        playback: Playback | None = None,
+    ) -> None:
+        super().__init__()
+        self._service = service
+        self._certificates = certificates
+        self._log = log
+        self._quality = quality or Quality()
+        self._policy = policy
+        self._playback = playback
+        self._publishers: dict[str, Publisher] = {}
+        self._stopped = False
+
+    def _ffmpeg_for(self, channel: Channel) -> FFmpeg:
+        """Return the ffmpeg that can capture this channel. Raises MissingDependencyError."""
+        raise NotImplementedError
+
+    async def start(self, order: Order) -> None:
+        """Take the session up, learn where to publish, and start a publisher for each channel."""
+        ffmpegs = [await asyncio.to_thread(self._ffmpeg_for, channel) for channel in order.channels]
+        answer = await self._service.start_streaming(
+            order.session_id, [channel.for_service() for channel in order.channels], order.ws_connection_id
+        )
+        self._tell(Began(answer.id))
+        answer = await self._with_urls(answer, [channel.id for channel in order.channels])
+        for channel, ffmpeg in zip(order.channels, ffmpegs, strict=True):
+            self._publishers[channel.id] = await self._publisher(channel, ffmpeg, answer)
+        # All at once: their clocks begin together.
+        for publisher in self._publishers.values():
+            publisher.start()
+
+    async def _publisher(self, channel: Channel, ffmpeg: FFmpeg, answer: StreamingSession) -> Publisher:
+        url = answer.urls[channel.id]
+        if url.lower().startswith("rtsps:") and not ffmpeg.verifies_tls:
+            raise MissingDependencyError(
+                f"the service wants TLS, and ffmpeg {ffmpeg.major} ({ffmpeg.path}) does not verify certificates",
+                code="ffmpeg_tls",
+                hint=INSTALL_HINT,
+            )
+        target = await self._certificates.target_for(url, answer.certificate_hash)
+        return Publisher(
+            channel,
+            partial(publisher_arguments, ffmpeg, channel, target, self._quality, self._playback),
+            tell=self._tell,
+            log=self._log,
+            ends=self._playback is not None and not self._playback.loop,
+            policy=self._policy,
+        )
+
+    async def _with_urls(self, answer: StreamingSession, channel_ids: Sequence[str]) -> StreamingSession:
+        """Ask until every channel has its address: some services give them at once, others a little later."""
+        deadline = time.monotonic() + _URLS_S
+        while missing := [name for name in channel_ids if name not in answer.urls]:
+            if answer.status in _OVER:
+                code, message = answer.error or ("session_over", f"the session is {answer.status}")
+                raise RefusedError(f"the service refuses the session: {message}", code=code.lower())
+            if time.monotonic() >= deadline:
+                raise TimedOutError(
+                    f"the service did not say within {_URLS_S:g} s where to publish {', '.join(missing)}",
+                    code="no_publish_url",
+                )
+            await asyncio.sleep(_POLL_S)
+            try:
+                later = await self._service.get_streaming(answer.id)
+            except RequestFailedError as error:
+                self._log(f"asking for publish addresses: {error.message}")
+                continue
+            answer = StreamingSession(
+                answer.id,
+                later.status,
+                {**answer.urls, **later.urls},
+                later.certificate_hash or answer.certificate_hash,
+                later.error,
+            )
+        return answer
+
+    async def pause(self, channels: Sequence[Channel]) -> None:
+        await self._set_paused(channels, paused=True)
+
+    async def resume(self, channels: Sequence[Channel]) -> None:
+        await self._set_paused(channels, paused=False)
+
+    async def _set_paused(self, channels: Sequence[Channel], *, paused: bool) -> None:
+        for channel in channels:
+            publisher = self._publishers.get(channel.id)
+            if publisher is not None and not await publisher.set_paused(paused):
+                raise RefusedError(f"ffmpeg does not take commands for {channel.id}", code="publisher_stuck")
+
+    async def stop(self) -> None:
+        """Stop every publisher side by side. Idempotent."""
+        if self._stopped:
+            return
+        self._stopped = True
+        await asyncio.gather(*(publisher.stop() for publisher in self._publishers.values()))
+        self._tell(None)
+
+    def health(self) -> dict[str, Health]:
+        return {name: publisher.health for name, publisher in self._publishers.items()}

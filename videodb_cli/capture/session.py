@@ -1,0 +1,112 @@
+"""Where a capture session stands, as far as its events in the log and the control plane's answers tell. No I/O, no clock.
+
+Two sources say the same thing at different times, so a status only ever goes forward; a deaf socket or a service that
+does not answer leaves the other source. Statuses that we do not know are remembered and decide nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from videodb_cli.api.shapes import CaptureSession, Export, SessionStream, StreamingSession, read_error
+
+_RANK: Final = {
+    name: rank for rank, name in enumerate(("created", "starting", "active", "stopping", "stopped", "exported"))
+}
+_PREFIX: Final = "capture_session."
+
+
+class SessionState:
+    """The life cycle of one session. Each ``on_…`` returns whether it learnt anything."""
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        self.status = "created"
+        self.streams: dict[str, SessionStream] = {}
+        self.export = Export(None)
+        self.error: tuple[str, str] | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        return self.status == "failed"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the service takes nothing more in."""
+        return self.status in {"stopping", "stopped", "exported", "failed"}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether everything is finished but perhaps the export."""
+        return self.status in {"stopped", "exported", "failed"}
+
+    def on_event(self, event: dict[str, Any]) -> bool:
+        """Take an event of the log in, if it is about this session."""
+        name = event.get("event")
+        named = name if isinstance(name, str) and name.startswith(_PREFIX) else None
+        if named is None and event.get("channel") != "capture_session":
+            return False
+        data = event.get("data") if isinstance(event.get("data"), dict) else {}
+        if self.session_id not in {event.get("capture_session_id"), data.get("capture_session_id")}:
+            return False
+        said = named.removeprefix(_PREFIX) if named is not None else event.get("status")
+        learnt = self._learn_streams(SessionStream.read_all(data.get("rtstreams")))
+        learnt = self._learn_export(Export.read(data)) or learnt
+        return self._move(said, read_error(data.get("error"))) or learnt
+
+    def on_session(self, session: CaptureSession) -> bool:
+        """Take the control plane's answer in."""
+        learnt = self._learn_streams(session.streams)
+        learnt = self._learn_export(session.export) or learnt
+        status = "exported" if session.export.status == "exported" and session.status == "stopped" else session.status
+        return self._move(status, session.error) or learnt
+
+    def on_streaming(self, session: StreamingSession) -> bool:
+        """Take the recorder's view of it in."""
+        return self._move(session.status, session.error)
+
+    def on_export(self, export: Export) -> bool:
+        """Take an answer of the export call in."""
+        learnt = self._learn_export(export)
+        if export.status == "failed":
+            return self._move("failed", ("export_failed", "the export of the session failed")) or learnt
+        if export.video_id is not None and export.status in {None, "exported"}:
+            return self._move("exported", None) or learnt
+        return learnt
+
+    def _learn_streams(self, streams: tuple[SessionStream, ...]) -> bool:
+        before = dict(self.streams)
+        for stream in streams:
+            known = self.streams.get(stream.id)
+            if known is not None:
+                stream = replace(
+                    stream,
+                    name=stream.name or known.name,
+                    media_types=stream.media_types or known.media_types,
+                    channel=stream.channel or known.channel,
+                )
+            self.streams[stream.id] = stream
+        return self.streams != before
+
+    def _learn_export(self, export: Export) -> bool:
+        before = self.export
+        self.export = Export(
+            export.status or before.status,
+            export.video_id or before.video_id,
+            export.stream_url or before.stream_url,
+            export.player_url or before.player_url,
+        )
+        return self.export != before
+
+    def _move(self, status: object, error: tuple[str, str] | None) -> bool:
+        if not isinstance(status, str) or status == self.status or self.status in {"exported", "failed"}:
+            return False
+        if status == "failed":
+            self.status = "failed"
+            self.error = error or ("failed", "the service says that the session failed, and not why")
+            return True
+        if _RANK.get(status, -1) <= _RANK[self.status]:
+            return False
+        self.status = status
+        return True
