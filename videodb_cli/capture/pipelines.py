@@ -1,7 +1,7 @@
 """What is made of a session's streams: which indexes, transcripts and alerts, planned first and then started.
 
-Alerts exist only on indexes: a rule is attached to every index of the session, and an audio stream that has none gets an
-audio index for it.
+Alerts exist only on indexes: a rule is attached to every index of the session, and an audio stream that has none gets
+an audio index for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from videodb_cli.api.shapes import SessionStream
 from videodb_cli.capture.channels import Channel, kind_of
-from videodb_cli.errors import VideodbError
+from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UnreachableError, UsageError, VideodbError
 
 DEFAULT_AUDIO_PROMPT: Final = "Summarise what is said."
 _AUDIO_WINDOW_S: Final = 10
@@ -185,6 +185,9 @@ async def start_pipelines(
 
 
 def _named(error: VideodbError, what: str) -> VideodbError:
-    error.message = f"cannot start {what}: {error.message}"
-    error.args = (error.message,)
-    return error
+    """Return the refusal with the name of what it refuses; one of our making, because the user's command was right."""
+    message = f"cannot start {what}: {error.message}"
+    kind = RefusedError if isinstance(error, UsageError) else type(error)
+    if not issubclass(kind, CredentialsError | NotFoundError | RefusedError):
+        return UnreachableError(message, code=error.code, hint=error.hint)
+    return kind(message, code=error.code, hint=error.hint)

@@ -1,4 +1,4 @@
-"""Where a capture session stands, as far as its events in the log and the control plane's answers tell. No I/O, no clock.
+"""Where a capture session stands, as far as events in the log and answers of the control plane tell. No I/O.
 
 Two sources say the same thing at different times, so a status only ever goes forward; a deaf socket or a service that
 does not answer leaves the other source. Statuses that we do not know are remembered and decide nothing.
@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from videodb_cli.api.shapes import CaptureSession, Export, SessionStream, StreamingSession, read_error
 
-_RANK: Final = {
-    name: rank for rank, name in enumerate(("created", "starting", "active", "stopping", "stopped", "exported"))
-}
+_STEPS: Final = ("created", "starting", "active", "stopping", "stopped", "exported")
+_RANK: Final = {name: rank for rank, name in enumerate(_STEPS)}
 _PREFIX: Final = "capture_session."
 
 
@@ -47,7 +46,8 @@ class SessionState:
         named = name if isinstance(name, str) and name.startswith(_PREFIX) else None
         if named is None and event.get("channel") != "capture_session":
             return False
-        data = event.get("data") if isinstance(event.get("data"), dict) else {}
+        found = event.get("data")
+        data: dict[str, Any] = found if isinstance(found, dict) else {}
         if self.session_id not in {event.get("capture_session_id"), data.get("capture_session_id")}:
             return False
         said = named.removeprefix(_PREFIX) if named is not None else event.get("status")
@@ -78,15 +78,13 @@ class SessionState:
     def _learn_streams(self, streams: tuple[SessionStream, ...]) -> bool:
         before = dict(self.streams)
         for stream in streams:
-            known = self.streams.get(stream.id)
-            if known is not None:
-                stream = replace(
-                    stream,
-                    name=stream.name or known.name,
-                    media_types=stream.media_types or known.media_types,
-                    channel=stream.channel or known.channel,
-                )
-            self.streams[stream.id] = stream
+            known = self.streams.get(stream.id, stream)
+            self.streams[stream.id] = replace(
+                stream,
+                name=stream.name or known.name,
+                media_types=stream.media_types or known.media_types,
+                channel=stream.channel or known.channel,
+            )
         return self.streams != before
 
     def _learn_export(self, export: Export) -> bool:

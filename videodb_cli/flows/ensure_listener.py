@@ -118,10 +118,10 @@ def _start(
     connection_id = spawned.message.get("connection_id")
     if isinstance(connection_id, str):
         return BackgroundListener(connection_id, spawned.pid, was_running=False)
-    raise _failure_of(spawned)
+    raise failure_of(spawned)
 
 
-def _failure_of(spawned: Spawned) -> VideodbError:
+def failure_of(spawned: Spawned) -> VideodbError:
     """Return the child's error as one of ours, so that it ends with the same sentence, hint and status here."""
     told = (spawned.message or {}).get("error")
     fields = told if isinstance(told, dict) else {}

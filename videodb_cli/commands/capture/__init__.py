@@ -8,6 +8,13 @@ app = new_app(
     cls=lazy_group(
         {
             "channels": "videodb_cli.commands.capture.channels",
+            "start": "videodb_cli.commands.capture.start",
+            "stop": "videodb_cli.commands.capture.stop",
+            "status": "videodb_cli.commands.capture.status",
+            "create": "videodb_cli.commands.capture.create",
+            "pause": "videodb_cli.commands.capture.pause",
+            "resume": "videodb_cli.commands.capture.resume",
+            "run": "videodb_cli.commands.capture.run",
         }
     ),
     no_args_is_help=True,

@@ -1,0 +1,147 @@
+"""The state file of a capture, `videodb_capture_info.json`: who writes it, who believes it, and what a crash leaves.
+
+A capture runs as long as its process holds `videodb_capture.lock`. The file stays when it is over, for `stop`, for
+`status` and for ``--session last``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from videodb_cli.capture.channels import Channel
+from videodb_cli.capture.pipelines import Pipeline, stream_of
+from videodb_cli.capture.recorders.base import Health
+from videodb_cli.capture.session import SessionState
+from videodb_cli.process.start_token import current_start_token, is_same_process
+from videodb_cli.rundir import lock, private, state
+from videodb_cli.rundir.paths import RunDir
+
+# A capture in one of these that nobody holds has crashed; one that ended in order has also removed its pid file.
+UNFINISHED: Final = frozenset({"created", "starting", "active", "stopping"})
+
+
+def lock_path(run_dir: RunDir) -> Path:
+    """Return the path of the capture's lock; held means that a capture runs."""
+    return run_dir.path / "videodb_capture.lock"
+
+
+@dataclass(slots=True)
+class CaptureInfo:
+    """What is known of the capture of a directory. Times are Unix seconds."""
+
+    session_id: str
+    collection_id: str
+    ws_connection_id: str | None
+    recorder: str
+    channels: tuple[Channel, ...]
+    listener_started: bool = False
+    started_at: float = field(default_factory=time.time)
+    streaming_id: str | None = None
+    status: str = "created"
+    error: tuple[str, str] | None = None
+    pipelines: list[Pipeline] = field(default_factory=list)
+    service_trouble: str | None = None
+    control: dict[str, Any] | None = None
+    exporting: bool = False
+
+    def as_json(self, session: SessionState, health: Mapping[str, Health]) -> dict[str, Any]:
+        """The shape of the state file, without ``v``."""
+        return {
+            "pid": os.getpid(),
+            "start_token": current_start_token(),
+            "session_id": self.session_id,
+            "collection_id": self.collection_id,
+            "status": self.status,
+            "started_at": round(self.started_at, 3),
+            "ws_connection_id": self.ws_connection_id,
+            "channels": [
+                {
+                    "channel_id": channel.id,
+                    "type": channel.type,
+                    "rtstream_id": stream_of(channel, session.streams, self.channels),
+                    "name": channel.name,
+                    "store": channel.store,
+                    "is_primary": channel.primary,
+                    **(health[channel.id] if channel.id in health else Health()).as_json(),
+                }
+                for channel in self.channels
+            ],
+            "pipelines": [pipeline.as_json() for pipeline in self.pipelines],
+            "streaming_session_id": self.streaming_id,
+            "recorder": self.recorder,
+            "listener_started": self.listener_started,
+            "error": None if self.error is None else {"code": self.error[0], "message": self.error[1]},
+            "session_status": session.status,
+            "service_trouble": self.service_trouble,
+            "exported_video_id": session.export.video_id,
+            "stream_url": session.export.stream_url,
+            "player_url": session.export.player_url,
+            "control": self.control,
+            "written_at": round(time.time(), 3),
+        }
+
+
+def read(run_dir: RunDir) -> dict[str, Any] | None:
+    """Return the state of the latest capture of a directory, or None. Raises RefusedError as `state.read` does."""
+    fields = state.read(run_dir.capture_info)
+    return fields if fields is not None and isinstance(fields.get("session_id"), str) else None
+
+
+def is_running(run_dir: RunDir) -> bool:
+    """Tell whether a capture runs in this directory."""
+    return lock.is_held(lock_path(run_dir))
+
+
+def runner(run_dir: RunDir) -> tuple[int, str] | None:
+    """Return pid and start token of the capture that runs here; None if none does, or it cannot be named."""
+    if not is_running(run_dir):
+        return None
+    found = lock.holder(lock_path(run_dir))
+    return found if found is not None and is_same_process(*found) else None
+
+
+def write(run_dir: RunDir, fields: Mapping[str, Any]) -> None:
+    """Replace the state file. Raises RefusedError or OSError."""
+    state.write(run_dir.capture_info, fields)
+
+
+def mark_crashed(run_dir: RunDir) -> dict[str, Any] | None:
+    """Return the state, corrected if its process died without a word: then it says ``failed``, and the pid file goes.
+
+    Its publishers died with it (the kernel sees to that on Linux); where they did not, their pids are in the state.
+    """
+    fields = read(run_dir)
+    if fields is None or is_running(run_dir):
+        return fields
+    if fields.get("status") not in UNFINISHED and not run_dir.capture_pid.exists():
+        return fields
+    keeper = lock.DirectoryLock(lock_path(run_dir))
+    try:
+        keeper.acquire(patience_s=0)
+    except lock.LockHeldError:
+        return read(run_dir)  # it begins just now
+    try:
+        fields = read(run_dir) or {}
+        if fields.get("status") in UNFINISHED or fields.get("status") == "stopped":
+            message = f"the background process (pid {fields.get('pid')}) died"
+            fields |= {"status": "failed", "error": {"code": "capture_died", "message": message}}
+            write(run_dir, {name: value for name, value in fields.items() if name != "v"})
+        private.remove(run_dir.capture_pid)
+    finally:
+        keeper.release()
+    return fields
+
+
+def leftover_children(fields: Mapping[str, Any]) -> Iterable[tuple[int, str]]:
+    """Yield pid and start token of each publisher in a state whose process is gone, if it is still that process."""
+    channels = fields.get("channels")
+    for channel in channels if isinstance(channels, list) else []:
+        if isinstance(channel, dict):
+            pid, token = channel.get("pid"), channel.get("start_token")
+            if isinstance(pid, int) and isinstance(token, str) and is_same_process(pid, token):
+                yield pid, token

@@ -1,0 +1,115 @@
+"""The process that keeps a capture alive: hidden in the background, or `capture start --foreground`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from videodb_cli import console
+from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.errors import RefusedError, UsageError, VideodbError
+from videodb_cli.rundir import paths
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.settings import BASE_URL_NAMES, CLIENT_TOKEN_NAME, KEY_NAMES, Credentials, Secret, checked_base_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from videodb_cli.capture.request import CaptureRequest
+    from videodb_cli.flows.run_capture import Access
+
+app = new_app()
+_EXIT_FORCED = 130
+
+
+@app.command(cls=PanelCommand, hidden=True)
+def run(
+    directory: Annotated[str, typer.Option("--dir")],
+    request: Annotated[str, typer.Option("--request")],
+    ready_fd: Annotated[int | None, typer.Option("--ready-fd")] = None,
+) -> None:
+    """Run a capture that `capture start` has prepared. Not for people."""
+    from videodb_cli.capture.request import CaptureRequest
+    from videodb_cli.process.daemon import ReadyPipe
+
+    ready = ReadyPipe(ready_fd)
+    began = False
+
+    def on_active(state: dict[str, Any]) -> None:
+        nonlocal began
+        began = True
+        ready.say({"capture": state})
+
+    try:
+        try:
+            asked = CaptureRequest.from_json(json.loads(request))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"this is not a request of `capture start`: {error}") from error
+        run_dir = paths.check(Path(directory))
+        _run(run_dir, asked, _access_from_environment(), _log, on_active)
+        if not began:
+            raise RefusedError("the capture was stopped before it began", code="stopped")
+    except VideodbError as error:
+        ready.say({"error": {**error.as_json()["error"], "exit_status": error.exit_status}})
+        raise
+
+
+def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_json: bool) -> None:
+    """Run a capture in this process until it is told to stop, and say what came of it."""
+    from videodb_cli.capture import info as capture_info
+    from videodb_cli.commands.capture.stop import show_outcome
+
+    def on_active(state: dict[str, Any]) -> None:
+        if not as_json:
+            console.data(f"{state['session_id']} active · stop with Ctrl-C")
+            console.flush()
+
+    _run(run_dir, request, access, lambda line: console.talk(f"{time.strftime('%H:%M:%S')} {line}"), on_active)
+    show_outcome(capture_info.read(run_dir) or {}, as_json=as_json)
+
+
+def _access_from_environment() -> Access:
+    from videodb_cli.flows.run_capture import Access
+
+    base_url = checked_base_url(os.environ.get(BASE_URL_NAMES[0], ""), BASE_URL_NAMES[0])
+    token, key = os.environ.get(CLIENT_TOKEN_NAME, ""), os.environ.get(KEY_NAMES[0], "")
+    if not token:
+        raise UsageError(f"{CLIENT_TOKEN_NAME} is not set")
+    by_key = Credentials(Secret(key), base_url, KEY_NAMES[0], BASE_URL_NAMES[0]) if key else None
+    return Access(Credentials(Secret(token), base_url, CLIENT_TOKEN_NAME, BASE_URL_NAMES[0]), by_key)
+
+
+def _log(line: str) -> None:
+    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {console.escape_controls(line)}\n")
+    sys.stderr.flush()
+
+
+def _run(
+    run_dir: RunDir,
+    request: CaptureRequest,
+    access: Access,
+    say: Callable[[str], None],
+    on_active: Callable[[dict[str, Any]], None],
+) -> None:
+    import asyncio
+
+    from videodb_cli.flows.hold_capture import hold
+
+    def force() -> None:
+        os._exit(_EXIT_FORCED)
+
+    if hasattr(signal, "SIGTTOU"):
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    try:
+        asyncio.run(hold(run_dir, request, access, say, on_active, force))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise RefusedError(f"{error.filename}: {error.strerror}", code="file") from error

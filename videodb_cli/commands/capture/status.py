@@ -1,0 +1,91 @@
+"""`videodb capture status`: the session, the health of each channel, and where its pipelines point."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from videodb_cli import console
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
+from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.errors import NotFoundError
+
+app = new_app()
+
+
+@app.command(cls=PanelCommand)
+def status(
+    as_json: JsonOption = False,
+    directory: DirectoryOption = None,
+    env_file: EnvFileOption = None,
+) -> int:
+    """Tell how the capture does. Exit status 0: it runs; 4: none runs; 5: it does not answer; 6: it failed."""
+    from videodb_cli.flows.capture_status import capture_status
+    from videodb_cli.flows.stop_capture import shown
+
+    run_dir = existing_run_dir(directory, env_file)
+    found = capture_status(run_dir, time.time()) if run_dir is not None else None
+    if found is None:
+        raise NotFoundError("no capture has run here", code="not_running", hint="videodb capture start")
+    if as_json:
+        console.data_json({"running": found.running, "pid": found.fields.get("pid"), **shown(found.fields)})
+    else:
+        _show(found.fields, found.why)
+    if found.why is not None:
+        return 5
+    if found.fields.get("status") == "failed":
+        return 6
+    return 0 if found.running else 4
+
+
+def _show(fields: dict[str, Any], why: str | None) -> None:
+    now = time.time()
+    state = str(fields.get("status"))
+    started = fields.get("started_at")
+    age = f" {_span(now - started)}" if state == "active" and isinstance(started, int | float) else ""
+    error = fields.get("error")
+    reason = f" · {error.get('message')}" if isinstance(error, dict) else ""
+    trouble = why or (f"service: {fields['service_trouble']}" if fields.get("service_trouble") else "")
+    rows = [("capture", f"{fields.get('session_id')} {state}{age}{reason}{' · ' if trouble else ''}{trouble}")]
+    rows += [("channel", f"{c.get('channel_id')} · {_channel(c, now)}") for c in _objects(fields.get("channels"))]
+    rows += [("pipeline", _pipeline(item)) for item in _objects(fields.get("pipelines"))]
+    exports = ("exported_video_id", "player_url", "stream_url")
+    rows += [(name, str(fields[name])) for name in exports if fields.get(name)]
+    for name, text in rows:
+        console.data(f"{name:<18} {console.one_line(text)}")
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _pipeline(item: dict[str, Any]) -> str:
+    name = f"{item.get('kind')} {item.get('label') or ''}".strip()
+    return f"{name} of {item.get('rtstream_id')} → {item.get('ws_connection_id')}"
+
+
+def _channel(channel: dict[str, Any], now: float) -> str:
+    parts = [str(channel.get("state"))]
+    if channel.get("paused"):
+        parts.append("paused")
+    if isinstance(channel.get("bytes"), int):
+        parts.append(f"{channel['bytes'] / 1e6:.1f} MB")
+    if isinstance(channel.get("frames"), int):
+        parts.append(f"{channel['frames']} frames")
+    if channel.get("drops"):
+        parts.append(f"{channel['drops']} dropped")
+    if channel.get("restarts"):
+        parts.append(f"{channel['restarts']} restarts")
+    last = channel.get("last_progress_at")
+    if isinstance(last, int | float):
+        parts.append(f"last progress {_span(now - last)} ago")
+    if channel.get("reason"):
+        parts.append(str(channel["reason"]))
+    return " · ".join(parts)
+
+
+def _span(seconds: float) -> str:
+    if seconds < 60:
+        return f"{max(0.0, seconds):.0f} s"
+    minutes = int(seconds // 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

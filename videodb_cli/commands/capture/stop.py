@@ -1,0 +1,76 @@
+"""`videodb capture stop`: end the capture, wait for its export, say where it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from videodb_cli import console
+from videodb_cli.commands.options import (
+    DirectoryOption,
+    EnvFileOption,
+    JsonOption,
+    LocalOption,
+    existing_run_dir,
+    service_credentials,
+)
+from videodb_cli.commands.tree import PanelCommand, new_app
+
+app = new_app()
+_EXPORT = ("exported_video_id", "player_url", "stream_url")
+_PHASES = {"stopping": "finalising", "stopped": "exporting"}
+
+
+@app.command(cls=PanelCommand)
+def stop(
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="S", min=0.1, help="Wait so long for the end and the export.")
+    ] = 300.0,
+    as_json: JsonOption = False,
+    local: LocalOption = False,
+    directory: DirectoryOption = None,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Stop the session, then the recorder, and wait for the export. Nothing to stop is fine.
+
+    A listener that `capture start` had started ends too.
+    """
+    from videodb_cli.flows.stop_capture import stop_capture
+
+    run_dir = existing_run_dir(directory, env_file)
+    if run_dir is None:
+        show_outcome({}, as_json=as_json)
+        return
+
+    def tell(status: str) -> None:
+        if status in _PHASES:
+            console.talk(f"{_PHASES[status]} …")
+
+    fields = stop_capture(
+        run_dir,
+        timeout_s=timeout,
+        credentials=lambda: service_credentials(run_dir, local=local, env_file=env_file, start=False),
+        tell=tell,
+    )
+    show_outcome(fields or {}, as_json=as_json)
+
+
+def show_outcome(fields: dict[str, Any], *, as_json: bool) -> None:
+    """Print what came of a capture: its id, its state and its URLs. Empty fields: there was none."""
+    from videodb_cli.flows.stop_capture import shown
+
+    if as_json:
+        names = ("session_id", "status", *_EXPORT)
+        console.data_json({**dict.fromkeys(names), **shown(fields)})
+        return
+    if not fields:
+        console.talk("no capture runs here")
+        return
+    error = fields.get("error")
+    why = f" ({console.one_line(str(error.get('message')))})" if isinstance(error, dict) else ""
+    console.data(f"{'session_id':<18} {fields.get('session_id')}")
+    console.data(f"{'status':<18} {fields.get('status')}{why}")
+    for name in _EXPORT:
+        if fields.get(name):
+            console.data(f"{name:<18} {console.one_line(str(fields[name]))}")

@@ -1,0 +1,357 @@
+"""One capture from its start to its export, in the process that keeps the recorder alive.
+
+It starts the recorder, waits until media flow and the service says `active`, starts the pipelines, and then watches
+until somebody stops it, time is up, or something fails for good. Every way out goes through the same end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from videodb_cli.api.control_plane import ControlPlane
+from videodb_cli.capture import info as capture_info
+from videodb_cli.capture.info import CaptureInfo
+from videodb_cli.capture.pipelines import Pipeline, plan, start_pipelines
+from videodb_cli.capture.recorders.base import (
+    Began,
+    ChannelFailed,
+    Finished,
+    Flowing,
+    Interrupted,
+    Order,
+    Recorder,
+    RecorderFailed,
+    Update,
+)
+from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.capture.session import SessionState
+from videodb_cli.capture.watch import SessionWatch
+from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
+from videodb_cli.flows.capture_end import CaptureEnd
+from videodb_cli.rundir import private
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.settings import Credentials
+
+_HEARTBEAT_S: Final = 2.0
+_PERMITTED_KINDS: Final = ("mic", "display")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the service is spoken to: with the client token of the session, and with a key where there is one."""
+
+    token: Credentials
+    key: Credentials | None
+
+
+class CaptureRun:
+    """Runs one capture. ``say`` gets one line for each thing that happens; its caller holds the capture's lock."""
+
+    def __init__(
+        self,
+        run_dir: RunDir,
+        request: CaptureRequest,
+        access: Access,
+        make_recorder: Callable[[ControlPlane], Recorder],
+        say: Callable[[str], None],
+    ) -> None:
+        self._run_dir = run_dir
+        self._request = request
+        self._access = access
+        self._make_recorder = make_recorder
+        self._say = say
+        self.session = SessionState(request.session_id)
+        self.info = CaptureInfo(
+            request.session_id,
+            request.collection_id,
+            request.ws_connection_id,
+            request.recorder,
+            request.channels,
+            listener_started=request.listener_started,
+        )
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._news = asyncio.Event()
+        self._flowing: set[str] = set()
+        self._finished: set[str] = set()
+        self._failed: dict[str, ChannelFailed] = {}
+        self._recorder_failure: RecorderFailed | None = None
+        self._recorder: Recorder | None = None
+        self._writing = asyncio.Lock()
+        self._unwritable = False
+
+    # ---- from outside --------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Ask for a graceful end. Idempotent; from the event loop's thread."""
+        self._stop.set()
+        self._news.set()
+
+    def hurry(self) -> None:
+        """Do not wait for the export."""
+        self._hurry.set()
+
+    async def control(self, request: dict[str, Any]) -> None:
+        """Pause or resume channels as another command asks; the outcome goes into the state file."""
+        error = None
+        try:
+            await self._pause_or_resume(request)
+        except VideodbError as refused:
+            error = {"code": refused.code, "message": refused.message}
+        self.info.control = {"id": request.get("id"), "error": error}
+        await self.publish()
+
+    async def _pause_or_resume(self, request: dict[str, Any]) -> None:
+        if self._recorder is None or self.info.status != "active":
+            raise RefusedError(f"the capture is {self.info.status}", code="not_active")
+        channels = [channel for channel in self._request.channels if channel.id in request.get("channels", [])]
+        if request.get("action") == "pause":
+            await self._recorder.pause(channels)
+        else:
+            await self._recorder.resume(channels)
+
+    # ---- the whole -----------------------------------------------------------------------------------------------
+
+    async def run(self, on_active: Callable[[dict[str, Any]], None]) -> None:
+        """Run until it is over. ``on_active`` gets the state once media flow and the pipelines run.
+
+        Raises what made it fail; then the session is stopped, the recorder is gone, and the state says ``failed``.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            token = await stack.enter_async_context(ControlPlane(self._access.token))
+            key = (
+                await stack.enter_async_context(ControlPlane(self._access.key))
+                if self._access.key is not None
+                else None
+            )
+            self._recorder = self._make_recorder(token)
+            watch = SessionWatch(
+                self.session, self._run_dir.log, self._request.collection_id, by_key=key, by_token=token
+            )
+            end = CaptureEnd(self._run_dir, self.info, self._recorder, watch, key, token, self._say, self._hurry)
+            await self.publish()
+            watch.start()
+            tasks = [
+                asyncio.create_task(self._hear(self._recorder, watch), name="recorder updates"),
+                asyncio.create_task(self._beat(watch), name="state file"),
+                asyncio.create_task(self._relay(watch), name="session news"),
+            ]
+            try:
+                await self._live(watch, key, on_active)
+                await end.orderly(self.publish, stored=self._request.is_stored)
+            except VideodbError as error:
+                await end.failed(error, self.publish)
+                raise
+            except BaseException as error:
+                await end.failed(RefusedError(f"a bug ended the capture: {error!r}", code="bug"), self.publish)
+                raise
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await watch.close()
+                await self.publish()
+                await asyncio.to_thread(private.remove, self._run_dir.capture_pid)
+                with contextlib.suppress(VideodbError):
+                    await end.stop_listener()
+                    await self.publish()
+
+    async def _live(
+        self, watch: SessionWatch, key: ControlPlane | None, on_active: Callable[[dict[str, Any]], None]
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._request.start_timeout_s):
+                await self._start()
+                await self._until_active(watch)
+        except TimeoutError:
+            raise self._not_started() from None
+        if self._stop.is_set():
+            return
+        await self._start_pipelines(watch, key)
+        self._set_status("active")
+        await self.publish()
+        on_active(self.state())
+        watch.hurry(False)
+        await self._until_over(watch)
+
+    # ---- the start -----------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        assert self._recorder is not None  # noqa: S101 - for the type checker
+        kinds = {channel.type for channel in self._request.channels}
+        for kind in _PERMITTED_KINDS:
+            if kind in kinds or (kind == "display" and "system_audio" in kinds):
+                await self._recorder.request_permission(kind)
+        self._set_status("starting")
+        await self._recorder.start(
+            Order(
+                self._request.session_id,
+                self._access.token.token,
+                self._request.channels,
+                self._request.ws_connection_id,
+            )
+        )
+
+    async def _until_active(self, watch: SessionWatch) -> None:
+        """Wait until the media of every channel flow and the service says so too."""
+        everything = {channel.id for channel in self._request.channels}
+        while not self._stop.is_set():
+            self._raise_failures(watch)
+            done = self._flowing | self._finished
+            if self.session.is_over:
+                raise RefusedError(
+                    f"the service ended the session before it was active ({self.session.status})", code="session_over"
+                )
+            if done >= everything and self.session.status == "active":
+                return
+            if self._failed:
+                raise self._partly(next(iter(self._failed.values())).reason)
+            await self._next_news()
+
+    def _not_started(self) -> VideodbError:
+        limit = f"{self._request.start_timeout_s:g} s"
+        silent = [c.id for c in self._request.channels if c.id not in self._flowing | self._finished]
+        if silent:
+            return self._partly(f"no media within {limit}", silent)
+        return TimedOutError(
+            f"media flow, but the service did not call the session active within {limit} (it is {self.session.status})",
+            code="not_active",
+            hint="videodb doctor",
+        )
+
+    def _partly(self, reason: str, silent: list[str] | None = None) -> RefusedError:
+        names = silent if silent is not None else list(self._failed)
+        good = sorted(self._flowing - set(names))
+        also = f"; {', '.join(good)} would have worked" if good else ""
+        return RefusedError(
+            f"{', '.join(names)} did not start: {reason}{also}",
+            code="partly_started" if good else "not_started",
+            hint=f"see {self._run_dir.capture_log}",
+        )
+
+    def _raise_failures(self, watch: SessionWatch) -> None:
+        broken = watch.failure()
+        if broken is not None:
+            raise broken
+        if self.session.has_failed:
+            code, message = self.session.error or ("failed", "the service does not say why")
+            raise RefusedError(f"the service ended the capture: {message}", code=code)
+        if self._recorder_failure is not None:
+            raise RefusedError(self._recorder_failure.reason, code=self._recorder_failure.code)
+        if watch.is_gone:
+            raise RefusedError("the service no longer knows the session", code="session_gone")
+
+    async def _start_pipelines(self, watch: SessionWatch, key: ControlPlane | None) -> None:
+        wish = self._request.pipelines
+        if wish.is_empty or key is None:
+            return
+        if len(self.session.streams) < len(self._request.channels):
+            await watch.ask()
+        planned = plan(self.session.streams.values(), wish)
+        if planned.unmet:
+            raise RefusedError("; ".join(planned.unmet), code="pipeline")
+
+        def started(pipeline: Pipeline) -> None:
+            self.info.pipelines.append(pipeline)
+            self._say(f"started {pipeline.kind} on {pipeline.rtstream_id}")
+
+        await start_pipelines(key, wish, planned.steps, await asyncio.to_thread(self._connection_id), started)
+
+    def _connection_id(self) -> str | None:
+        """Return the listener's id of this moment: it may have changed since the session was made."""
+        content = private.read_bytes(self._run_dir.ws_id, 4096)
+        found = content.decode("utf-8", "replace").strip() if content is not None else ""
+        return found or self._request.ws_connection_id
+
+    # ---- while it runs -------------------------------------------------------------------------------------------
+
+    async def _until_over(self, watch: SessionWatch) -> None:
+        deadline = None if self._request.duration_s is None else time.monotonic() + self._request.duration_s
+        everything = {channel.id for channel in self._request.channels}
+        while not self._stop.is_set() and not (self.session.is_over and not self.session.has_failed):
+            self._raise_failures(watch)
+            if self._finished | set(self._failed) >= everything:
+                if self._failed:
+                    first = next(iter(self._failed.values()))
+                    raise RefusedError(f"every channel is lost; {first.channel_id}: {first.reason}", code=first.code)
+                self._say("the file has been played to its end")
+                return
+            if deadline is not None and time.monotonic() >= deadline:
+                self._say(f"{self._request.duration_s:g} s are over")
+                return
+            await self._next_news(None if deadline is None else deadline - time.monotonic())
+        self._say("told to stop" if self._stop.is_set() else "the session was stopped elsewhere")
+
+    async def _next_news(self, timeout_s: float | None = None) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        self._news.clear()
+
+    async def _hear(self, recorder: Recorder, watch: SessionWatch) -> None:
+        async for update in recorder.updates():
+            if isinstance(update, Began):
+                self.info.streaming_id = watch.streaming_id = update.streaming_id
+            self._take(update)
+            self._news.set()
+            await self.publish()
+
+    def _take(self, update: Update) -> None:
+        match update:
+            case Began():
+                self._say("the service expects the channels")
+            case Flowing(channel_id):
+                self._flowing.add(channel_id)
+                self._say(f"{channel_id}: media flow")
+            case Interrupted(channel_id, reason):
+                self._say(f"{channel_id}: interrupted ({reason})")
+            case Finished(channel_id):
+                self._finished.add(channel_id)
+                self._say(f"{channel_id}: finished")
+            case ChannelFailed(channel_id, _, reason):
+                self._failed[channel_id] = update
+                self._say(f"{channel_id}: given up ({reason})")
+            case RecorderFailed(_, reason):
+                self._recorder_failure = update
+                self._say(f"the recorder failed: {reason}")
+
+    async def _relay(self, watch: SessionWatch) -> None:
+        """Turn the watch's news into ours."""
+        while True:
+            await watch.changed.wait()
+            watch.changed.clear()
+            self._say(f"session {self.session.status}")
+            self._news.set()
+            await self.publish()
+
+    # ---- the state file ------------------------------------------------------------------------------------------
+
+    def _set_status(self, status: str) -> None:
+        self.info.status = status
+
+    def state(self) -> dict[str, Any]:
+        """Return the state as it is written."""
+        health = self._recorder.health() if self._recorder is not None else {}
+        return self.info.as_json(self.session, health)
+
+    async def publish(self) -> None:
+        """Write the state file. A disk that is full is said once; the capture goes on."""
+        async with self._writing:
+            try:
+                await asyncio.to_thread(capture_info.write, self._run_dir, self.state())
+                self._unwritable = False
+            except (OSError, VideodbError) as error:
+                if not self._unwritable:
+                    self._say(f"cannot write {self._run_dir.capture_info}: {error}")
+                self._unwritable = True
+
+    async def _beat(self, watch: SessionWatch) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT_S)
+            self.info.service_trouble = watch.trouble
+            await self.publish()

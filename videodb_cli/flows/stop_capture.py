@@ -1,0 +1,166 @@
+"""`capture stop`: ends the capture of a directory, whatever state it is in, and waits for its export."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from videodb_cli.api.control_plane import ControlPlane
+from videodb_cli.capture import info as capture_info
+from videodb_cli.capture.info import CaptureInfo
+from videodb_cli.capture.session import SessionState
+from videodb_cli.capture.watch import SessionWatch
+from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
+from videodb_cli.flows.capture_end import stop_at_service, wait_for_export
+from videodb_cli.flows.stop_listener import stop_listener
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.settings import Credentials
+
+_LOOK_S: Final = 0.1
+_HIDDEN: Final = {"v", "pid", "start_token", "control", "written_at", "listener_started"}
+
+
+def stop_capture(
+    run_dir: RunDir,
+    *,
+    timeout_s: float,
+    credentials: Callable[[], Credentials],
+    tell: Callable[[str], None] = lambda _status: None,
+) -> dict[str, Any] | None:
+    """Stop the capture and wait until it is over. Returns its last state, or None if there never was one.
+
+    ``credentials`` are asked for only if the background process is dead and the session must be ended from here;
+    ``tell`` gets each new status. Raises TimedOutError (the rest goes on without us), and RefusedError if the capture
+    failed while it ended.
+    """
+    fields = capture_info.read(run_dir)
+    if capture_info.is_running(run_dir):
+        return _stop_running(run_dir, timeout_s, tell)
+    if fields is None:
+        return None
+    died = capture_info.mark_crashed(run_dir) or fields
+    for pid, _ in capture_info.leftover_children(died):
+        with contextlib.suppress(OSError):
+            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    error = died.get("error")
+    if died.get("status") == "failed" and isinstance(error, dict) and error.get("code") == "capture_died":
+        tell("stopping")
+        died = _stop_at_service(run_dir, died, credentials(), timeout_s)
+    return _let_listener_go(run_dir, died)
+
+
+def _stop_running(run_dir: RunDir, timeout_s: float, tell: Callable[[str], None]) -> dict[str, Any]:
+    found = capture_info.runner(run_dir)
+    if found is None:
+        raise RefusedError(
+            "a capture runs here, but not in a process that this tool can name",
+            code="unknown_holder",
+            hint=f"fuser {capture_info.lock_path(run_dir)}",
+        )
+    pid, _ = found
+    deadline = time.monotonic() + timeout_s
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        raise RefusedError(f"pid {pid} belongs to somebody else", code="not_ours") from None
+    told = None
+    while capture_info.runner(run_dir) == found:
+        fields = capture_info.read(run_dir) or {}
+        status = fields.get("status")
+        if status not in {told, "active"}:
+            told = status
+            tell(str(status))
+        if time.monotonic() >= deadline:
+            raise TimedOutError(
+                f"the capture is {status} after {timeout_s:g} s; pid {pid} goes on finishing it",
+                code="stop_timeout",
+                hint="videodb capture status · videodb capture stop --timeout 600",
+            )
+        time.sleep(_LOOK_S)
+    fields = capture_info.mark_crashed(run_dir) or {}
+    if fields.get("status") != told:
+        tell(str(fields.get("status")))
+    fields = _let_listener_go(run_dir, fields)
+    if fields.get("status") == "failed":
+        error = fields.get("error") or {}
+        raise RefusedError(
+            str(error.get("message", "the capture failed")),
+            code=str(error.get("code", "failed")),
+            hint=f"see {run_dir.capture_log}",
+        )
+    return fields
+
+
+def _let_listener_go(run_dir: RunDir, fields: dict[str, Any]) -> dict[str, Any]:
+    """End a listener that `start` had started and nothing has ended yet."""
+    if fields.get("listener_started"):
+        stop_listener(run_dir)
+        fields = {**fields, "listener_started": False}
+        capture_info.write(run_dir, {name: value for name, value in fields.items() if name != "v"})
+    return fields
+
+
+def _stop_at_service(
+    run_dir: RunDir, fields: dict[str, Any], credentials: Credentials, timeout_s: float
+) -> dict[str, Any]:
+    """End the session of a capture whose process died, and collect its export."""
+    info = CaptureInfo(
+        fields["session_id"], str(fields.get("collection_id") or "default"), fields.get("ws_connection_id"), "", ()
+    )
+    state = SessionState(info.session_id)
+    stored = any(c.get("store") for c in fields.get("channels", []) if isinstance(c, dict))
+    streaming_id = fields.get("streaming_session_id") or info.session_id
+
+    async def end() -> None:
+        async with ControlPlane(credentials) as key:
+            watch = SessionWatch(state, run_dir.log, info.collection_id, by_key=key, by_token=key)
+            watch.streaming_id = streaming_id
+            watch.start()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await watch.ask()
+                    if not state.is_over:
+                        why = await stop_at_service(streaming_id, key, None)
+                        if why is not None:
+                            raise RefusedError(f"the service did not stop the session: {why}", code="stop_refused")
+                    while not state.is_finished and not watch.is_gone:
+                        await watch.changed.wait()
+                        watch.changed.clear()
+                    if stored and not watch.is_gone and not state.has_failed:
+                        await wait_for_export(watch, key, info, timeout_s, asyncio.Event())
+            finally:
+                await watch.close()
+
+    try:
+        asyncio.run(end())
+    except TimeoutError:
+        raise TimedOutError(
+            f"the session is {state.status} after {timeout_s:g} s", code="stop_timeout", hint="videodb capture stop"
+        ) from None
+    # The capture failed and stays so; what was saved of it is added.
+    fields = {
+        **fields,
+        "session_status": state.status,
+        "exported_video_id": state.export.video_id,
+        "stream_url": state.export.stream_url,
+        "player_url": state.export.player_url,
+    }
+    if not state.has_failed:
+        fields["error"] = {**fields["error"], "code": "capture_died_and_was_stopped"}
+        if state.status == "exported":
+            fields["status"] = "exported"
+    with contextlib.suppress(VideodbError, OSError):
+        capture_info.write(run_dir, {name: value for name, value in fields.items() if name != "v"})
+    return fields
+
+
+def shown(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of a state that are for users."""
+    return {name: value for name, value in fields.items() if name not in _HIDDEN}
