@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from videodb_cli.errors import ConflictError, NotFoundError, RefusedError
 from videodb_cli.local.analysis.base import Record, StreamState, require_packages
 from videodb_cli.local.ingest.outputs import PLAYLIST, RECORDING, Outputs
-from videodb_cli.local.ingest.timeline import Timeline, WallClock
+from videodb_cli.local.ingest.timeline import Placed, Timeline, WallClock, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,6 +73,7 @@ class LiveStream:
         self._failure: str | None = None
         self._status: str = "new"
         self._clock = WallClock()
+        self._newest = float("-inf")  # the furthest second of the stream so far
         self._source: Source | None = None
         self._outputs: Outputs | None = None
         self._video: VideoTrack | None = None
@@ -278,18 +279,19 @@ class LiveStream:
         start = None if known_start is None else known_start / 1_000_000
         timeline = Timeline(start=start, forward_jumps_are_breaks="mpegts" in container.format.name)
         streams: list[Any] = [stream for stream in (source.video, source.audio) if stream is not None]
-        for packet in container.demux(*streams):
-            if self._stopping.is_set():
+        placed = (
+            Placed(packet, packet.stream_index, _place(packet, timeline), packet.size)
+            for packet in container.demux(*streams)
+            if packet.size and not self._stopping.is_set()
+        )
+        for item in placed if source.is_live else in_order(placed, len(streams)):
+            if self._stopping.is_set() or not self._wait_for(item.second, is_live=source.is_live):
                 return
-            if not packet.size:
-                continue
-            second = _place(packet, timeline)
-            if not self._wait_for(second, is_live=source.is_live):
-                return
-            track: Track | None = self._video if packet.stream is source.video else self._audio
-            if packet.stream is source.audio:
-                self._tick(second)
-            if track is None or not self._hand(track, packet, second):
+            is_sound = source.audio is not None and item.track == source.audio.index
+            track: Track | None = self._audio if is_sound else self._video
+            if is_sound:
+                self._tick(item.second)
+            if track is None or not self._hand(track, item.packet, item.second):
                 return
 
     def _wait_for(self, second: float, *, is_live: bool) -> bool:
@@ -298,7 +300,8 @@ class LiveStream:
         if not self._clock.moves:
             self._clock.move(second, now - second)
         late = now - self._clock.zero - second
-        if late > _STALL_S or (is_live and late < -_EARLY_S):
+        is_newest, self._newest = second >= self._newest, max(self._newest, second)
+        if (is_newest and late > _STALL_S) or (is_live and late < -_EARLY_S):
             self._clock.move(second, now - second)
         if is_live:
             return True

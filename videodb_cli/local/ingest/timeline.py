@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+T = TypeVar("T")
 
 _BACKWARD_BREAK_S = 1.0
 _FORWARD_BREAK_S = 10.0
 _SAME_BREAK_S = 1.0
+_AHEAD_S = 10.0
+_AHEAD_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
@@ -82,3 +91,49 @@ class WallClock:
         for begins, zero in self.moves[1:]:
             found = wall - zero if wall - zero >= begins else min(found, begins)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[T]):
+    """A packet of a track, with the second of the stream at which it is due, and its size in bytes."""
+
+    packet: T
+    track: int
+    second: float
+    size: int
+
+
+def in_order(packets: Iterable[Placed[T]], tracks: int) -> Iterator[Placed[T]]:
+    """Give packets of ``tracks`` tracks in the order in which they are due.
+
+    Files hold the sound of a moment well before or after its picture; played as they come, one of them would be late.
+    Reads ahead until each track has a packet, but no more than 10 s and 64 MiB. If reading fails, what was read is
+    given first, then the failure is raised.
+    """
+    waiting: dict[int, deque[Placed[T]]] = {}
+    size = 0
+    newest = float("-inf")
+    failure: Exception | None = None
+    try:
+        for placed in packets:
+            waiting.setdefault(placed.track, deque()).append(placed)
+            size += placed.size
+            newest = max(newest, placed.second)
+            while True:
+                heads = [queue[0] for queue in waiting.values() if queue]
+                if not heads:
+                    break
+                first = min(heads, key=lambda head: head.second)
+                if len(heads) < tracks and newest - first.second <= _AHEAD_S and size <= _AHEAD_BYTES:
+                    break
+                waiting[first.track].popleft()
+                size -= first.size
+                yield first
+    except Exception as error:  # noqa: BLE001 - kept until what came before it was given
+        failure = error
+    while heads := [queue[0] for queue in waiting.values() if queue]:
+        first = min(heads, key=lambda head: head.second)
+        waiting[first.track].popleft()
+        yield first
+    if failure is not None:
+        raise failure

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from videodb_cli.local.ingest.timeline import Timeline, WallClock
+from videodb_cli.local.ingest.timeline import Placed, Timeline, WallClock, in_order
 
 
 def _played(timeline: Timeline, track: int, stamps: list[float], duration: float = 1.0) -> list[float]:
@@ -60,3 +62,48 @@ def test_wall_clock_finds_the_second_of_the_stream_before_and_after_a_stall() ->
     assert clock.stream_second(1012.0) == pytest.approx(10)
     assert clock.stream_second(1016.0) == pytest.approx(11)
     assert clock.stream_second(999.0) == pytest.approx(-1)
+
+
+def _packets(*seconds: tuple[int, float], size: int = 1) -> list[Placed[str]]:
+    return [Placed(f"{track}@{second}", track, second, size) for track, second in seconds]
+
+
+def test_badly_interleaved_tracks_come_in_the_order_in_which_they_are_due() -> None:
+    given = _packets((0, 0), (0, 1), (0, 2), (1, 0.5), (1, 1.5), (0, 3), (1, 2.5))
+    assert [packet.second for packet in in_order(given, 2)] == [0, 0.5, 1, 1.5, 2, 2.5, 3]
+
+
+def test_track_that_ends_early_or_never_comes_holds_nothing_back_for_long() -> None:
+    read: list[float] = []
+
+    def reading() -> Iterator[Placed[str]]:
+        for packet in _packets(*[(0, float(second)) for second in range(100)]):
+            read.append(packet.second)
+            yield packet
+
+    for packet in in_order(reading(), 2):
+        assert read[-1] - packet.second <= 11
+    assert len(read) == 100
+
+
+def test_reading_ahead_is_bounded_in_bytes() -> None:
+    read: list[float] = []
+
+    def reading() -> Iterator[Placed[str]]:
+        for packet in _packets(*[(0, second / 100) for second in range(100)], size=10 << 20):
+            read.append(packet.second)
+            yield packet
+
+    next(iter(in_order(reading(), 2)))
+    assert len(read) <= 8
+
+
+def test_what_was_read_before_a_failure_is_given_before_it_is_raised() -> None:
+    def failing() -> Iterator[Placed[str]]:
+        yield from _packets((0, 0), (0, 1))
+        raise OSError("torn")
+
+    ordered = in_order(failing(), 2)
+    assert [next(ordered).second, next(ordered).second] == [0, 1]
+    with pytest.raises(OSError, match="torn"):
+        next(ordered)
