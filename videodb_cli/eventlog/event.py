@@ -137,6 +137,12 @@ def stream_of(event: Event) -> str | None:
     return ident if isinstance(ident, str) and ident else None
 
 
+def stream_label(event: Event) -> str:
+    """What people call its stream: ``mic``, ``display:1``, a title; empty when it has none."""
+    name = stream_of(event) or ""
+    return short_stream(name) if name.endswith(":default") or name.startswith("Capture ") else name
+
+
 def is_of_stream(event: Event, wanted: str) -> bool:
     """Whether ``--stream`` means it: by id, by name, or by the short name."""
     name = event.get("rtstream_name")

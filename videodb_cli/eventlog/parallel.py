@@ -67,8 +67,11 @@ def run_in_order(
     work: Callable[[Chunk], Any],
     commit: Callable[[Any, State], None],
     state: State,
+    keep: Callable[[], State] | None = None,
 ) -> State:
     """``work`` on every chunk in two processes, ``commit`` of its results in order; gives the last state.
+
+    ``keep`` is called in the second process when all is done, and what it gives stands in the state as ``second``.
 
     The state is JSON. ``commit`` changes it, and ends everything early by setting ``stop`` in it. Errors of the second
     process are raised here. The caller has flushed its output before.
@@ -78,7 +81,7 @@ def run_in_order(
     if child == 0:
         os.close(to_child[1])
         os.close(to_parent[0])
-        _be_second(chunks, work, commit, os.fdopen(to_child[0], "rb"), os.fdopen(to_parent[1], "wb"))
+        _be_second(chunks, work, commit, keep, os.fdopen(to_child[0], "rb"), os.fdopen(to_parent[1], "wb"))
     os.close(to_child[0])
     os.close(to_parent[1])
     receive, send = os.fdopen(to_parent[0], "rb"), os.fdopen(to_child[1], "wb")
@@ -122,13 +125,14 @@ def _be_second(
     chunks: Sequence[Chunk],
     work: Callable[[Chunk], Any],
     commit: Callable[[Any, State], None],
+    keep: Callable[[], State] | None,
     receive: BinaryIO,
     send: BinaryIO,
 ) -> None:
     """The second process: odd chunks. Never returns."""
     status = 1
     try:
-        _second_turns(chunks, work, commit, receive, send)
+        _second_turns(chunks, work, commit, keep, receive, send)
         status = 0
     except BaseException as error:  # noqa: BLE001 - it goes to the first process, which raises it
         try:
@@ -144,6 +148,7 @@ def _second_turns(
     chunks: Sequence[Chunk],
     work: Callable[[Chunk], Any],
     commit: Callable[[Any, State], None],
+    keep: Callable[[], State] | None,
     receive: BinaryIO,
     send: BinaryIO,
 ) -> None:
@@ -157,9 +162,13 @@ def _second_turns(
         except BaseException as error:  # noqa: BLE001 - as above; the turn is ours already
             _give(send, {"stop": True, "failure": _described(error)})
             return
+        if index + 1 == len(chunks):
+            state["second"] = keep() if keep else None
         _give(send, state)
     if len(chunks) % 2:
-        _give(send, _take(receive))
+        state = _take(receive)
+        state["second"] = keep() if keep else None
+        _give(send, state)
 
 
 def _take(receive: BinaryIO) -> State:

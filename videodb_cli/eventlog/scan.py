@@ -173,7 +173,7 @@ class Scanner:
             return None  # a line holds two values, so that they do not stand side by side
         kept = [lines[index] for index in hits]
         # The third stage does not look at the encoding of what it skips.
-        return kept if _is_utf8(data if self._thorough else b"\n".join(kept)) else None
+        return kept if is_utf8(data if self._thorough else b"\n".join(kept)) else None
 
     def _hits(self, data: bytes) -> tuple[int, list[int]]:
         """How many lines there are, and which of them fulfil all tests."""
@@ -234,7 +234,8 @@ def is_regular(data: bytes) -> int:
     return count if int(sz.count(data, b"}\n{")) == count - 1 else 0
 
 
-def _is_utf8(data: bytes) -> bool:
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are valid UTF-8."""
     if data.isascii():
         return True
     try:

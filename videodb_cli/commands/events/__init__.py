@@ -10,6 +10,8 @@ app = new_app(
             "tail": "videodb_cli.commands.events.tail",
             "filter": "videodb_cli.commands.events.filter",
             "wait": "videodb_cli.commands.events.wait",
+            "stats": "videodb_cli.commands.events.stats",
+            "transcript": "videodb_cli.commands.events.transcript",
         }
     )
 )

@@ -40,13 +40,8 @@ def clock(at: float | None) -> str:
 
 def stream_label(event: ev.Event) -> str:
     """The stream's short name; of a session its id."""
-    name = ev.stream_of(event)
-    if name is None:
-        session = event.get("capture_session_id")
-        return session if isinstance(session, str) else ""
-    if name.endswith(":default") or name.startswith("Capture "):
-        return ev.short_stream(name)
-    return name
+    session = event.get("capture_session_id")
+    return ev.stream_label(event) or (session if isinstance(session, str) else "")
 
 
 def words(event: ev.Event) -> str:
@@ -62,6 +57,15 @@ def words(event: ev.Event) -> str:
     if not said:
         said = _remainder(event)
     return console.one_line(said)
+
+
+def _gap_words(event: ev.Event) -> str:
+    """``gap 1.2 s · 12:15:31 → 12:15:32``."""
+    data = ev.data_of(event)
+    seconds, begin, end = data.get("seconds"), ev.parse_iso(data.get("from")), ev.parse_iso(data.get("to"))
+    if not isinstance(seconds, int | float) or begin is None or end is None:
+        return words(event)
+    return f"gap {seconds:.1f} s · {clock(begin)[:8]} → {clock(end)[:8]}"
 
 
 def _session_words(event: ev.Event, data: ev.Event) -> list[str]:
@@ -121,7 +125,7 @@ class Rows:
             return [console.one_line(str(event))]
         rows = self._new_day(event)
         if event.get("event") == "listener.gap" and ev.is_own(event):
-            return [*rows, self._paint(self._rule(words(event)), "yellow")]
+            return [*rows, self._paint(self._rule(_gap_words(event)), "yellow")]
         head, style = self._head(event), _STYLES.get(ev.channel_of(event) or "", ())
         lines = self._wrap(words(event) + (" (recovered)" if ev.is_recovered(event) else ""))
         dim = ("dim",) if ev.is_own(event) or ev.is_interim(event) else ()

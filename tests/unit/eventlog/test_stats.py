@@ -1,0 +1,76 @@
+"""A tally adds up whatever way lines are counted, and in parts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.event_logs import logs
+from videodb_cli.eventlog import parallel
+from videodb_cli.eventlog.counting import count_parts
+from videodb_cli.eventlog.event import channel_of, happened_at
+from videodb_cli.eventlog.query import Part
+from videodb_cli.eventlog.scan import Plan
+from videodb_cli.eventlog.sources import Source
+from videodb_cli.eventlog.stats import BY, NONE, Tally
+
+
+@given(log=logs(), by=st.sampled_from(BY))
+def test_counts_equal_a_plain_loop(tmp_path_factory: object, log: bytes, by: str) -> None:
+    path = tmp_path_factory.mktemp("log") / "log"  # type: ignore[attr-defined]
+    path.write_bytes(log)
+    tally = Tally(by)
+    broken = count_parts([Part(Source(path), 0, len(log))], Plan(), tally)
+    values, bad = [], 0
+    for line in log[: log.rfind(b"\n") + 1].split(b"\n"):
+        try:
+            values.append(json.loads(line.decode()))
+        except ValueError:
+            bad += bool(line.strip())
+    report = tally.report(broken.count)
+    assert (report["count"], report["broken"]) == (len(values), bad)
+    events = [value if isinstance(value, dict) else {} for value in values]
+    assert report["recovered"] == sum(event.get("recovered") is True for event in events)
+    times = [at for event in events if (at := happened_at(event)) is not None]
+    assert (report["first"], report["last"]) == ((min(times), max(times)) if times else (None, None))
+    if by == "channel":
+        counted = Counter(channel_of(event) or NONE for event in events)
+        assert {group["name"]: group["count"] for group in report["groups"]} == counted
+
+
+def _made(count: int) -> bytes:
+    lines = (
+        {"ts": "2026-03-02T10:15:30.123Z", "unix_ts": 1772446530.5 + n, "channel": f"c{n % 3}", "data": {"text": "x y"}}
+        for n in range(count)
+    )
+    return b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
+
+
+def test_two_processes_count_the_same_as_one(tmp_path: Path, monkeypatch: object) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(_made(3000) + b"broken\n" + _made(10))
+    part = Part(Source(path), 0, path.stat().st_size)
+    one, two = Tally("channel"), Tally("channel")
+    broken_one = count_parts([part], Plan(), one)
+    monkeypatch.setattr(parallel, "WORTH_IT", 0)  # type: ignore[attr-defined]
+    monkeypatch.setattr(parallel, "CHUNK", 1 << 14)  # type: ignore[attr-defined]
+    broken_two = count_parts([part], Plan(), two)
+    assert two.report(broken_two.count) == one.report(broken_one.count)
+    assert list(broken_two.take()) == list(broken_one.take()) == [(str(path), 3001)]
+
+
+def test_gaps_recovered_and_what_full_adds() -> None:
+    tally = Tally("channel", full=True)
+    tally.add({"channel": "videodb_cli", "event": "listener.gap", "unix_ts": 5.0, "data": {"seconds": 1.2}})
+    tally.add({"channel": "transcript", "unix_ts": 1772446530, "data": {"text": "two words", "end": 1772446529750}})
+    tally.add({"channel": "transcript", "unix_ts": 1772446999, "recovered": True, "data": {"start": 1772446500000}})
+    report = tally.report(0)
+    assert report["gaps"] == {"count": 1, "seconds": 1.2}
+    assert report["recovered"] == 1
+    spoken = report["groups"][0]
+    assert (spoken["name"], spoken["count"], spoken["first"], spoken["words"]) == ("transcript", 2, 1772446500.0, 2)
+    assert spoken["latency_p50_s"] == 0.25

@@ -1,0 +1,160 @@
+"""What was said, readable: final transcripts by stream, in paragraphs or as subtitles."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from videodb_cli.eventlog import event as ev
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from videodb_cli.eventlog.event import Event
+
+# A pause of this length begins a new paragraph, and so does a paragraph that has grown this long.
+_PAUSE_S = 2.5
+_LONG = 700
+# Before this, a time counts from the beginning of its stream.
+_ABSOLUTE = 1e9
+_SECONDS_A_WORD = 0.4
+_CUE_WIDTH = 48
+
+
+class Said(NamedTuple):
+    """One final transcript, or one look at the screen. Times in seconds."""
+
+    start: float
+    end: float
+    stream: str
+    text: str
+    is_visual: bool = False
+
+
+def said_of(event: Event) -> Said | None:
+    """What a final transcript says, or what a visual event saw; None for events of other kinds, or without words."""
+    channel = ev.channel_of(event)
+    is_visual = channel == "visual_index"
+    if not is_visual and (channel != "transcript" or not ev.is_final(event)):
+        return None
+    text = clean(ev.text_of(event) or "")
+    if not text:
+        return None
+    data = ev.data_of(event)
+    start, end = ev.seconds(data.get("start")), ev.seconds(data.get("end"))
+    length = max(1.0, len(text.split()) * _SECONDS_A_WORD)
+    if start is None:
+        received = ev.received_at(event) or 0.0
+        start = end - length if end is not None else max(received - length, 0.0)
+    if end is None or end < start:
+        end = start + length
+    return Said(start, end, clean(ev.stream_label(event)) or "?", text, is_visual)
+
+
+def clean(text: str) -> str:
+    """One line without control characters; the joiners of scripts and emoji stay."""
+    folded = " ".join(text.split())
+    return folded if folded.isprintable() else "".join(c for c in folded if c.isprintable() or c in "\u200c\u200d")
+
+
+def in_order(said: Iterable[Said]) -> list[Said]:
+    """By time, each once: what was heard live and recovered as well counts once."""
+    seen: set[tuple[float, str, str]] = set()
+    ordered: list[Said] = []
+    for one in sorted(said, key=lambda s: (s.start, s.end)):
+        key = (round(one.start, 1), one.stream, one.text)
+        if key not in seen:
+            seen.add(key)
+            ordered.append(one)
+    return ordered
+
+
+def paragraphs(said: Sequence[Said]) -> list[Said]:
+    """What a stream said without a long pause becomes one paragraph; paragraphs are ordered by their beginning."""
+    done: list[Said] = []
+    open_ones: dict[str, Said] = {}
+    for one in said:
+        if one.is_visual:
+            done.append(one)
+            continue
+        before = open_ones.get(one.stream)
+        if before is not None and one.start - before.end <= _PAUSE_S and len(before.text) < _LONG:
+            open_ones[one.stream] = before._replace(end=max(before.end, one.end), text=f"{before.text} {one.text}")
+            continue
+        if before is not None:
+            done.append(before)
+        open_ones[one.stream] = one
+    return sorted([*done, *open_ones.values()], key=lambda s: (s.start, s.end))
+
+
+def as_text(said: Sequence[Said]) -> str:
+    """Paragraphs under their time and speaker."""
+    blocks = []
+    for one in paragraphs(said):
+        what = f"{one.stream} (screen)" if one.is_visual else one.stream
+        blocks.append(
+            f"{clock(one.start)}  {what}\n" + textwrap.fill(one.text, 98, initial_indent="  ", subsequent_indent="  ")
+        )
+    return "\n\n".join(blocks) + "\n" if blocks else ""
+
+
+def as_markdown(said: Sequence[Said]) -> str:
+    """The same as Markdown; what was on screen stands as quotations."""
+    if not said:
+        return ""
+    first = said[0].start
+    day = datetime.fromtimestamp(first).strftime("%Y-%m-%d") if first >= _ABSOLUTE else ""  # noqa: DTZ006 - local time
+    blocks = [f"# Transcript {day}".rstrip()]
+    for one in paragraphs(said):
+        head = f"**{_escape_markdown(one.stream)}** · {clock(one.start)}"
+        body = _escape_markdown(one.text)
+        blocks.append(f"> {head}\n>\n> {body}" if one.is_visual else f"{head}\n\n{body}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def as_subtitles(said: Sequence[Said], kind: str) -> str:
+    """SRT or WebVTT. Time zero is the beginning of what is first, unless times count from a stream's beginning."""
+    zero = said[0].start if said and said[0].start >= _ABSOLUTE else 0.0
+    speakers = {one.stream for one in said}
+    blocks = ["WEBVTT"] if kind == "vtt" else []
+    mark = "." if kind == "vtt" else ","
+    for number, one in enumerate(said, 1):
+        times = f"{_cue_time(one.start - zero, mark)} --> {_cue_time(max(one.end, one.start + 0.1) - zero, mark)}"
+        blocks.append(f"{number}\n{times}\n{_cue_text(one, kind, named=len(speakers) > 1)}")
+    return "\n\n".join(blocks) + "\n" if blocks else ""
+
+
+def _cue_text(one: Said, kind: str, *, named: bool) -> str:
+    text = f"[{one.text}]" if one.is_visual else one.text
+    if kind == "vtt":
+        text = textwrap.fill(text, _CUE_WIDTH).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        voice = one.stream.replace("&", "").replace("<", "").replace(">", "")
+        return f"<v {voice}>{text}" if named else text
+    return textwrap.fill(f"{one.stream}: {text}" if named else text, _CUE_WIDTH).replace("-->", "→")
+
+
+def _cue_time(seconds: float, mark: str) -> str:
+    ms = max(0, round(seconds * 1000))
+    return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}{mark}{ms % 1000:03d}"
+
+
+def clock(seconds: float) -> str:
+    """Local time of day, or the time since a stream's beginning."""
+    if seconds >= _ABSOLUTE:
+        return datetime.fromtimestamp(seconds).strftime("%H:%M:%S")  # noqa: DTZ006 - local time is meant
+    return _cue_time(seconds, ".")[:8]
+
+
+def _escape_markdown(text: str) -> str:
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|" else c for c in text)
+
+
+def as_json(said: Sequence[Said]) -> dict[str, Any]:
+    """Paragraphs with their times in Unix seconds."""
+    return {
+        "paragraphs": [
+            {"stream": one.stream, "start": one.start, "end": one.end, "text": one.text, "visual": one.is_visual}
+            for one in paragraphs(said)
+        ]
+    }
