@@ -61,7 +61,9 @@ def test_markdown_is_escaped_and_the_screen_is_quoted() -> None:
         "rtstream_name": "display:1",
         "data": {"text": "a\nterminal", "start": 5, "end": 6},
     }
-    text = t.as_markdown(_said(_event("*not* bold", 0, start=4, end=4.5), screen))
+    spoken = _event("*not* bold", 0)
+    spoken["data"] |= {"start": 4, "end": 4.5}
+    text = t.as_markdown(_said(spoken, screen))
     assert (
         text == "# Transcript\n\n**mic** · 00:00:04\n\n\\*not\\* bold\n\n> **display:1** · 00:00:05\n>\n> a terminal\n"
     )
