@@ -107,7 +107,7 @@ class LiveStream:
             raise
         try:
             self._open_outputs(source)
-        except (av.error.FFmpegError, OSError) as error:
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             source.container.close()
             reason = getattr(error, "strerror", None) or str(error)
             message = f"The stream cannot be written to {self._directory}: {reason}."
