@@ -9,8 +9,10 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.rundir.paths import RunDir
 
 app = new_app()
+_CAPTURE_S = 300.0
 
 
 @app.command(cls=PanelCommand)
@@ -22,14 +24,34 @@ def stop(
     as_json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> None:
-    """Stop the listener of a directory, gracefully, and wait until it is gone. Nothing to stop is fine."""
+    """Stop the capture of a directory, if any, then its listener, and wait until they are gone. Nothing is fine."""
     from videodb_cli.flows.stop_listener import stop_listener
 
     run_dir = existing_run_dir(directory, env_file, directory_argument)
+    session_id = _stop_capture(run_dir, env_file) if run_dir is not None else None
     pid = stop_listener(run_dir) if run_dir is not None else None
     if as_json:
-        console.data_json({"stopped": pid is not None, "pid": pid})
-    elif pid is None:
-        console.talk("nothing runs here")
-    else:
+        console.data_json({"stopped": pid is not None, "pid": pid, "capture_session_id": session_id})
+        return
+    if session_id is not None:
+        console.talk(f"stopped the capture {session_id}")
+    if pid is not None:
         console.talk(f"stopped the listener, pid {pid}")
+    elif session_id is None:
+        console.talk("nothing runs here")
+
+
+def _stop_capture(run_dir: RunDir, env_file: str | None) -> str | None:
+    """Stop a running capture; return its session id. The export is waited for: the listener is to hear of it."""
+    if not run_dir.capture_pid.exists():
+        return None
+    from videodb_cli.commands.options import service_credentials
+    from videodb_cli.flows.stop_capture import stop_capture
+
+    fields = stop_capture(
+        run_dir,
+        timeout_s=_CAPTURE_S,
+        credentials=lambda: service_credentials(run_dir, local=False, env_file=env_file, start=False),
+    )
+    found = (fields or {}).get("session_id")
+    return found if isinstance(found, str) else None

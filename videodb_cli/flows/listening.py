@@ -13,6 +13,7 @@ from videodb_cli.api.streams import StreamCalls
 from videodb_cli.errors import ConflictError, VideodbError
 from videodb_cli.eventlog.record import Event
 from videodb_cli.eventlog.store import Keeping, LogBack, LogStore, LogTrouble
+from videodb_cli.listener.capture_watch import CaptureWatch
 from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake
 from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.ledger import Ledger
@@ -112,10 +113,13 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
             listener.output_dropped = audience.output_dropped
             ignore_terminal_output_stop()
             tidy = asyncio.create_task(_keep_own_log_small(request)) if request.detached else None
+            capture = CaptureWatch(request.run_dir.capture_info, listener.journal.capture_failed)
+            watching = asyncio.create_task(capture.run(), name="capture watch")
             with stop_on_signals(listener.stop, audience.forced):
                 try:
                     return await listener.run()
                 finally:
+                    watching.cancel()
                     if tidy is not None:
                         tidy.cancel()
     finally:

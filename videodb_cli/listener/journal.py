@@ -92,6 +92,11 @@ class Journal:
             self._on_line(line, event)
         return line
 
+    def capture_failed(self, session_id: str, code: str, message: str) -> None:
+        """The capture of this directory failed here; what the service says about its session is another matter."""
+        data = {"capture_session_id": session_id, "error": {"code": code, "message": message}}
+        self._write("capture.failed", f"the capture of {session_id} failed: {message}", data)
+
     def stopped(self, statement: Statement) -> None:
         """The listener ends: its loss statement."""
         self._write("listener.stopped", _statement_text(statement), asdict(statement))

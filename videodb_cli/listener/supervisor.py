@@ -132,6 +132,11 @@ class Listener:
         return self._store
 
     @property
+    def journal(self) -> Journal:
+        """What writes our own lines into the log."""
+        return self._journal
+
+    @property
     def policy(self) -> Policy:
         """How this run behaves."""
         return self._policy

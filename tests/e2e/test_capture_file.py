@@ -1,0 +1,279 @@
+"""A whole capture of a file against the embedded service, as a user runs it: no key, no screen, no Debian package."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.desktop import wait_until
+from videodb_cli.process.start_token import start_token
+
+
+class Place:
+    """One directory, and `videodb` run in it."""
+
+    def __init__(self, path: Path, **environment: str) -> None:
+        self.path = path
+        hidden = {"VIDEO_DB_API_KEY", "VIDEODB_API_KEY", "VIDEO_DB_API", "VIDEODB_CLIENT_TOKEN"}
+        hidden |= {"DISPLAY", "PULSE_SERVER", "XDG_RUNTIME_DIR", "WAYLAND_DISPLAY"}
+        self.environment = {name: value for name, value in os.environ.items() if name not in hidden}
+        self.environment |= {"VIDEODB_EVENTS_DIR": str(path), "HOME": str(path), **environment}
+
+    def run(self, *arguments: str, timeout: float = 90, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "videodb_cli", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**self.environment, **environment},
+        )
+
+    def json(self, *arguments: str, expect: int = 0) -> dict[str, Any]:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == expect, (done.stdout, done.stderr)
+        return dict(json.loads(done.stdout))
+
+    @property
+    def info(self) -> dict[str, Any]:
+        return dict(json.loads((self.path / "videodb_capture_info.json").read_text()))
+
+    def events(self) -> list[dict[str, Any]]:
+        log = self.path / "videodb_events.jsonl"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        return [found for found in self.events() if found.get("event") == event]
+
+    def publishers(self) -> list[int]:
+        """Pids of every ffmpeg that publishes for this directory's captures, found in /proc by the state's pids."""
+        found = []
+        for directory in Path("/proc").iterdir():
+            if directory.name.isdigit():
+                try:
+                    words = (directory / "cmdline").read_bytes().split(b"\0")
+                    environ = (directory / "environ").read_bytes()
+                except OSError:
+                    continue
+                if any(word.startswith(b"rtsp") for word in words) and str(self.path).encode() in environ:
+                    found.append(int(directory.name))
+        return found
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty seconds of moving picture with a tone."""
+    import imageio_ffmpeg
+
+    path = tmp_path_factory.mktemp("clip") / "a clip: 100%.mp4"
+    subprocess.run(
+        [
+            imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", "testsrc=size=321x181:rate=25",
+            "-f", "lavfi", "-i", "sine=frequency=300:sample_rate=44100", "-t", "30", "-pix_fmt", "yuv444p",
+            "-preset", "ultrafast", str(path),
+        ],
+        check=True,
+        timeout=60,
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    found = Place(tmp_path / "events", VIDEODB_LOCAL="1")
+    yield found
+    found.run("capture", "stop", "--timeout", "20")
+    found.run("stop")
+    found.run("local", "stop")
+    assert found.publishers() == []
+
+
+def test_start_watch_pause_and_stop(place: Place, clip: Path) -> None:
+    began = place.json("capture", "start", "--source", str(clip))
+    assert began["status"] == "active"
+    assert {c["channel_id"]: (c["type"], c["state"]) for c in began["channels"]} == {
+        "display:file": ("display", "flowing"),
+        "mic:file": ("mic", "flowing"),
+    }
+    assert all(c["rtstream_id"] for c in began["channels"])
+    info = place.info
+    assert info["v"] == 1
+    assert int((place.path / "videodb_capture_pid").read_text()) == info["pid"]
+    assert info["ws_connection_id"] == (place.path / "videodb_ws_id").read_text().strip()
+    assert len(place.publishers()) == 2
+    for pid in place.publishers():
+        assert b"API_KEY" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+    second = place.run("capture", "start", "--source", str(clip))
+    assert second.returncode == 9
+
+    assert place.json("capture", "pause", "mic:file") == {"paused": ["mic:file"]}
+    assert [c["paused"] for c in place.json("capture", "status")["channels"]] == [False, True]
+    assert place.json("capture", "resume")["resumed"] == ["display:file", "mic:file"]
+    assert place.run("capture", "pause", "mic:nobody").returncode == 4
+
+    before = place.json("capture", "status")["channels"][0]
+    wait_until(lambda: place.json("capture", "status")["channels"][0]["bytes"] > before["bytes"], what="more bytes")
+
+    stopped = place.json("capture", "stop")
+    assert stopped["status"] == "exported"
+    assert stopped["exported_video_id"]
+    assert stopped["stream_url"].startswith("http://127.0.0.1")
+    again = place.json("capture", "stop")
+    assert again["exported_video_id"] == stopped["exported_video_id"]
+    statuses = [e["status"] for e in place.events() if e.get("channel") == "capture_session"]
+    assert statuses == ["created", "starting", "active", "stopping", "stopped", "exported"]
+    assert not (place.path / "videodb_capture_pid").exists()
+    assert not (place.path / "videodb_ws_pid").exists(), "the listener that start had started ends with stop"
+    for name in ("videodb_capture.log", "videodb_capture_info.json", "videodb_events.jsonl", "videodb_listener.log"):
+        assert "rtsp://127" not in (place.path / name).read_text(), f"a publish address stands in {name}"
+
+
+def test_a_listener_that_was_there_stays_and_a_file_ends_by_itself(place: Place, tmp_path: Path) -> None:
+    import imageio_ffmpeg
+
+    short = tmp_path / "short.wav"
+    subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", "sine", "-t", "3", str(short)],
+        check=True,
+        timeout=60,
+    )
+    assert place.run("listen", "--detach").returncode == 0
+    pid = int((place.path / "videodb_ws_pid").read_text())
+    began = place.json("capture", "start", "--source", str(short))
+    assert [c["channel_id"] for c in began["channels"]] == ["mic:file"]
+    wait_until(lambda: place.info["status"] == "exported", 30, "the end of the file")
+    assert place.run("capture", "status").returncode == 4
+    assert place.json("capture", "stop")["status"] == "exported"
+    assert start_token(pid) is not None
+    assert place.run("status").returncode == 0
+
+
+def test_a_publisher_that_is_killed_comes_back_while_the_other_goes_on(place: Place, clip: Path) -> None:
+    began = place.json("capture", "start", "--source", str(clip))
+    pids = {c["channel_id"]: c["pid"] for c in began["channels"]}
+    os.kill(pids["display:file"], signal.SIGKILL)
+
+    def came_back() -> bool:
+        channels = {c["channel_id"]: c for c in place.info["channels"]}
+        display = channels["display:file"]
+        return bool(display["restarts"] == 1 and display["state"] == "flowing")
+
+    wait_until(came_back, 20, "the publisher's return")
+    channels = {c["channel_id"]: c for c in place.info["channels"]}
+    assert channels["mic:file"]["restarts"] == 0
+    assert channels["mic:file"]["pid"] == pids["mic:file"]
+    assert place.json("capture", "stop")["status"] == "exported"
+
+
+def test_a_background_process_that_is_killed_takes_its_publishers_along(place: Place, clip: Path) -> None:
+    place.json("capture", "start", "--source", str(clip))
+    os.kill(place.info["pid"], signal.SIGKILL)
+    wait_until(lambda: place.publishers() == [], 10, "the end of the publishers")
+    wait_until(lambda: place.named("capture.failed"), 10, "capture.failed in the log")
+    failed = place.run("capture", "status", "--json")
+    assert failed.returncode == 6
+    assert json.loads(failed.stdout)["status"] == "failed"
+    # The session still stands at the service: it is found by its id, ended, and what was recorded is saved.
+    stopped = place.json("capture", "stop")
+    assert stopped["exported_video_id"]
+    assert not (place.path / "videodb_ws_pid").exists()
+
+
+def test_backend_and_client_on_two_machines(tmp_path: Path, clip: Path) -> None:
+    backend = Place(tmp_path / "backend", VIDEODB_LOCAL="1")
+    try:
+        ws_id = backend.run("listen", "--detach").stdout.strip().removeprefix("WS_ID=")
+        made = backend.json("capture", "create", "--metadata", "room=4", "--end-user", "ann")
+        assert made["ws_connection_id"] == ws_id
+        client = Place(tmp_path / "client", VIDEO_DB_API=made["base_url"], VIDEODB_CLIENT_TOKEN=made["client_token"])
+        began = client.json(
+            "capture", "start", "--session", made["session_id"], "--ws-id", ws_id, "--source", str(clip)
+        )
+        assert began["session_id"] == made["session_id"]
+        assert not (client.path / "videodb_ws_pid").exists(), "the client needs no listener"
+        assert made["client_token"] not in (client.path / "videodb_capture_info.json").read_text()
+        wait_until(lambda: backend.named("capture_session.active"), 10, "active at the backend")
+        elsewhere = ("--dir", str(tmp_path / "other"))
+        refused = client.run("capture", "start", "--source", str(clip), "--transcribe", "--session", "x", *elsewhere)
+        assert refused.returncode == 3
+        assert client.json("capture", "stop")["status"] in {"stopped", "exported"}
+        wait_until(lambda: backend.named("capture_session.exported"), 20, "the export at the backend")
+        assert client.publishers() == []
+    finally:
+        backend.run("stop")
+        backend.run("local", "stop")
+
+
+def test_an_expired_token_exits_3_and_leaves_nothing(tmp_path: Path, clip: Path) -> None:
+    backend = Place(tmp_path / "backend", VIDEODB_LOCAL="1")
+    try:
+        made = backend.json("capture", "create", "--expires-in", "1")
+        time.sleep(1.1)
+        client = Place(tmp_path / "client", VIDEO_DB_API=made["base_url"], VIDEODB_CLIENT_TOKEN=made["client_token"])
+        done = client.run("capture", "start", "--session", made["session_id"], "--source", str(clip), "--json")
+        assert done.returncode == 3, done.stderr
+        assert client.publishers() == []
+        assert client.run("capture", "status").returncode == 6
+    finally:
+        backend.run("stop")
+        backend.run("local", "stop")
+
+
+def test_foreground_stops_with_a_signal_and_says_what_came_of_it(place: Place, clip: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "videodb_cli", "capture", "start", "--foreground", "--source", str(clip)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=place.environment,
+    )
+    assert process.stdout is not None
+    assert "active" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "exported_video_id" in out
+
+
+def test_duration_ends_it(place: Place, clip: Path) -> None:
+    place.json("capture", "start", "--source", str(clip), "--duration", "1.5")
+    wait_until(lambda: place.info["status"] == "exported", 30, "the end")
+    assert not (place.path / "videodb_ws_pid").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("--no-store",), 2, "nothing would be kept"),
+        (("--channel", "mic:fil"), 4, "mic:file"),
+        (("--system-audio",), 6, "system audio"),
+        (("--alert", "nolabel"), 2, "LABEL=PROMPT"),
+        (("--size", "big"), 2, "size"),
+        (("--primary", "mic:file"), 2, "primary"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_started(
+    place: Place, clip: Path, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    done = place.run("capture", "start", "--source", str(clip), *arguments)
+    assert done.returncode == status
+    assert words in done.stderr
+    assert not (place.path / "videodb_ws_pid").exists()
+    assert not (place.path / "local" / "videodb_local.json").exists()
+
+
+def test_a_bare_machine_has_nothing_to_capture(place: Place) -> None:
+    done = place.run("capture", "start")
+    assert done.returncode == 6
+    assert "nothing to capture" in done.stderr
+    assert place.run("capture", "stop").returncode == 0
+    assert place.run("capture", "status").returncode == 4

@@ -1,0 +1,80 @@
+"""Watches the capture of the directory, so that its failure stands in the log even if its process died without a word.
+
+The state file is all that is looked at: the capture is another process, and nothing here may depend on its code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from videodb_cli.errors import RefusedError
+from videodb_cli.process.start_token import is_same_process
+from videodb_cli.rundir import state
+
+_LOOK_S: Final = 0.5
+_RUNNING: Final = frozenset({"created", "starting", "active", "stopping"})
+
+
+class CaptureWatch:
+    """Reports each failed capture once: ``failed(session_id, code, message)``. An older failure is no news."""
+
+    def __init__(self, path: Path, failed: Callable[[str, str, str], None]) -> None:
+        self._path = path
+        self._failed = failed
+        self._stamp: tuple[int, int] | None = None
+        self._fields: dict[str, Any] = {}
+        self._told: str | None = None
+        self._read()
+        if self._failure() is not None:
+            self._told = self._name()
+
+    async def run(self) -> None:
+        """Look twice a second, until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            await asyncio.to_thread(self._read)
+            self.look()
+
+    def look(self) -> None:
+        """Look at what was read last, and at the process behind it."""
+        failure = self._failure()
+        if failure is None or self._told == self._name():
+            return
+        # Its process may have written its last word and ended between our two looks.
+        self._read()
+        failure = self._failure()
+        if failure is None:
+            return
+        self._told = self._name()
+        self._failed(str(self._fields.get("session_id")), *failure)
+
+    def _name(self) -> str:
+        return f"{self._fields.get('session_id')} {self._fields.get('started_at')}"
+
+    def _read(self) -> None:
+        try:
+            status = self._path.stat(follow_symlinks=False)
+            stamp = (status.st_ino, status.st_mtime_ns)
+            if stamp != self._stamp:
+                self._fields = state.read(self._path) or {}
+                self._stamp = stamp
+        except (OSError, RefusedError):
+            self._fields, self._stamp = {}, None
+
+    def _failure(self) -> tuple[str, str] | None:
+        fields = self._fields
+        if not isinstance(fields.get("session_id"), str):
+            return None
+        if fields.get("status") == "failed":
+            error = fields.get("error")
+            told = error if isinstance(error, dict) else {}
+            return str(told.get("code", "failed")), str(told.get("message", "the capture failed"))
+        pid, token = fields.get("pid"), fields.get("start_token")
+        if fields.get("status") not in _RUNNING or not isinstance(pid, int) or not isinstance(token, str):
+            return None
+        if is_same_process(pid, token):
+            return None
+        return "capture_died", f"the background process of the capture (pid {pid}) died"
