@@ -51,7 +51,7 @@ class Cursor:
         if not isinstance(offset, int) or offset <= 0:
             return None
         for number, source in enumerate(sources):
-            if not source.is_stream and _marks(source, offset) == (saved.get("head"), saved.get("recent")):
+            if not source.is_stream and marks_of(source, offset) == (saved.get("head"), saved.get("recent")):
                 return Position(number, offset)
         return Position(0, -1)
 
@@ -60,7 +60,7 @@ class Cursor:
         if source.is_stream:
             return
         try:
-            marks = _marks(source, offset)
+            marks = marks_of(source, offset)
         except VideodbError:
             return  # it is gone already; the next run finds that out by itself
         if marks is None:
@@ -68,7 +68,7 @@ class Cursor:
         state.write(self._path, {"file": source.name, "offset": offset, "head": marks[0], "recent": marks[1]})
 
 
-def _marks(source: Source, offset: int) -> tuple[str, str] | None:
+def marks_of(source: Source, offset: int) -> tuple[str, str] | None:
     """Fingerprints of the first line and of the bytes before an offset; None when the file ends before it."""
     with open_source(source) as file:
         head = file.read(min(_HEAD, offset))

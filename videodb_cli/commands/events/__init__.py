@@ -11,6 +11,7 @@ app = new_app(
             "filter": "videodb_cli.commands.events.filter",
             "wait": "videodb_cli.commands.events.wait",
             "stats": "videodb_cli.commands.events.stats",
+            "search": "videodb_cli.commands.events.search",
             "transcript": "videodb_cli.commands.events.transcript",
         }
     )

@@ -147,6 +147,19 @@ class Rows:
             f"{self._paint(console.cut(words(event), max(room, 10)), 'dim')}"
         )
 
+    def found(self, event: ev.Event, text: str, spans: list[tuple[int, int]]) -> str:
+        """One row with a given text, in which some places are highlighted."""
+        pieces: list[str] = []
+        at = 0
+        for begin, end in spans:
+            if begin >= at:
+                pieces += [text[at:begin], self._paint(text[begin:end], "bold", "yellow")]
+                at = end
+        time_part, label, stream = self._head(event)
+        style = _STYLES.get(ev.channel_of(event) or "", ())
+        head = "  ".join((self._paint(time_part, "dim"), self._paint(label, *style), self._paint(stream, "dim")))
+        return f"{head}  {''.join(pieces)}{text[at:]}"
+
     def _head(self, event: ev.Event) -> tuple[str, str, str]:
         channel = ev.channel_of(event) or ("raw" if "raw" in event or "raw_base64" in event else "event")
         label = console.cut(console.one_line(_LABELS.get(channel, channel)), 16)

@@ -1,0 +1,271 @@
+"""Full-text index of a log: an SQLite FTS5 table beside it that is only ever derived.
+
+A row's id says in which file, known by its fingerprint, and at which offset its line begins; the text itself is not
+kept. What the index says of a file counts only while the file's first line and the bytes before the indexed end are
+what they were, so rotation moves entries along, and those of a log that was cleared or cut are not found any more.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from videodb_cli.errors import RefusedError, VideodbError
+from videodb_cli.eventlog import event as ev
+from videodb_cli.eventlog.cursor import marks_of
+from videodb_cli.eventlog.decode import decode
+from videodb_cli.eventlog.partial import partial_decoder
+from videodb_cli.eventlog.reader import iter_blocks, iter_lines
+from videodb_cli.eventlog.scan import is_regular, is_utf8
+from videodb_cli.eventlog.sources import open_source
+from videodb_cli.rundir import private
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from videodb_cli.eventlog.reader import Block
+    from videodb_cli.eventlog.sources import Source
+
+_VERSION = 1
+_OFFSET_BITS = 44
+_COMMIT_BYTES = 64 << 20
+_PATIENCE_S = 120.0
+_SCHEMA = """
+CREATE TABLE files (id INTEGER PRIMARY KEY, head TEXT, recent TEXT, offset INTEGER, stamp TEXT);
+CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize="unicode61 remove_diacritics 2");
+INSERT INTO words(words, rank) VALUES ('hashsize', 16777216);
+"""
+_PATHS = [
+    ("channel",),
+    ("data", "text"),
+    ("data", "label"),
+    ("data", "event_label"),
+    ("data", "error", "message"),
+    ("raw",),
+]
+
+
+class Found(NamedTuple):
+    """A line that holds the words: where it stands, and how well it fits (less is better)."""
+
+    source: Source
+    offset: int
+    rank: float
+
+
+class SearchIndex:
+    """An open index. ``close`` when done."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open, or make, the index at ``path`` (0600); None keeps it in memory. Raises ``RefusedError``."""
+        self._path = path
+        self._known: dict[int, Source] = {}
+        self._db = self._open()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _open(self) -> sqlite3.Connection:
+        import sqlite3
+
+        if self._path is None:
+            db = sqlite3.connect(":memory:", isolation_level=None)
+            db.executescript(_SCHEMA)
+            return db
+        os.close(private.open_fd(self._path, os.O_RDWR | os.O_CREAT))
+        try:
+            return self._connected(self._path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                raise RefusedError(f"{self._path} is being built by somebody else", code="index_busy") from None
+            # Not an index of ours, or a damaged one: it is only derived, so it is made anew.
+            private.remove(self._path)
+            os.close(private.open_fd(self._path, os.O_RDWR | os.O_CREAT))
+            return self._connected(self._path)
+
+    @staticmethod
+    def _connected(path: Path) -> sqlite3.Connection:
+        import sqlite3
+
+        db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
+        version = 0
+        try:
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA cache_size = -16000")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                db.execute("BEGIN IMMEDIATE")
+                if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                    for statement in _SCHEMA.split(";\n"):
+                        db.execute(statement)
+                    db.execute(f"PRAGMA user_version = {_VERSION}")
+                db.execute("COMMIT")
+        except BaseException:
+            db.close()
+            raise
+        if version in {0, _VERSION}:
+            return db
+        db.close()
+        raise sqlite3.DatabaseError("another version")
+
+    def update(self, sources: Sequence[Source], progress: Callable[[int, int], None]) -> None:
+        """Take up what has been written since the last time. ``progress`` hears bytes done, and bytes in all."""
+        todo: list[tuple[Source, int | None, int]] = []
+        for source in sources:
+            ident, offset = self._find(source)
+            if ident is not None:
+                self._known[ident] = source
+            if ident is None or not _is_indexed(source, offset):
+                todo.append((source, ident, offset))
+        total = sum(max(_size(source) - offset, 0) for source, _, offset in todo)
+        done = 0
+        import sqlite3
+
+        try:
+            for source, _, _ in todo:
+                for count in self._index(source):
+                    done += count
+                    progress(done, max(total, done))
+        except sqlite3.OperationalError as error:
+            raise RefusedError(
+                f"the search index cannot be written: {error}", code="index", hint="--no-index"
+            ) from None
+
+    def _find(self, source: Source) -> tuple[int | None, int]:
+        """The id under which a file is known and the offset up to which it was indexed."""
+        stamp = _stamp(source)
+        for ident, head, recent, offset, kept in self._db.execute("SELECT * FROM files ORDER BY id DESC"):
+            if source.is_compressed:
+                if kept == stamp:
+                    return ident, offset
+                continue
+            try:
+                if marks_of(source, offset) == (head, recent):
+                    return ident, offset
+            except VideodbError:
+                return None, 0
+        return None, 0
+
+    def _index(self, source: Source) -> Iterator[int]:
+        """Index the rest of a file, in transactions of bounded size; gives the bytes of each."""
+        indexer = _Indexer()
+        at_end = False
+        while not at_end:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                # Somebody else may have gone on with it, or begun, since we looked.
+                ident, start = self._find(source)
+                if ident is None:
+                    ident = self._db.execute("INSERT INTO files VALUES (NULL, '', '', 0, '')").lastrowid or 0
+                    start = 0
+                base, end = ident << _OFFSET_BITS, start
+                at_end = True
+                for block in iter_blocks(source, start):
+                    rows = ((base | offset, text) for offset, text in indexer.texts(block))
+                    self._db.executemany("INSERT INTO words(rowid, text) VALUES (?, ?)", rows)
+                    end = block.offset + len(block.data)
+                    if end - start >= _COMMIT_BYTES:
+                        at_end = False
+                        break
+                head, recent = marks_of(source, end) or ("", "")
+                self._db.execute(
+                    "UPDATE files SET head = ?, recent = ?, offset = ?, stamp = ? WHERE id = ?",
+                    (head, recent, end, _stamp(source) if at_end else "", ident),
+                )
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._known[ident] = source
+            yield end - start
+
+    def search(self, query: str) -> Iterator[Found]:
+        """Lines of the files that were updated, best first, the latest of equals first."""
+        rows = self._db.execute("SELECT rowid, rank FROM words WHERE words MATCH ? ORDER BY rank, rowid DESC", (query,))
+        mask = (1 << _OFFSET_BITS) - 1
+        for rowid, rank in rows:
+            source = self._known.get(rowid >> _OFFSET_BITS)
+            if source is not None:
+                yield Found(source, rowid & mask, rank)
+
+
+def _is_indexed(source: Source, offset: int) -> bool:
+    return source.is_compressed or _size(source) <= offset
+
+
+def _size(source: Source) -> int:
+    return 0 if source.path is None else source.path.stat().st_size
+
+
+def _stamp(source: Source) -> str:
+    if source.path is None:
+        return ""
+    status = source.path.stat()
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+class _Indexer:
+    """Finds the texts of lines with their offsets."""
+
+    def __init__(self) -> None:
+        self._decoder = partial_decoder(_PATHS)
+
+    def texts(self, block: Block) -> Iterator[tuple[int, str]]:
+        """Offset and text of every event that has words and is not the listener's own."""
+        data = block.data
+        count = is_regular(data)
+        if count and is_utf8(data):
+            try:
+                events: list[Any] = self._decoder.decode_lines(data)
+            except (ValueError, RecursionError):
+                events = []
+            if len(events) == count:
+                lengths = (len(line) + 1 for line in data.split(b"\n"))
+                offsets = itertools.accumulate(lengths, initial=block.offset)
+                yield from _with_text(zip(offsets, events, strict=False))
+                return
+        yield from _with_text(_decoded(block))
+
+
+def _decoded(block: Block) -> Iterator[tuple[int, Any]]:
+    for offset, raw in iter_lines(block):
+        try:
+            yield offset, decode(raw)
+        except ValueError:
+            continue
+
+
+def _with_text(events: Any) -> Iterator[tuple[int, str]]:
+    for offset, event in events:
+        if isinstance(event, dict) and not ev.is_own(event):
+            text = ev.text_of(event)
+            if text:
+                yield offset, text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def lines_at(source: Source, offsets: Sequence[int]) -> dict[int, bytes]:
+    """The lines that begin at these offsets; those that are not there any more are left out."""
+    found: dict[int, bytes] = {}
+    with open_source(source) as file:
+        for offset in sorted(set(offsets)):
+            file.seek(max(offset - 1, 0))
+            size = 1 << 12
+            raw = file.read(size)
+            while raw and raw.find(b"\n", 1 if offset else 0) < 0:
+                more = file.read(size)
+                if not more:
+                    break
+                raw += more
+                size *= 2
+            if offset:
+                if raw[:1] != b"\n":
+                    continue
+                raw = raw[1:]
+            end = raw.find(b"\n")
+            if end >= 0:
+                found[offset] = raw[:end]
+    return found
