@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
 KEY = "sk-test-0123456789abcdef"
@@ -62,6 +63,31 @@ def close(code: int = 1001, reason: str = "") -> Act:
         await socket.close(code, reason)
 
     return act
+
+
+def then(*acts: Act) -> Act:
+    """Do one after the other."""
+
+    async def act(socket: ServerConnection) -> None:
+        for one in acts:
+            await one(socket)
+
+    return act
+
+
+def pause(seconds: float) -> Act:
+    """Wait a moment."""
+
+    async def act(socket: ServerConnection) -> None:
+        del socket
+        await asyncio.sleep(seconds)
+
+    return act
+
+
+async def stop_reading(socket: ServerConnection) -> None:
+    """Be there and take nothing in: neither a ping nor a close is answered, as behind a pulled cable."""
+    socket.transport.pause_reading()
 
 
 async def cut(socket: ServerConnection) -> None:
@@ -126,6 +152,9 @@ class EventService:
             self.port = next(iter(server.sockets)).getsockname()[1]
             self._ready.set()
             await self._end.wait()
+            # Clients that read nothing, or were told to be left alone, must not keep a test waiting.
+            for connection in self.connections:
+                connection.transport.abort()
             server.close(close_connections=True)
 
     # ---- the protocol --------------------------------------------------------------------------------------------
@@ -164,7 +193,7 @@ class EventService:
     async def _handle(self, socket: ServerConnection) -> None:
         number = next(self._numbers)
         if not self._answer_pings:
-            socket.protocol.recv_ping = lambda frame: None  # type: ignore[attr-defined]
+            _withhold_pongs(socket)
         self.connections.append(socket)
         self.open_connections += 1
         self._notify()
@@ -197,6 +226,16 @@ class EventService:
         """Run an act on the youngest connection, from the test's thread, and wait for its end."""
         future = asyncio.run_coroutine_threadsafe(_as_coroutine(act, self.connections[-1]), self._loop)
         future.result(timeout_s)
+
+
+def _withhold_pongs(socket: ServerConnection) -> None:
+    send_frame = socket.protocol.send_frame
+
+    def send_all_but_pongs(frame: Frame) -> None:
+        if frame.opcode is not Opcode.PONG:
+            send_frame(frame)
+
+    socket.protocol.send_frame = send_all_but_pongs  # type: ignore[method-assign]
 
 
 async def _as_coroutine(act: Act, socket: ServerConnection) -> None:

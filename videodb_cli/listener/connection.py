@@ -150,6 +150,10 @@ class Connection:
             raise self._socket.failure
         return self._ended()
 
+    def hand_over(self, on_message: Callable[[bytes], None]) -> None:
+        """Hand on what was received but waits for `hear`, because it will not be called."""
+        self._socket.deliver_to(on_message)
+
     async def close(self) -> None:
         """Close in an orderly way, within two seconds. Idempotent."""
         with contextlib.suppress(Exception):

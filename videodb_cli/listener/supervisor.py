@@ -295,6 +295,7 @@ class Listener:
             await connection.wait_for_id(self._intake.take_early)
         except BaseException:
             connection.abort()
+            connection.hand_over(self._intake.take)
             raise
         return connection
 
@@ -325,6 +326,10 @@ class Listener:
                 self._elders.add(connection, hearing, ear, younger)
                 return younger
             ended = await hearing
+        except BaseException:
+            if hearing is None:
+                connection.hand_over(ear.hear)
+            raise
         finally:
             healthy.cancel()
             if younger is None:
