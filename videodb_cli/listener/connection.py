@@ -108,11 +108,12 @@ class Connection:
         arrived = asyncio.Event()
 
         def look(raw: bytes) -> None:
+            # Not the socket's count: what came together with the handshake was counted before it is looked at.
+            self._messages_until_id += not arrived.is_set()
             if arrived.is_set():
                 self._socket.held.append(raw)
             elif (found := connection_id_in(raw, alone=False)) is not None:
                 self.connection_id, self.extra = found
-                self._messages_until_id = self._socket.messages
                 arrived.set()
             else:
                 on_message(raw)
