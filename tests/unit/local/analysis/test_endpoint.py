@@ -37,16 +37,21 @@ def test_short_pause_does_not_end_an_utterance_and_a_long_one_does() -> None:
     assert len(_fed(_segmenter(), _sound((1, 0.5), (0.8, 0), (1, 0.5), (1, 0)))) == 2
 
 
+def test_shorter_pauses_end_longer_utterances() -> None:
+    assert len(_fed(_segmenter(), _sound((7, 0.5), (0.4, 0), (1, 0.5), (1, 0)))) == 2
+    assert len(_fed(_segmenter(), _sound((11, 0.5), (0.25, 0), (1, 0.5), (1, 0)))) == 2
+
+
 def test_click_is_no_speech() -> None:
     assert _fed(_segmenter(), _sound((1, 0), (0.07, 0.9), (2, 0))) == []
 
 
 def test_speech_without_a_pause_is_cut_at_its_quietest_point_and_nothing_is_lost() -> None:
     segmenter = _segmenter()
-    sound = _sound((12, 0.5), (0.3, 0.15), (5, 0.5))
+    sound = _sound((13, 0.5), (0.3, 0.15), (5, 0.5))
     done = _fed(segmenter, sound) + segmenter.flush()
     assert len(done) == 2
-    assert done[0].samples.size / SAMPLE_RATE == pytest.approx(12.15, abs=0.2)
+    assert done[0].samples.size / SAMPLE_RATE == pytest.approx(13.15, abs=0.2)
     assert sum(u.samples.size for u in done) >= sound.size - FRAME
     assert done[1].start == pytest.approx(done[0].start + done[0].samples.size / SAMPLE_RATE, abs=0.001)
 
