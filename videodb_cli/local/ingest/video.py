@@ -32,6 +32,8 @@ class VideoTrack(Track):
     """H.264 that is fit to be cut is copied; everything else becomes H.264, at most 30 pictures a second."""
 
     def __init__(self, source: Source, outputs: Outputs, *, on_failure: Callable[[str], None]) -> None:
+        from av.video.reformatter import VideoReformatter
+
         super().__init__("video", on_failure=on_failure)
         stream = source.video
         if stream is None:
@@ -42,6 +44,7 @@ class VideoTrack(Track):
         self._encoder: av.VideoStream | None = None
         self._decoding = False
         self._graph: tuple[tuple[int, int, str], Graph] | None = None
+        self._scaler = VideoReformatter()
         self._held: av.Packet[Any] | None = None
         self._latest: tuple[av.VideoFrame, float] | None = None
         self._shown_to: ScreenAnalyser | None = None
@@ -108,7 +111,7 @@ class VideoTrack(Track):
 
         if self._encoder is None:
             return
-        picture = frame.reformat(*self._size, format="yuv420p")
+        picture = self._scaler.reformat(frame, *self._size, format="yuv420p")
         is_key = second >= self._next_key
         if is_key:
             self._next_key = second + KEY_FRAME_EVERY_S - 0.01
