@@ -7,6 +7,7 @@ last one is used for all further ones. `tests/unit/fakes` holds it to the protoc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http
 import itertools
 import json
@@ -175,7 +176,8 @@ class EventService:
         self._notify()
         answer = self._answers.pop(0) if self._answers else Answer()
         if answer.delay_s:
-            await asyncio.sleep(answer.delay_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._end.wait(), answer.delay_s)
         body = answer.body
         if body is None:
             if request.headers.get("x-access-token") != KEY:

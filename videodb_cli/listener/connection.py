@@ -156,10 +156,11 @@ class Connection:
         self._socket.deliver_to(on_message)
 
     async def close(self) -> None:
-        """Close in an orderly way, within two seconds. Idempotent."""
+        """Close in an orderly way; cut what has not answered within two seconds. Idempotent."""
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 await self._socket.close()
+        self.abort()
 
     def abort(self) -> None:
         """Cut the connection without a word."""
