@@ -1,16 +1,20 @@
-"""Channels of a fake desktop: X screens and a sound server's sources."""
+"""A fake desktop: its channels, a whole capture of its screen and sounds, and what can go wrong with them."""
 
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.e2e.desktop import Desktop, missing_programs, running_desktop
+from tests.e2e.desktop import Desktop, missing_programs, running_desktop, wait_until
+from tests.e2e.place import Place
 
 pytestmark = pytest.mark.system
 
@@ -66,3 +70,135 @@ def test_a_server_that_is_gone_is_a_sentence(desktop: Desktop) -> None:
 def test_xwayland_is_not_offered_as_the_screen_but_a_plain_x_server_is(desktop: Desktop) -> None:
     done = videodb(desktop, "capture", "channels", "--json", WAYLAND_DISPLAY="wayland-0")
     assert len(json.loads(done.stdout)["displays"]) == 2
+
+
+# ---- the whole: screen, microphone and system sound into one session ----------------------------------------------
+
+SCREEN = ("Incident 7731", "payment service is down")
+IN_MICROPHONE = "We need to rotate the access keys for the production server today."
+IN_SPEAKER = "The customer asked for a refund of the whole invoice."
+
+
+def words_of(events: list[dict[str, Any]], channel: str, stream: str) -> str:
+    return " ".join(
+        str(event["data"].get("text", ""))
+        for event in events
+        if event.get("channel") == channel and str(event.get("rtstream_name", "")).startswith(stream)
+    ).lower()
+
+
+@pytest.fixture
+def place(desktop: Desktop, tmp_path: Path) -> Iterator[Place]:
+    # The models live in the user's own home.
+    found = Place(tmp_path / "events", VIDEODB_LOCAL="1", HOME=os.environ["HOME"], **desktop.environment)
+    yield found
+    found.clean_up()
+    assert found.publishers() == []
+
+
+@pytest.mark.models
+def test_what_is_shown_and_said_is_heard_and_kept(desktop: Desktop, place: Place) -> None:
+    began = place.json(
+        "capture", "start", "--transcribe", "--index-visuals", "What is on screen?",
+        "--alert", "keys=production server", "--alert", "incident=incident 7731",
+    )  # fmt: skip
+    assert [c["channel_id"] for c in began["channels"]] == ["display:1", "mic:default", "system_audio:default"]
+    kinds = sorted(item["kind"] for item in began["pipelines"])
+    assert kinds == ["alert"] * 6 + ["audio_index"] * 2 + ["transcript"] * 2 + ["visual_index"]
+    desktop.show(*SCREEN)
+    desktop.say(IN_MICROPHONE, microphone=True).wait(20)
+    said_at = time.monotonic()
+    desktop.say(IN_SPEAKER, microphone=False).wait(20)
+
+    def all_heard() -> bool:
+        events = place.events()
+        alerts = {event["data"].get("label") for event in events if event.get("channel") == "alert"}
+        return (
+            all(word in words_of(events, "visual_index", "display:1") for word in ("7731", "payment"))
+            and "production server" in words_of(events, "transcript", "mic:default")
+            and "refund" in words_of(events, "transcript", "system_audio:default")
+            and {"keys", "incident"} <= alerts
+        )
+
+    wait_until(all_heard, 20, "the words on screen and in both sounds, and the alerts")
+    # Ten seconds are promised; the sentence itself takes three of them.
+    assert time.monotonic() - said_at < 13
+    events = place.events()
+    assert "refund" not in words_of(events, "transcript", "mic:default")
+    stopped = place.json("capture", "stop")
+    assert stopped["status"] == "exported"
+    video = export_of(place, stopped["stream_url"])
+    assert video.codecs == {"h264", "aac"}
+    began_at, ended_at = (place.named(f"capture_session.{name}")[0]["unix_ts"] for name in ("starting", "stopping"))
+    assert abs(video.duration_s - (ended_at - began_at)) < 1.5
+    assert "production server" in video.speech
+    assert "refund" in video.speech
+
+
+@dataclass
+class Exported:
+    """What PyAV and the recogniser find in an export."""
+
+    codecs: set[str]
+    duration_s: float
+    speech: str
+
+
+def export_of(place: Place, stream_url: str) -> Exported:
+    import av
+    from faster_whisper import WhisperModel
+
+    from videodb_cli.local.models import locate
+
+    with av.open(stream_url) as container:
+        codecs = {stream.codec_context.name for stream in container.streams if stream.type in {"video", "audio"}}
+    sound = place.path / "export.wav"
+    with av.open(stream_url) as container, av.open(str(sound), "w") as wav:
+        out = wav.add_stream("pcm_s16le", rate=16000, layout="mono")
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=16000)
+        duration = 0.0
+        for frame in container.decode(audio=0):
+            duration = max(duration, frame.time + frame.samples / frame.sample_rate)
+            for piece in resampler.resample(frame):
+                wav.mux(out.encode(piece))
+        wav.mux(out.encode(None))
+    model = WhisperModel(str(locate()), device="cpu", compute_type="int8", cpu_threads=2)
+    segments, _ = model.transcribe(str(sound), vad_filter=True, beam_size=1)
+    return Exported(codecs, duration, " ".join(segment.text for segment in segments).lower())
+
+
+# ---- what can go wrong on a desktop ---------------------------------------------------------------------------------
+
+
+def test_an_x_server_that_goes_leaves_the_sound_and_then_fails_clearly(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="vdb") as directory, running_desktop(Path(directory)) as desktop:
+        place = Place(tmp_path / "events", VIDEODB_LOCAL="1", **desktop.environment)
+        try:
+            place.json("capture", "start", "--no-system-audio", "--give-up", "6")
+            desktop.processes[0].terminate()
+            desktop.processes[0].wait(10)
+
+            def display() -> dict[str, Any]:
+                return next(c for c in place.info["channels"] if c["channel_id"] == "display:1")
+
+            wait_until(lambda: display()["state"] == "interrupted", 15, "the loss of the display")
+            assert place.run("capture", "status").returncode == 0
+            microphone = next(c for c in place.info["channels"] if c["channel_id"] == "mic:default")
+            assert (microphone["state"], microphone["restarts"]) == ("flowing", 0)
+            desktop.processes[1].terminate()
+            desktop.processes[1].wait(10)
+            wait_until(lambda: place.info["status"] == "failed", 30, "the end of the capture")
+            assert place.run("capture", "status").returncode == 6
+            wait_until(lambda: place.named("capture.failed"), 5, "capture.failed in the log")
+            assert place.publishers() == []
+        finally:
+            place.run("capture", "stop")
+            place.run("stop")
+            place.run("local", "stop")
+
+
+def test_a_source_that_is_gone_at_the_start_exits_6_and_leaves_nothing(desktop: Desktop, place: Place) -> None:
+    done = place.run("capture", "start", "--channel", "display:1", "--json", DISPLAY=":4711")
+    assert done.returncode == 4
+    assert json.loads(done.stdout)["error"]["code"] == "no_channel"
+    del desktop

@@ -8,64 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.desktop import wait_until
+from tests.e2e.place import Place
 from videodb_cli.process.start_token import start_token
-
-
-class Place:
-    """One directory, and `videodb` run in it."""
-
-    def __init__(self, path: Path, **environment: str) -> None:
-        self.path = path
-        hidden = {"VIDEO_DB_API_KEY", "VIDEODB_API_KEY", "VIDEO_DB_API", "VIDEODB_CLIENT_TOKEN"}
-        hidden |= {"DISPLAY", "PULSE_SERVER", "XDG_RUNTIME_DIR", "WAYLAND_DISPLAY"}
-        self.environment = {name: value for name, value in os.environ.items() if name not in hidden}
-        self.environment |= {"VIDEODB_EVENTS_DIR": str(path), "HOME": str(path), **environment}
-
-    def run(self, *arguments: str, timeout: float = 90, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "videodb_cli", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={**self.environment, **environment},
-        )
-
-    def json(self, *arguments: str, expect: int = 0) -> dict[str, Any]:
-        done = self.run(*arguments, "--json")
-        assert done.returncode == expect, (done.stdout, done.stderr)
-        return dict(json.loads(done.stdout))
-
-    @property
-    def info(self) -> dict[str, Any]:
-        return dict(json.loads((self.path / "videodb_capture_info.json").read_text()))
-
-    def events(self) -> list[dict[str, Any]]:
-        log = self.path / "videodb_events.jsonl"
-        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-    def named(self, event: str) -> list[dict[str, Any]]:
-        return [found for found in self.events() if found.get("event") == event]
-
-    def publishers(self) -> list[int]:
-        """Pids of every ffmpeg that publishes for this directory's captures, found in /proc by the state's pids."""
-        found = []
-        for directory in Path("/proc").iterdir():
-            if directory.name.isdigit():
-                try:
-                    words = (directory / "cmdline").read_bytes().split(b"\0")
-                    environ = (directory / "environ").read_bytes()
-                except OSError:
-                    continue
-                if any(word.startswith(b"rtsp") for word in words) and str(self.path).encode() in environ:
-                    found.append(int(directory.name))
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +38,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(tmp_path: Path) -> Iterator[Place]:
     found = Place(tmp_path / "events", VIDEODB_LOCAL="1")
     yield found
-    found.run("capture", "stop", "--timeout", "20")
-    found.run("stop")
-    found.run("local", "stop")
+    found.clean_up()
     assert found.publishers() == []
 
 

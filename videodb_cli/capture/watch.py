@@ -114,10 +114,13 @@ class SessionWatch:
     async def _ask_again(self) -> None:
         while True:
             await self.ask()
+            if self._fast.is_set() or self._unknown:
+                await asyncio.sleep(_ASK_FAST_S)
+                continue
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ASK_FAST_S if self._fast.is_set() else _ASK_CALM_S):
-                    # A call that becomes urgent does not sit out the long pause.
-                    await (asyncio.Event().wait() if self._fast.is_set() else self._fast.wait())
+                async with asyncio.timeout(_ASK_CALM_S):
+                    # What becomes urgent does not sit out the long pause.
+                    await self._fast.wait()
 
     async def ask(self) -> None:
         """Ask once. A failure is only remembered: the other source goes on."""

@@ -140,9 +140,11 @@ class CaptureEnd:
         """Leave nothing running: not at the service, not here. The state says why."""
         was_active = self._info.status in {"active", "stopping", "stopped"}
         self._say(f"failed: {error.message}")
-        self._info.status, self._info.error = "failed", (error.code, error.message)
+        # Failed is said when nothing runs any more: whoever reads it may start anew.
+        self._info.status, self._info.error = "stopping", (error.code, error.message)
         await publish()
         await self._stop_both()
+        self._info.status = "failed"
         # The listener is to write down a failure of a capture that ran; a start that failed leaves nothing behind.
         self._listener_may_go = not was_active
         await publish()

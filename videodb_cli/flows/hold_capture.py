@@ -12,6 +12,7 @@ from typing import Any
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.capture import info as capture_info
 from videodb_cli.capture.certificates import Certificates
+from videodb_cli.capture.publisher import Policy
 from videodb_cli.capture.recorders.base import Recorder
 from videodb_cli.capture.request import CaptureRequest
 from videodb_cli.errors import ConflictError, MissingDependencyError, VideodbError
@@ -33,10 +34,11 @@ def recorder_for(
 
     def make(token: ControlPlane) -> Recorder:
         certificates = Certificates(run_dir.path)
+        policy = Policy(give_up_s=request.give_up_s)
         if request.recorder == "file" and request.playback is not None:
             from videodb_cli.capture.recorders.file import FileRecorder
 
-            return FileRecorder(token, certificates, say, request.playback, quality=request.quality)
+            return FileRecorder(token, certificates, say, request.playback, quality=request.quality, policy=policy)
         if request.recorder == "official":
             from videodb_cli.capture.recorders.official import OfficialRecorder, availability, binary_path
 
@@ -47,7 +49,7 @@ def recorder_for(
             return OfficialRecorder(binary, access.token.base_url, say)
         from videodb_cli.capture.recorders.linux import LinuxRecorder
 
-        return LinuxRecorder(token, certificates, say, quality=request.quality)
+        return LinuxRecorder(token, certificates, say, quality=request.quality, policy=policy)
 
     return make
 

@@ -78,6 +78,7 @@ class StartOrder:
     timeout_s: float = 60.0
     session_id: str | None = None
     ws_id: str | None = None
+    give_up_s: float = 45.0
 
 
 def refuse_second(run_dir: RunDir) -> None:
@@ -139,6 +140,7 @@ def prepare(
         duration_s=order.duration_s,
         start_timeout_s=order.timeout_s,
         listener_started=started,
+        give_up_s=order.give_up_s,
     )
     return Prepared(request, Access(token, key))
 

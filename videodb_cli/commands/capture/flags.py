@@ -113,6 +113,7 @@ LoopOption = Annotated[bool, typer.Option("--loop", help="Play the file again an
 SpeedOption = Annotated[
     float, typer.Option("--speed", min=0.5, max=8.0, help="Play the file so fast.", rich_help_panel=_MEDIA)
 ]
+GiveUpOption = Annotated[float, typer.Option("--give-up", hidden=True, min=0.1)]
 
 
 def pairs(given: list[str] | None, form: str) -> list[tuple[str, str]]:

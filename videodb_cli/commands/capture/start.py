@@ -67,6 +67,7 @@ def start(
     loop: flags.LoopOption = False,
     speed: flags.SpeedOption = 1.0,
     recorder: RecorderOption = "auto",
+    give_up: flags.GiveUpOption = 45.0,
 ) -> None:
     """Start a capture and leave it in the background. Exit status 0 means that media flow on every channel.
 
@@ -123,6 +124,7 @@ def start(
         timeout_s=timeout,
         session_id=session,
         ws_id=ws_id,
+        give_up_s=give_up,
     )
     _run(order, key, token, foreground=foreground, as_json=as_json)
 

@@ -1,0 +1,186 @@
+"""What can go wrong between a recorder and the service. Each ends in a clear state and status, with nothing left."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.desktop import wait_until
+from tests.e2e.place import Place
+from tests.fakes.capture_service import TOKEN, CaptureService, closed_port
+from videodb_cli.local.sample import VIDEO
+from videodb_cli.process.start_token import start_token
+
+FAKE = Path(__file__).parents[1] / "fakes" / "fake_recorder.py"
+START = ("capture", "start", "--session", "cap-1", "--ws-id", "ws-1")
+FILE = (*START, "--source", str(VIDEO), "--no-store")
+
+
+@pytest.fixture
+def service() -> Iterator[CaptureService]:
+    with CaptureService() as found:
+        yield found
+
+
+@pytest.fixture
+def place(tmp_path: Path, service: CaptureService) -> Iterator[Place]:
+    found = Place(tmp_path / "events", VIDEO_DB_API=service.url, VIDEODB_CLIENT_TOKEN=TOKEN)
+    yield found
+    if (found.path / "videodb_capture_pid").exists():
+        found.run("capture", "stop", "--timeout", "20")
+    assert found.publishers() == []
+
+
+def refused(place: Place, *arguments: str, status: int, **environment: str) -> dict[str, str]:
+    done = place.run(*arguments, "--json", **environment)
+    assert done.returncode == status, (done.stdout, done.stderr)
+    assert place.publishers() == []
+    assert place.run("capture", "status").returncode == 6
+    error = json.loads(done.stdout)["error"]
+    return {name: str(value) for name, value in error.items()}
+
+
+def test_addresses_may_come_later_and_a_session_may_be_stopped_elsewhere(place: Place, service: CaptureService) -> None:
+    service.urls_later = True
+    began = place.json(*FILE)
+    assert began["streaming_session_id"] == "ss-1"
+    service.status = "stopped"
+    wait_until(lambda: place.info["status"] == "stopped", 30, "the end")
+    assert place.publishers() == []
+
+
+def test_the_session_is_stopped_before_the_recorder(place: Place, service: CaptureService) -> None:
+    place.json(*FILE)
+    assert place.json("capture", "stop")["status"] == "stopped"
+    assert "POST /capture/session/ss-1/stop" in service.calls
+
+
+def test_a_refused_media_port(place: Place, service: CaptureService) -> None:
+    port = closed_port()
+    service.url_of = lambda channel: f"rtsp://127.0.0.1:{port}/secret-{channel['channel_id']}"
+    error = refused(place, *FILE, status=6)
+    assert "refuses the connection" in error["message"]
+    assert "secret" not in json.dumps(error) + (place.path / "videodb_capture.log").read_text()
+    assert service.status == "stopped"
+
+
+def test_an_address_that_is_not_rtsp_is_not_given_to_ffmpeg(place: Place, service: CaptureService) -> None:
+    service.url_of = lambda channel: f"file:///tmp/{channel['channel_id']}"
+    assert refused(place, *FILE, status=6)["code"] == "bad_publish_url"
+
+
+def test_one_channel_that_does_not_start_fails_the_whole(place: Place, service: CaptureService) -> None:
+    take, port = service.url_of, closed_port()
+    service.url_of = lambda c: take(c) if c["type"] == "video" else f"rtsp://127.0.0.1:{port}/x"
+    error = refused(place, *FILE, status=6)
+    assert error["code"] == "partly_started"
+    assert error["message"].startswith("mic:file did not start")
+
+
+def test_media_flow_but_the_service_never_says_active(place: Place, service: CaptureService) -> None:
+    service.active_on_start = False
+    assert refused(place, *FILE, "--timeout", "3", status=124)["code"] == "not_active"
+
+
+def test_a_session_that_fails_says_why(place: Place, service: CaptureService) -> None:
+    place.json(*FILE)
+    service.error, service.status = {"code": "NO_CREDITS", "message": "out of credits"}, "failed"
+    wait_until(lambda: place.info["status"] == "failed", 30, "the failure")
+    assert place.info["error"] == {"code": "NO_CREDITS", "message": "the service ended the capture: out of credits"}
+    assert place.run("capture", "status").returncode == 6
+    assert place.publishers() == []
+
+
+@pytest.mark.parametrize(("http", "status"), [(402, 6), (401, 3), (500, 5)])
+def test_a_refusal_to_start(place: Place, service: CaptureService, http: int, status: int) -> None:
+    service.refuse_start = (http, "no, because of a test")
+    assert "because of a test" in refused(place, *FILE, status=status)["message"]
+
+
+def test_a_service_that_forgets_the_session(place: Place, service: CaptureService) -> None:
+    place.json(*FILE)
+    service.forgets = True
+    wait_until(lambda: place.info["status"] == "failed", 30, "the failure")
+    assert place.info["error"]["code"] == "session_gone"
+    assert place.publishers() == []
+
+
+def test_without_ffmpeg_it_exits_7_and_names_the_command(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "imageio_ffmpeg.py").write_text("raise ImportError('not installed')")
+    done = place.run(*FILE, PYTHONPATH=str(tmp_path), PATH=str(tmp_path))
+    assert done.returncode == 7
+    assert "pip install" in done.stderr
+
+
+# ---- the official recorder -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def official(tmp_path: Path) -> dict[str, str]:
+    """The environment in which `videodb_capture_bin` is installed, and is our fake."""
+    binary = tmp_path / "recorder"
+    binary.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FAKE}"\n')
+    binary.chmod(0o755)
+    (tmp_path / "videodb_capture_bin.py").write_text(f"def get_binary_path():\n    return {str(binary)!r}\n")
+    return {"PYTHONPATH": str(tmp_path), "FAKE_RECORDER_LOG": str(tmp_path / "commands.jsonl")}
+
+
+def notes(official: dict[str, str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in Path(official["FAKE_RECORDER_LOG"]).read_text().splitlines()]
+
+
+def assert_no_recorder(official: dict[str, str]) -> None:
+    for note in notes(official):
+        if "begin" in note:
+            assert start_token(int(str(note["begin"]))) is None
+
+
+def test_the_official_recorder_records_a_session(
+    place: Place, service: CaptureService, official: dict[str, str]
+) -> None:
+    listed = place.run("capture", "channels", "--json", **official)
+    assert [c["id"] for c in json.loads(listed.stdout)["mics"]] == ["mic:default", "mic:usb"]
+    assert json.loads(listed.stdout)["recorder"] == "official"
+    service.status = "active"
+    done = place.run(*START, "--no-store", "--json", **official)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["recorder"] == "official"
+    assert place.json("capture", "pause", "system_audio:default") == {"paused": ["system_audio:default"]}
+    assert place.json("capture", "stop")["status"] == "stopped"
+    commands = [note["command"] for note in notes(official) if "command" in note]
+    assert commands[-3:] == ["pauseTracks", "stopRecording", "shutdown"]
+    assert [note["params"] for note in notes(official) if note.get("command") == "pauseTracks"] == [
+        {"tracks": ["system_audio"]}
+    ]
+    assert TOKEN not in (place.path / "videodb_capture.log").read_text()
+    assert_no_recorder(official)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ("deny", 6, "permission_denied"),
+        ("busy", 9, "instance_already_running"),
+        ("die@startRecording", 6, "recorder_died"),
+        ("nonsense@startRecording die@startRecording", 6, "recorder_died"),
+    ],
+)
+def test_an_official_recorder_that_does_not_start(
+    place: Place, service: CaptureService, official: dict[str, str], fault: str, status: int, code: str
+) -> None:
+    service.status = "active"
+    error = refused(place, *START, "--no-store", status=status, **official, FAKE_RECORDER_FAULTS=fault)
+    assert error["code"] == code
+    assert_no_recorder(official)
+
+
+def test_an_official_recorder_that_dies_later(place: Place, service: CaptureService, official: dict[str, str]) -> None:
+    service.status = "active"
+    done = place.run(*START, "--no-store", **official, FAKE_RECORDER_FAULTS="dieafter")
+    if done.returncode == 0:
+        wait_until(lambda: place.info["status"] == "failed", 20, "the failure")
+    assert place.info["error"]["code"] == "recorder_died"
+    assert place.run("capture", "status").returncode == 6
+    assert_no_recorder(official)
