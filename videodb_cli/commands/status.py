@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 app = new_app()
 _LOOK_S = 0.05
 _MAX_DEAD_ROWS = 5
+# Of the state file, in its order.
+_FIELDS = (
+    *("written_at", "started_at", "host", "connected_since", "last_message_at", "last_pong_at"),
+    *("ping_interval_s", "ping_timeout_s", "events", "unparsable", "recovered", "reconnects", "gaps", "gap_s"),
+    *("events_per_s", "dead_pipelines", "log_bytes", "pending_bytes", "log_writable", "output_dropped"),
+    *("retry_at", "last_failure"),
+)
 _AGES = ("last_message_at", "last_pong_at", "connected_since", "started_at")
 
 
@@ -80,7 +87,7 @@ def _no_id(found: ListenerStatus, wait_s: float | None) -> VideodbError:
 
 
 def _as_json(found: ListenerStatus, now: float) -> dict[str, Any]:
-    hidden = {"v", "start_token", "state", "pid", "connection_id"}
+    """Every key in every state, null where nothing is known: programs rely on them."""
     ages = {f"{name.removesuffix('_at').removesuffix('_since')}_age_s": found.age(name, now) for name in _AGES}
     return {
         "state": found.state,
@@ -88,7 +95,7 @@ def _as_json(found: ListenerStatus, now: float) -> dict[str, Any]:
         "pid": found.pid,
         "connection_id": found.connection_id,
         **{name: None if age is None else round(age, 3) for name, age in ages.items()},
-        **{name: value for name, value in found.fields.items() if name not in hidden},
+        **{name: found.fields.get(name) for name in _FIELDS},
     }
 
 
