@@ -22,6 +22,7 @@ _COMMANDS = {
     "events": "videodb_cli.commands.events",
     "local": "videodb_cli.commands.local",
     "path": "videodb_cli.commands.path",
+    "doctor": "videodb_cli.commands.doctor",
     "demo": "videodb_cli.commands.demo",
 }
 

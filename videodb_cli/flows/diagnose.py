@@ -1,0 +1,301 @@
+"""`videodb doctor`: what works here and now, in this very context, and the command that mends what does not.
+
+Every check answers within seconds and none raises: what it stumbles over is its finding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from videodb_cli import __version__
+from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
+from videodb_cli.rundir import paths
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.settings import Credentials, Directory, is_loopback
+
+_CALL_S: Final = 10.0
+_SKEW_S: Final = 5.0
+_LITTLE_DISK: Final = 1 << 30
+_NO_DISK: Final = 50 << 20
+# Without these nobody can listen.
+ESSENTIAL: Final = frozenset({"key", "service", "socket", "log"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line. ``level`` is ``ok``, ``warning`` or ``failing``; ``exit_status`` is what it would cost a listener."""
+
+    level: str
+    name: str
+    text: str
+    hint: str | None = None
+    exit_status: int = 0
+
+    def as_json(self) -> dict[str, str | None]:
+        return {"name": self.name, "status": self.level, "text": self.text, "hint": self.hint}
+
+
+def ok(name: str, text: str) -> Finding:
+    """It works."""
+    return Finding("ok", name, text)
+
+
+def warning(name: str, text: str, hint: str | None = None) -> Finding:
+    """It works less than it could."""
+    return Finding("warning", name, text, hint)
+
+
+def failing(name: str, error: VideodbError) -> Finding:
+    """It does not work, and this is why."""
+    return Finding("failing", name, error.message, error.hint, error.exit_status)
+
+
+def diagnose(directory: Directory, credentials: Callable[[], Credentials], *, local: bool) -> Iterator[Finding]:
+    """Yield one finding after the other, the essential ones first. ``credentials`` raises what is wrong with them."""
+    yield ok("versions", f"videodb {__version__} · Python {platform.python_version()} · {_system()} · {_context()}")
+    found: Credentials | None = None
+    try:
+        found = credentials()
+        yield ok("key", f"from {found.token_source} ({found.token.masked()}) · service from {found.base_url_source}")
+    except NotFoundError as error:
+        if not local:
+            yield failing("key", error)
+        else:
+            yield from _embedded()
+    except VideodbError as error:
+        yield failing("key", error)
+    if found is not None:
+        yield from _service(found)
+    yield from _directory(directory)
+    yield from _running(directory)
+    yield from _recorder()
+    yield from _devices()
+    yield from _models()
+
+
+def _system() -> str:
+    return f"{platform.system()} {platform.machine()}"
+
+
+def _context() -> str:
+    if os.environ.get("SSH_CONNECTION"):
+        where = "over ssh"
+    elif sys.stdin is not None and sys.stdin.isatty():
+        where = "in a terminal"
+    elif "TERM" not in os.environ and "DISPLAY" not in os.environ:
+        where = "without a terminal (cron, a service or a container)"
+    else:
+        where = "without a terminal"
+    return where
+
+
+def _embedded() -> Iterator[Finding]:
+    """The embedded service is asked for and does not run: can it be started?"""
+    import importlib.util
+
+    missing = [name for name in ("starlette", "uvicorn", "av", "numpy") if importlib.util.find_spec(name) is None]
+    if missing:
+        hint = "pip install 'videodb-cli[local]'"
+        yield Finding("failing", "service", f"the embedded service needs {', '.join(missing)}", hint, 7)
+    else:
+        yield ok("service", "the embedded service does not run; --local starts it")
+
+
+# ---- the service ---------------------------------------------------------------------------------------------------
+
+
+def _service(credentials: Credentials) -> Iterator[Finding]:
+    findings: list[Finding] = []
+    try:
+        asyncio.run(_ask(credentials, findings))
+    except VideodbError as error:
+        if error.hint == "videodb doctor":
+            error.hint = "check the network and VIDEO_DB_API"
+        findings.append(failing("service", error))
+    yield from findings
+
+
+async def _ask(credentials: Credentials, findings: list[Finding]) -> None:
+    from videodb_cli.api.control_plane import ControlPlane
+
+    async with ControlPlane(credentials, timeout_s=_CALL_S) as service:
+        began = time.monotonic()
+        url = await service.websocket_url("default")
+        took = time.monotonic() - began
+        offset = service.clock_offset_s
+    text = f"{credentials.host} answers in {took * 1000:.0f} ms"
+    if offset is None:
+        findings.append(ok("service", text))
+    elif abs(offset) <= _SKEW_S:
+        findings.append(ok("service", f"{text} · clock {offset:+.1f} s"))
+    else:
+        skew = f"{text} · this clock differs by {offset:+.0f} s, so times of events will look wrong"
+        findings.append(warning("service", skew, "timedatectl set-ntp true"))
+    findings.append(await _socket(url))
+
+
+async def _socket(url: str) -> Finding:
+    """Open the socket once, wait for its id, and measure a ping. The URL is secret and in no message."""
+    import orjson
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import WebSocketException
+
+    # As the listener does: a proxy is never meant for this machine.
+    proxy = None if is_loopback(urlsplit(url).hostname or "") else True
+    try:
+        async with asyncio.timeout(_CALL_S), connect(url, proxy=proxy, compression=None, close_timeout=1) as socket:
+            async for message in socket:
+                try:
+                    frame = orjson.loads(message)
+                except orjson.JSONDecodeError:
+                    continue
+                if isinstance(frame, dict) and frame.get("connection_id"):
+                    break
+            else:
+                return Finding("failing", "socket", "closed before it gave an id", "try again; then ask the service", 5)
+            began = time.monotonic()
+            await (await socket.ping())
+            return ok("socket", f"opens, gives an id, and answers a ping in {(time.monotonic() - began) * 1000:.0f} ms")
+    except TimeoutError:
+        return Finding("failing", "socket", f"gave no id within {_CALL_S:g} s", "is a proxy in between?", 5)
+    except (OSError, WebSocketException) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        return Finding("failing", "socket", f"cannot be opened: {why}", "is a proxy or firewall in between?", 5)
+
+
+# ---- the directory -------------------------------------------------------------------------------------------------
+
+
+def _directory(directory: Directory) -> Iterator[Finding]:
+    place = directory.path
+    try:
+        run_dir = paths.check(place)
+        mode = stat.S_IMODE(place.stat().st_mode)
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise RefusedError(f"{place} cannot be written", code="directory", hint=f"ls -ld {place}")
+        status = f"{place} ({mode:04o})"
+        if run_dir.log.exists():
+            status += f" · {run_dir.log.stat().st_size / 1e6:.1f} MB"
+    except NotFoundError:
+        parent = next(p for p in place.parents if p.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            refused = RefusedError(
+                f"{place} cannot be created in {parent}", hint="--dir DIR, or VIDEODB_EVENTS_DIR=DIR"
+            )
+            yield failing("log", refused)
+            return
+        place, status = parent, f"{directory.path} will be created"
+    except VideodbError as error:
+        yield failing("log", error)
+        return
+    except OSError as error:
+        yield Finding("failing", "log", f"{place}: {error.strerror}", None, 6)
+        return
+    free = shutil.disk_usage(place).free
+    text = f"{status} · {free / 1e9:.1f} GB free · from {directory.source}"
+    if free < _NO_DISK:
+        yield Finding("failing", "log", text, "make room, or name another directory: --dir DIR", 6)
+    elif free < _LITTLE_DISK:
+        yield warning("log", text, "make room, or cap the log: videodb listen --max-size 200MB")
+    else:
+        yield ok("log", text)
+
+
+def _running(directory: Directory) -> Iterator[Finding]:
+    from videodb_cli.flows.capture_status import capture_status
+    from videodb_cli.flows.listener_status import listener_status
+
+    run_dir = RunDir(directory.path)
+    if not directory.path.is_dir():
+        yield ok("listener", "none runs here")
+        return
+    try:
+        found = listener_status(run_dir)
+        if found.state == "listening":
+            yield ok("listener", f"pid {found.pid} listens as {found.connection_id}")
+        elif found.state == "stopped":
+            yield ok("listener", "none runs here")
+        else:
+            yield warning(
+                "listener", f"{found.state}: {found.why}", "videodb status · videodb listen --detach --replace"
+            )
+        capture = capture_status(run_dir, time.time())
+        if capture is None:
+            yield ok("capture", "none runs here")
+        elif capture.fields.get("status") == "failed":
+            error = capture.fields.get("error") or {}
+            yield warning("capture", f"the last one failed: {error.get('message')}", "videodb capture status")
+        else:
+            state = f"{capture.fields.get('session_id')} {capture.fields.get('status')}"
+            yield ok("capture", state if capture.running else f"none runs; the last one: {state}")
+    except VideodbError as error:
+        yield failing("listener", error)
+
+
+# ---- capture -------------------------------------------------------------------------------------------------------
+
+
+def _recorder() -> Iterator[Finding]:
+    from videodb_cli.capture.ffmpeg import INSTALL_HINT, available_ffmpegs
+    from videodb_cli.capture.recorders.choose import choose_recorder, linux_availability
+
+    found = available_ffmpegs()
+    try:
+        choice = choose_recorder()
+        ours = linux_availability()
+        if choice.name == "linux" and not ours.usable:
+            yield Finding("failing", "recorder", f"linux: {ours.why}", ours.hint)
+        else:
+            yield ok("recorder", f"{choice.name} ({choice.why})")
+    except VideodbError as error:
+        yield failing("recorder", error)
+    if not found:
+        yield warning("ffmpeg", "not installed: no capture, no --source FILE", INSTALL_HINT)
+    for ffmpeg in found[:1]:
+        devices = ", ".join(sorted(ffmpeg.devices & {"x11grab", "pulse"})) or "neither x11grab nor pulse"
+        text = f"version {ffmpeg.major} from {ffmpeg.origin} · {devices}"
+        if ffmpeg.verifies_tls:
+            yield ok("ffmpeg", text)
+        else:
+            yield warning("ffmpeg", f"{text} · too old to verify TLS certificates", INSTALL_HINT)
+
+
+def _devices() -> Iterator[Finding]:
+    from videodb_cli.flows.list_channels import list_channels
+
+    try:
+        channels = list_channels().channels
+    except VideodbError as error:
+        yield failing("devices", error)
+        return
+    for kind, name in (("display", "display"), ("mic", "microphone"), ("system_audio", "system audio")):
+        found = [channel for channel in channels.of(kind) if channel.capturable]
+        if found:
+            names = ", ".join(f"{channel.id} ({channel.name})" for channel in found[:3])
+            yield ok(name, names + (f" and {len(found) - 3} more" if len(found) > 3 else ""))
+        else:
+            yield warning(name, channels.why_none(kind), "a file can be played instead: --source FILE")
+
+
+def _models() -> Iterator[Finding]:
+    from videodb_cli.local.models import list_models
+
+    for model in list_models():
+        if model.status == "installed":
+            where = model.path if isinstance(model.path, Path) else ""
+            checked = f" · sha256 {model.sha256[:12]}…" if model.sha256 else ""
+            yield ok(f"{model.purpose} model", f"{model.name} · {model.size_bytes / 1e6:.0f} MB{checked} · {where}")
+        else:
+            hint = "videodb local models install" if model.purpose == "speech" else "pip install 'videodb-cli[local]'"
+            yield warning(f"{model.purpose} model", f"{model.name} is {model.status}", hint)
