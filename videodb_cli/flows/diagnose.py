@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from videodb_cli import __version__
@@ -152,7 +152,7 @@ async def _socket(url: str) -> Finding:
     from websockets.exceptions import WebSocketException
 
     # As the listener does: a proxy is never meant for this machine.
-    proxy = None if is_loopback(urlsplit(url).hostname or "") else True
+    proxy: Literal[True] | None = None if is_loopback(urlsplit(url).hostname or "") else True
     try:
         async with asyncio.timeout(_CALL_S), connect(url, proxy=proxy, compression=None, close_timeout=1) as socket:
             async for message in socket:
