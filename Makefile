@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models test e2e lint types format golden bench clean
+.PHONY: help demo models test e2e chaos lint types format golden bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ test: $(VENV)/.dev models ## Run the tests (under five minutes on two cores).
 
 e2e: $(VENV)/.dev models ## Run the tests that need Debian packages (see .ci/run).
 	@$(BIN)/python -m pytest -m "system and not slow" $(ARGS)
+
+chaos: $(VENV)/.dev ## Hold the listener to its law through 300 random plans of faults (half an hour; CHAOS_SEED=N: one).
+	@$(BIN)/python -m pytest -q tests/e2e/test_chaos.py $(ARGS)
 
 lint: $(VENV)/.dev ## Check style.
 	@$(BIN)/ruff check .

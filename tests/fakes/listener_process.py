@@ -19,7 +19,8 @@ QUICK = (
     "--healthy-after=0.5",
     "--id-timeout=1",
     "--poll-interval=0.2",
-    "--settle=1",
+    "--settle=2.5",
+    "--hold=2",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -13,6 +13,9 @@ from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOpt
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError, VideodbError
 from videodb_cli.settings import KEY_NAMES, resolve_directory
+
+if TYPE_CHECKING:
+    from videodb_cli.local.faults import Fault
 
 _HELP = """The embedded VideoDB-compatible service, for development, demos and tests. It is not the VideoDB service.
 
@@ -40,6 +43,10 @@ def start(
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port; 0 is a free one.")] = 0,
     host: HostOption = "127.0.0.1",
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
+    faults: Annotated[
+        Path | None,
+        typer.Option("--faults", metavar="FILE", help="Misbehave as this plan says (JSON), to test what listens."),
+    ] = None,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -51,9 +58,12 @@ def start(
 
     With --detach, one that runs already is printed as it is.
     """
+    from videodb_cli.local.faults import read_plan_file
+
+    plan = [] if faults is None else read_plan_file(faults)
     path = resolve_directory(None, directory, env_file).path
     if detach:
-        _start_detached(path, host, port, as_json=as_json)
+        _start_detached(path, host, port, plan, as_json=as_json)
         return
     from videodb_cli.flows.ensure_local import place_of
     from videodb_cli.local.host import HostOptions, run_here
@@ -74,7 +84,9 @@ def start(
     try:
         place = place_of(paths.create(path))
         run_here(
-            place, HostOptions(host, port, idle_exit, started_by, keeps_log=ready_fd is not None), on_ready=announce
+            place,
+            HostOptions(host, port, idle_exit, started_by, plan, keeps_log=ready_fd is not None),
+            on_ready=announce,
         )
     except VideodbError as error:
         if ready_fd is not None:
@@ -82,7 +94,7 @@ def start(
         raise
 
 
-def _start_detached(path: Path, host: str, port: int, *, as_json: bool) -> None:
+def _start_detached(path: Path, host: str, port: int, plan: list[Fault], *, as_json: bool) -> None:
     from urllib.parse import urlsplit
 
     from videodb_cli.flows.ensure_local import ensure_local, place_of
@@ -96,6 +108,8 @@ def _start_detached(path: Path, host: str, port: int, *, as_json: bool) -> None:
             raise already_running(place_of(RunDir(path)))
         ControlClient(service.address).stay()  # it may be one of --local, which would end when idle
         console.talk(f"already running: pid {service.address.pid}")
+    if plan:
+        ControlClient(service.address).set_faults([fault.as_json() for fault in plan])
     _print_address(service.address, as_json=as_json)
     console.talk(f"{_BANNER} · stop with: videodb local stop")
 

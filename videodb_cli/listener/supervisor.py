@@ -16,7 +16,7 @@ from videodb_cli.api.failures import KeyRefusedError
 from videodb_cli.errors import RefusedError, UnreachableError, VideodbError
 from videodb_cli.eventlog.record import Event
 from videodb_cli.eventlog.store import LogBack, LogStore, LogTrouble
-from videodb_cli.listener.backoff import Backoff
+from videodb_cli.listener.backoff import CAP_S, FIRST_S, Backoff
 from videodb_cli.listener.connection import AttemptFailedError, Connection, Ended, Timing, open_connection
 from videodb_cli.listener.intake import MAX_PENDING_BYTES, Curtain, Ear, Intake
 from videodb_cli.listener.journal import Journal
@@ -57,6 +57,7 @@ class Policy:
     heartbeat_s: float = 5.0
     log_warning_s: float = 60.0
     max_age_s: float | None = 6600.0
+    first_retry_s: float = FIRST_S
     timing: Timing = field(default_factory=Timing)
 
 
@@ -84,7 +85,7 @@ class Listener:
         self._store = store
         self._policy = policy
         self._on_update = on_update
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or Backoff(policy.first_retry_s, policy.first_retry_s * CAP_S / FIRST_S)
         self._ledger = Ledger(time.time())
         self._curtain = Curtain(on_line) if on_line is not None else None
         self._journal = Journal(store, host, self._curtain)

@@ -13,6 +13,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from videodb_cli.local.answers import ServiceError, failure
+from videodb_cli.local.faults import FaultyCalls
 from videodb_cli.local.routes import (
     alerts,
     collections,
@@ -49,7 +50,10 @@ async def open_socket(websocket: WebSocket) -> None:
     ):
         await websocket.close(1008, "the ticket is unknown, used or too old")
         return
-    await serve_socket(service.hub, websocket)
+    if service.faults.take(("reject",)) is not None:
+        await websocket.close(1008, "a planned fault")
+        return
+    await serve_socket(service.hub, websocket, service.faults)
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
@@ -96,4 +100,5 @@ def build_app(service: Service) -> ASGIApp:
     import socket
 
     names = frozenset({socket.gethostname().lower(), socket.getfqdn().lower()} if not service.options.loopback else ())
-    return Gate(app, key=service.options.key, is_client_token=service.state.is_client_token, host_names=names - {""})
+    gate = Gate(app, key=service.options.key, is_client_token=service.state.is_client_token, host_names=names - {""})
+    return FaultyCalls(gate, service.faults)

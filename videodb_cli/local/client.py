@@ -37,6 +37,10 @@ class ControlClient:
         kept = self._call("POST", "/_local/stop", orjson.dumps({"keep": keep})).get("kept")
         return kept if isinstance(kept, str) else None
 
+    def set_faults(self, faults: list[dict[str, object]]) -> None:
+        """Let it misbehave as planned. Raises `UsageError` for a plan that makes no sense."""
+        self._call("POST", "/_local/faults", orjson.dumps({"faults": faults}))
+
     def trigger(self, kind: str, *, text: str | None, count: int, rate: float | None, to: str | None) -> dict[str, Any]:
         """Send made-up events; returns ``sent``, ``connections`` and ``seconds`` when the last one is on its way.
 

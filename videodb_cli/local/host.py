@@ -7,14 +7,18 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from videodb_cli.errors import ConflictError, MissingDependencyError
 from videodb_cli.local.place import Address, Place, make_directory, read_address, write_address
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import private, process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
+
+if TYPE_CHECKING:
+    from videodb_cli.local.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class HostOptions:
     port: int = 0
     idle_exit_s: float | None = None
     started_by: str = "local start"
+    faults: Sequence[Fault] = ()
     keeps_log: bool = False  # stdout and stderr are the log of `place`, and it is to stay small
 
 
@@ -103,7 +108,12 @@ def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None
             if wanted.keeps_log:
                 process_log.keep_small(place.log)
 
-        options = Options(place.directory, idle_exit_s=wanted.idle_exit_s, started_by=wanted.started_by)
+        options = Options(
+            place.directory,
+            idle_exit_s=wanted.idle_exit_s,
+            started_by=wanted.started_by,
+            faults=tuple(wanted.faults),
+        )
         listener = bind(wanted.host, wanted.port)
         with stop_on_signals(stop, _end_now):
             await serve(options, listener, on_ready=announce, on_watch=watch)

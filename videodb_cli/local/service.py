@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from videodb_cli.local.alerts import AlertDesk
 from videodb_cli.local.answers import ServiceError
+from videodb_cli.local.faults import Fault, Faults
 from videodb_cli.local.intake import Intake
 from videodb_cli.local.media import CAP_BYTES, PLAYLIST, MediaStore
 from videodb_cli.local.security import new_key
@@ -39,6 +40,7 @@ class Options:
     started_by: str = "local start"
     channels_timeout_s: float = CHANNELS_TIMEOUT_S
     media_cap_bytes: int = CAP_BYTES
+    faults: tuple[Fault, ...] = ()
 
 
 class Service:
@@ -59,7 +61,9 @@ class Service:
         self.keep_media = False
         self.out_of_credits = False  # as in an account that has used them up; for tests of what is said then
         self.idle_exit_s = options.idle_exit_s
-        self.state = ServiceState()
+        self.faults = Faults()
+        self.faults.set(list(options.faults))
+        self.state = ServiceState(clock=lambda: time.time() + self.faults.skew_s)
         self.media = MediaStore(options.directory / "media", cap_bytes=options.media_cap_bytes)
         self.hub = Hub(on_change=self.touch)
         self.webhooks = Webhooks()

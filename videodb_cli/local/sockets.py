@@ -13,11 +13,15 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from videodb_cli.local.events import encode
+from videodb_cli.local.faults import WIRE, FaultyFrames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.websockets import WebSocket
+
+    from videodb_cli.local.faults import Faults
+    from videodb_cli.local.wire import Wire
 
 MAX_CONNECTIONS: Final = 512
 MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
@@ -33,6 +37,7 @@ class Connection:
     def __init__(self, connection_id: str) -> None:
         self.id = connection_id
         self.sent = 0
+        self.wire: Wire | None = None
         self.closing: tuple[int, str] | None = None
         self._waiting: deque[Frame] = deque()
         self._waiting_bytes = 0
@@ -113,7 +118,7 @@ class Hub:
         return True
 
 
-async def serve_socket(hub: Hub, websocket: WebSocket) -> None:
+async def serve_socket(hub: Hub, websocket: WebSocket, faults: Faults) -> None:
     """Accept ``websocket``, give it an id, and send what is queued for it until either side ends it.
 
     What the client sends is read and ignored, as by the service.
@@ -121,7 +126,9 @@ async def serve_socket(hub: Hub, websocket: WebSocket) -> None:
     await websocket.accept()
     connection = hub.open()
     reader = asyncio.create_task(_read_until_closed(websocket))
-    writer = asyncio.create_task(_write(connection, websocket))
+    connection.wire = websocket.scope.get(WIRE)
+    faulty = FaultyFrames(faults, connection.wire, connection)
+    writer = asyncio.create_task(_write(connection, websocket, faulty))
     try:
         await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -136,15 +143,17 @@ async def _read_until_closed(websocket: WebSocket) -> None:
         pass
 
 
-async def _write(connection: Connection, websocket: WebSocket) -> None:
+async def _write(connection: Connection, websocket: WebSocket, faulty: FaultyFrames) -> None:
     from starlette.websockets import WebSocketDisconnect
 
     try:
-        while (frame := await connection.next_frame()) is not None:
-            if isinstance(frame, str):
-                await websocket.send_text(frame)
-            else:
-                await websocket.send_bytes(frame)
+        while (waiting := await connection.next_frame()) is not None:
+            for frame in await faulty.pass_on(waiting):
+                if isinstance(frame, str):
+                    await websocket.send_text(frame)
+                else:
+                    await websocket.send_bytes(frame)
+                faulty.sent(frame)
         code, reason = connection.closing or (1000, "")
         if code != 1006:
             await websocket.close(code, reason)

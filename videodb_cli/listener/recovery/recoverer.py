@@ -41,8 +41,9 @@ class RecoveryPolicy:
     window_s: float = 86400.0
     poll_s: float = 5.0
     settle_s: float = 60.0
-    # A record that is younger may be on its way as a live event.
-    hold_s: float = 2.0
+    # A record may be on its way as a live event: on a pipeline that speaks to us, and on one that may.
+    hold_s: float = 10.0
+    hold_dead_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class Recoverer:
     async def _rest(self, pause_s: float) -> None:
         pipelines, sessions = self._targets.pipelines.values(), self._targets.sessions.values()
         if any(p.is_holding for p in pipelines) or any(s.is_holding for s in sessions):
-            pause_s = min(pause_s, self._policy.hold_s)
+            pause_s = min(pause_s, self._policy.hold_dead_s)
         pause_s = max(pause_s, self._asker.not_before - time.monotonic())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), pause_s)
@@ -269,7 +270,7 @@ class Recoverer:
         known = self._around.seen.session_statuses().get(session.session)
         news = lifecycle_events(session.session, found, known[0] if known is not None else session.last_seen)
         # In the first pass nothing can speak to the new connection yet; later the event itself may be on its way.
-        hold_s = self._policy.hold_s if self._passes else 0.0
+        hold_s = self._policy.hold_dead_s if self._passes else 0.0
         ripe = [event for event in news if now - session.first_met.setdefault(event["status"], now) >= hold_s]
         session.is_holding = len(ripe) < len(news)
         return ripe
@@ -282,11 +283,18 @@ class Recoverer:
         if any(self._heard_live.has(stream, channel, r.text, r.start, r.end) for r in records):
             pipeline.dead = False
         now = time.monotonic()
-        hold_s = self._policy.hold_s if self._passes or not pipeline.dead else 0.0
-        new = pipeline.take_new(records, self._heard, now, hold_s)
+        new = pipeline.take_new(records, self._heard, now, self._hold_s(pipeline))
         pipeline.advance(now, self._policy.settle_s)
         name = self._targets.streams[stream].name
         return [live_event(pipeline.spelling, stream, name, record) for record in new]
+
+    def _hold_s(self, pipeline: Pipeline) -> float:
+        """How long a record of this pipeline waits for itself to come live."""
+        is_bound = pipeline.index_id is None and self._targets.streams[pipeline.stream].is_bound
+        if is_bound or not pipeline.dead:
+            return self._policy.hold_s
+        # In the first pass nothing but what was made for it can speak to the new connection.
+        return self._policy.hold_dead_s if self._passes else 0.0
 
     async def _write(self, events: list[Event]) -> None:
         around = self._around

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from videodb_cli import __version__
 from videodb_cli.local import events, fields
 from videodb_cli.local.answers import invalid, success
+from videodb_cli.local.faults import read_plan
 from videodb_cli.local.pacing import Replay, choose_targets, iter_lines, send_paced
 from videodb_cli.local.routes import service_of
 from videodb_cli.local.security import read_object
@@ -123,6 +124,18 @@ async def stay(request: Request) -> Response:
     return success(message="The embedded service stays until it is stopped")
 
 
+async def get_faults(request: Request) -> Response:
+    """The faults that are still to come, and what has struck."""
+    return success(service_of(request).faults.as_json())
+
+
+async def set_faults(request: Request) -> Response:
+    """Another plan in place of the one before: ``{"faults": [{"kind", …}]}``; an empty list ends all misbehaviour."""
+    faults = service_of(request).faults
+    faults.set(read_plan(await read_object(request)))
+    return success(faults.as_json())
+
+
 class _Departure:
     """Notices that the client of a long request has gone, so that nothing is sent on behalf of nobody."""
 
@@ -193,5 +206,7 @@ routes = [
     Route("/_local/replay", replay, methods=["POST"]),
     Route("/_local/stay", stay, methods=["POST"]),
     Route("/_local/credits", set_credits, methods=["POST"]),
+    Route("/_local/faults", get_faults, methods=["GET"]),
+    Route("/_local/faults", set_faults, methods=["POST"]),
     Route("/_local/stop", stop, methods=["POST"]),
 ]

@@ -1,0 +1,64 @@
+"""The law of the listener, for every fault and for random plans of them.
+
+A plan's seed is printed with its breach: ``CHAOS_SEED=17 pytest tests/e2e/test_chaos.py -k random`` runs it again.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.chaos import Chaos, random_plan
+from videodb_cli.local.faults import KINDS, Fault
+from videodb_cli.local.server import Running
+
+FIRST_SEED = int(os.environ.get("CHAOS_SEED", "1000"))
+SHORT, LONG = 30, 300
+_CALL_PATHS = {"refuse", "status", "stall", "slow", "garbage_body", "token_expiry"}
+
+
+def hold(service: Running, directory: Path, plan: list[Fault], seconds: float, what: str) -> None:
+    chaos = Chaos(service, directory)
+    lines = chaos.run(plan, seconds=seconds)
+    breaches = chaos.broken_laws(lines)
+    assert not breaches, f"{what}: {breaches}\nplan: {[fault.as_json() for fault in plan]}\nlog: {directory}"
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_fault(service: Running, tmp_path: Path, kind: str) -> None:
+    fault = Fault(kind, times=2, after=40, seconds=0.8, retry_after=0.1)
+    plan = [fault]
+    if kind in _CALL_PATHS or kind in {"reject", "no_first_frame", "event_first"}:
+        # Only a reconnect, or what is done after one, meets it.
+        plan.append(Fault("close", times=2, after=30))
+    if kind == "clock_skew":
+        plan = [Fault(kind, times=0, seconds=-45.0), Fault("cut", times=2, after=40)]
+    hold(service, tmp_path / "events", plan, 1.5, kind)
+
+
+@pytest.mark.system
+def test_the_law_can_be_broken(service: Running, tmp_path: Path) -> None:
+    """Without recovery it is: what a gap lost stays lost, and the check says so."""
+    chaos = Chaos(service, tmp_path / "events")
+    chaos.settle_timeout_s = 1.0
+    lines = chaos.run([Fault("cut", after=40)], seconds=1.0, options=("--no-recover",))
+    assert [breach for breach in chaos.broken_laws(lines) if breach.startswith("lost in silence")]
+
+
+def random_run(service: Running, tmp_path: Path, seed: int) -> None:
+    hold(service, tmp_path / "events", random_plan(seed), 1.5, f"CHAOS_SEED={seed}")
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + (1 if "CHAOS_SEED" in os.environ else SHORT)))
+def test_random_plan(service: Running, tmp_path: Path, seed: int) -> None:
+    random_run(service, tmp_path, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(FIRST_SEED + SHORT, FIRST_SEED + LONG))
+def test_random_plan_of_the_long_form(service: Running, tmp_path: Path, seed: int) -> None:
+    random_run(service, tmp_path, seed)

@@ -1,0 +1,265 @@
+"""One run of a listener against a service that misbehaves, and the law that it is held to.
+
+Delivered means: sent before a ping that was answered. What came after the last one before a connection ended belongs to
+the gap. The law: delivered and not in the log, in the log twice, out of order, produced in a gap and neither recovered
+nor declared lost: none of each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.listener_process import ListenerProcess, read_log
+from tests.fakes.stage import Stage
+from videodb_cli.local.faults import Fault, Frame
+from videodb_cli.local.records import RTStream, SceneIndex
+from videodb_cli.local.server import Running
+from videodb_cli.local.service import Service
+
+OPTIONS = ("--first-retry=0.1", "--quiet")
+_PING_EVERY_S = 0.03
+
+
+@dataclass
+class Journal:
+    """What went out, by connection, and how much of it is known to have arrived."""
+
+    sent: dict[str, list[Frame]] = field(default_factory=dict)
+    proven: dict[str, int] = field(default_factory=dict)
+
+    def on_frame(self, connection: str, frame: Frame) -> None:
+        self.sent.setdefault(connection, []).append(frame)
+
+    def on_proof(self, connection: str, count: int) -> None:
+        self.proven[connection] = max(self.proven.get(connection, 0), count)
+
+
+@dataclass(frozen=True)
+class Produced:
+    """One thing that a pipeline made."""
+
+    text: str
+    kind: str
+    at: float
+    connection: str | None = None
+
+
+class Chaos:
+    """Produces events at a steady rate while faults strike, then lets everything settle."""
+
+    def __init__(self, running: Running, directory: Path, *, rate: float = 150.0) -> None:
+        self._running = running
+        self._stage = Stage(running)
+        self._directory = directory
+        self._rate = rate
+        self.journal = Journal()
+        self.produced: list[Produced] = []
+        self.settle_timeout_s = 25.0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self._stage.environment
+
+    def run(self, plan: list[Fault], *, seconds: float, options: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """Run one listener through a plan. Returns the lines of its log."""
+        with ListenerProcess(self._directory, self.environment, *OPTIONS, *options) as listener:
+            first = listener.wait_for_id()
+            stream = self._stage.stream()
+            self._stage.session(stream, first)
+            self._stage.transcribe(stream, first)
+            index = self._stage.index(stream, first)
+            self._running.call(lambda service: self._produce(service, stream, index, plan, seconds))
+            self._wait_until_settled(listener)
+            status = listener.stop()
+            assert status == 0, listener.output.decode()
+        return read_log(self._directory)
+
+    async def _produce(
+        self, service: Service, stream: RTStream, index: SceneIndex, plan: list[Fault], seconds: float
+    ) -> None:
+        service.faults.on_frame = self.journal.on_frame
+        service.faults.set(plan)
+        proving = asyncio.create_task(self._prove(service))
+        numbers = range(int(seconds * self._rate))
+        began = time.time()
+        for number in numbers:
+            await asyncio.sleep(max(0.0, began + number / self._rate - time.time()))
+            self._make(service, stream, index, number)
+        service.faults.set([])
+        await asyncio.sleep(0.3)
+        proving.cancel()
+
+    def _make(self, service: Service, stream: RTStream, index: SceneIndex, number: int) -> None:
+        now = time.time()
+        kind = ("transcript", "visual_index", "alert")[number % 3]
+        text = f"{kind} {number}"
+        connection = None
+        if kind == "transcript":
+            self._stage.say_on_loop(service, stream, text, now - 0.5, 0.5)
+        elif kind == "visual_index":
+            self._stage.show_on_loop(service, stream, index, text, now - 0.5, 0.5)
+        else:
+            # An alert goes to the connection that is open now, and cannot be read back.
+            connections = list(service.hub.connections)
+            if not connections:
+                return
+            event = {"channel": "alert", "rtstream_id": stream.id, "data": {"text": text, "label": "x"}}
+            connection = connections[-1]
+            service.hub.send(connection, event)
+        self.produced.append(Produced(text, kind, now, connection))
+
+    async def _prove(self, service: Service) -> None:
+        while True:
+            for connection in list(service.hub.connections.values()):
+                count = len(self.journal.sent.get(connection.id, ()))
+                if connection.wire is not None:
+                    connection.wire.prove(lambda c=connection.id, n=count: self.journal.on_proof(c, n))
+            await asyncio.sleep(_PING_EVERY_S)
+
+    def _wait_until_settled(self, listener: ListenerProcess) -> None:
+        """Wait until everything that can be read back is there, or it is too late for that."""
+        deadline = time.monotonic() + self.settle_timeout_s
+        wanted = {item.text for item in self.produced if item.kind != "alert"}
+        while time.monotonic() < deadline:
+            if wanted <= {line.get("data", {}).get("text") for line in listener.lines() if "raw" not in line}:
+                # What is in flight twice would come now.
+                time.sleep(0.6)
+                return
+            time.sleep(0.05)
+
+    # ---- the law -------------------------------------------------------------------------------------------------
+
+    def broken_laws(self, lines: list[dict[str, Any]]) -> list[str]:
+        """Hold the log to what went out; returns a sentence for each breach."""
+        live = [line for line in lines if line.get("channel") != "videodb_cli" and not line.get("recovered")]
+        recovered = [line for line in lines if line.get("recovered")]
+        return [
+            *self._connection_breaches(live),
+            *self._double_breaches(live, recovered),
+            *self._loss_breaches(lines),
+            *_order_breaches(lines),
+        ]
+
+    def _connection_breaches(self, live: list[dict[str, Any]]) -> list[str]:
+        """Of each connection, the log holds a beginning of what went out, in order, and at least what was proven."""
+        logged: dict[str, list[str]] = {connection: [] for connection in self.journal.sent}
+        owners = {
+            key: connection
+            for connection, frames in self.journal.sent.items()
+            for frame in frames
+            if (key := _key_of_frame(frame)) is not None
+        }
+        for line in live:
+            key = _key_of_line(line)
+            if key in owners:
+                logged[owners[key]].append(key)
+        breaches = []
+        for connection, frames in self.journal.sent.items():
+            keys = [key for frame in frames if (key := _key_of_frame(frame)) is not None]
+            keys = [key for key in keys if owners[key] == connection]
+            got = logged[connection]
+            if got != keys[: len(got)]:
+                breaches.append(
+                    f"{connection}: not in the order of arrival, or with holes: {_first_difference(got, keys)}"
+                )
+            proven_frames = frames[: self.journal.proven.get(connection, 0)]
+            proven = [key for frame in proven_frames if (key := _key_of_frame(frame)) is not None]
+            missing = Counter(proven) - Counter(got)
+            missing = Counter({key: count for key, count in missing.items() if owners[key] == connection})
+            if missing:
+                breaches.append(f"{connection}: delivered and not in the log: {list(missing)[:5]} of {len(missing)}")
+        return breaches
+
+    def _double_breaches(self, live: list[dict[str, Any]], recovered: list[dict[str, Any]]) -> list[str]:
+        sent = Counter(key for frames in self.journal.sent.values() for f in frames if (key := _key_of_frame(f)))
+        had = Counter(_key_of_line(line) for line in live)
+        again = Counter(_key_of_line(line) for line in recovered if line.get("channel") != "capture_session")
+        doubles = [key for key, count in had.items() if key in sent and count > sent[key]]
+        doubles += [key for key, count in again.items() if count > 1 or key in had]
+        return [f"in the log twice: {doubles[:5]} of {len(doubles)}"] if doubles else []
+
+    def _loss_breaches(self, lines: list[dict[str, Any]]) -> list[str]:
+        texts = {line.get("data", {}).get("text") for line in lines if isinstance(line.get("data"), dict)}
+        lost = [item for item in self.produced if item.text not in texts]
+        ended = _ended_connections(lines)
+        # An alert cannot be read back: it may be lost with a connection whose end the log tells of.
+        silent = [item for item in lost if item.kind != "alert" or item.connection not in ended]
+        return [f"lost in silence: {[item.text for item in silent[:5]]} of {len(silent)}"] if silent else []
+
+
+def _ended_connections(lines: list[dict[str, Any]]) -> set[str]:
+    """Connections of which the log says that alerts to them are lost. A replaced id belongs to its connection."""
+    ended = set()
+    for line in lines:
+        data = line.get("data")
+        if line.get("event") == "listener.gap":
+            assert data["unrecoverable"] == ["alert"]
+            ended.add(data["old_connection_id"])
+        elif line.get("event") == "listener.disconnected" and "renewed_by" in data:
+            assert data["unrecoverable"] == ["alert"]
+            ended.add(data["connection_id"])
+    return ended | {"-".join(connection.split("-")[:2]) for connection in ended}
+
+
+def _order_breaches(lines: list[dict[str, Any]]) -> list[str]:
+    stamps = [line["unix_ts"] for line in lines]
+    return [] if stamps == sorted(stamps) else ["stamps decrease"]
+
+
+def _key_of_frame(frame: Frame) -> str | None:
+    """What a frame is known by in the log; None for one that brings an id, and for what is not unique."""
+    raw = frame.encode() if isinstance(frame, str) else frame
+    try:
+        event = json.loads(raw)
+    except ValueError:
+        return None
+    return _key_of_line(event) if isinstance(event, dict) and "connection_id" not in event else None
+
+
+def _key_of_line(event: dict[str, Any]) -> str | None:
+    data = event.get("data")
+    text = data.get("text") if isinstance(data, dict) else None
+    if event.get("channel") not in {"transcript", "visual_index", "alert"}:
+        return None
+    return text if isinstance(text, str) else None
+
+
+def _first_difference(got: list[str], wanted: list[str]) -> str:
+    for number, (one, other) in enumerate(zip(got, wanted, strict=False)):
+        if one != other:
+            return f"at {number}: {one!r} for {other!r}"
+    return f"{len(got)} for {len(wanted)}"
+
+
+def random_plan(seed: int) -> list[Fault]:
+    """A few faults of any kind, at any time, from a seed."""
+    dice = random.Random(seed)
+    kinds = (
+        ["close", "cut"] * 3
+        + ["half_open", "pause", "duplicate", "out_of_order", "oversize", "binary", "garbage", "id_change"]
+        + ["refuse", "status", "stall", "slow", "garbage_body", "token_expiry"]
+        + ["reject", "no_first_frame", "event_first", "clock_skew"]
+    )
+    return [_random_fault(dice, dice.choice(kinds)) for _ in range(dice.randint(2, 7))]
+
+
+def _random_fault(dice: random.Random, kind: str) -> Fault:
+    path = dice.choice(["/websocket", "/transcription", "/index", "/capture/session", ""])
+    return Fault(
+        kind,
+        times=dice.randint(1, 2),
+        after=dice.randint(0, 150),
+        path=path if kind in {"refuse", "status", "stall", "slow", "garbage_body", "token_expiry"} else "",
+        status=dice.choice([400, 402, 403, 404, 429, 500, 502, 503]),
+        retry_after=dice.choice([None, None, 0, 0.2]),
+        seconds=dice.choice([-100.0, -5.0, 5.0, 100.0]) if kind == "clock_skew" else dice.uniform(0.1, 1.2),
+        code=dice.choice([1000, 1001, 1008, 1011, 1012, 4000]),
+        size=dice.choice([1 << 12, 1 << 17, 3 << 20]),
+    )
