@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
@@ -38,6 +39,30 @@ def stop_on_signals(on_first: Callable[[], None], on_second: Callable[[], None])
     finally:
         for number in held:
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def ask_on_signals(on_first: Callable[..., None]) -> Iterator[None]:
+    """The same without an event loop: within the block, call ``on_first`` at the first stop signal; the next one ends.
+
+    To be used in the main thread. What is ignored when the block begins stays ignored.
+    """
+    before: dict[signal.Signals, Any] = {}
+
+    def on_signal(number: int, frame: object) -> None:
+        del number, frame
+        for held, handler in before.items():
+            signal.signal(held, handler)
+        on_first()
+
+    for number in stop_signals():
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        for held, handler in before.items():
+            signal.signal(held, handler)
 
 
 def ignore_terminal_output_stop() -> None:

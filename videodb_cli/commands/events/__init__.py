@@ -13,6 +13,7 @@ app = new_app(
             "stats": "videodb_cli.commands.events.stats",
             "search": "videodb_cli.commands.events.search",
             "transcript": "videodb_cli.commands.events.transcript",
+            "forward": "videodb_cli.commands.events.forward",
         }
     )
 )

@@ -1,0 +1,237 @@
+"""`videodb events forward` as a process: everything once, in order, whatever the endpoint does."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.listener_process import wait_for
+
+
+class Endpoint:
+    """An HTTP endpoint whose answers a test scripts: (status, headers); 200 when the script is used up."""
+
+    def __init__(self) -> None:
+        self.script: list[tuple[int, dict[str, str]]] = []
+        self.requests: list[tuple[dict[str, str], Any]] = []
+        self.taken: list[Any] = []
+        endpoint = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                status, headers = endpoint.script.pop(0) if endpoint.script else (200, {})
+                endpoint.requests.append((dict(self.headers), body))
+                if status == 200:
+                    endpoint.taken += body if isinstance(body, list) else [body]
+                self.send_response(status)
+                for name, value in {**headers, "content-length": "0"}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook?token=secret"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    def numbers(self) -> list[int]:
+        return [event["n"] for event in self.taken]
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    endpoint = Endpoint()
+    yield endpoint
+    endpoint.close()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    path = tmp_path / "events"
+    path.mkdir(mode=0o700)
+    return path
+
+
+def write(directory: Path, *numbers: int, **members: Any) -> None:
+    with (directory / "videodb_events.jsonl").open("a") as log:
+        for number in numbers:
+            at = 1772446530 + number
+            event = {"ts": "2026-03-02T10:15:30.123Z", "unix_ts": at, "channel": "transcript", "n": number, **members}
+            log.write(json.dumps(event, separators=(",", ":")) + "\n")
+
+
+def forward(directory: Path, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "videodb_cli", "events", "forward", "--dir", str(directory), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "HOME": str(directory.parent), **environment},
+    )
+
+
+def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> tuple[int, str]:
+    process.send_signal(number)
+    _, talk = process.communicate(timeout=15)
+    return process.returncode, talk.decode()
+
+
+def test_everything_once_across_runs_troubles_and_rotation(directory: Path, endpoint: Endpoint) -> None:
+    cursor = directory.parent / "cursor"
+    write(directory, 1, 2, 3)
+    endpoint.script = [(503, {"Retry-After": "0"}), (429, {"Retry-After": "0"}), (408, {"Retry-After": "0"})]
+    first = forward(directory, "--to", endpoint.url, "--cursor-file", str(cursor))
+    wait_for(lambda: endpoint.numbers() == [1, 2, 3], "not everything came")
+    keys = [headers["idempotency-key"] for headers, _ in endpoint.requests]
+    assert len(set(keys[:4])) == 1
+    assert len(set(keys)) == 3
+    log = directory / "videodb_events.jsonl"
+    write(directory, 4)
+    log.rename(directory / "videodb_events.jsonl.1")
+    write(directory, 5)
+    wait_for(lambda: endpoint.numbers() == [1, 2, 3, 4, 5], "rotation lost something")
+    status, talk = end(first)
+    assert status == 0, talk
+    assert "HTTP 503" in talk
+    assert "secret" not in talk
+    write(directory, 6)
+    endpoint.script = [(400, {})]
+    second = forward(directory, "--to", endpoint.url, "--cursor-file", str(cursor))
+    write(directory, 7)
+    wait_for(lambda: endpoint.numbers() == [1, 2, 3, 4, 5, 7], "it did not go on")
+    assert end(second)[0] == 0
+    refused = json.loads((directory.parent / "cursor.refused").read_text())
+    assert (refused["why"], refused["event"]["n"]) == ("HTTP 400", 6)
+
+
+def test_an_endpoint_that_was_away_gets_everything(directory: Path, endpoint: Endpoint) -> None:
+    cursor = directory.parent / "cursor"
+    write(directory, *range(50))
+    endpoint.script = [(500, {"Retry-After": "0"})] * 3
+    options = ("--to", endpoint.url, "--cursor-file", str(cursor), "--batch", "20")
+    process = forward(directory, *options)
+    wait_for(lambda: endpoint.numbers() == list(range(50)), "not everything came")
+    assert {len(body) for _, body in endpoint.requests} == {20, 10}
+    other = forward(directory, *options)
+    _, talk = other.communicate(timeout=15)
+    assert other.returncode == 9, talk
+    end(process, signal.SIGKILL)
+    write(directory, 50)
+    process = forward(directory, *options)
+    wait_for(lambda: endpoint.numbers()[-1] == 50, "it did not go on after kill -9")
+    assert endpoint.numbers() == list(range(51))
+    assert end(process)[0] == 0
+
+
+def test_selection_and_from_now_on(directory: Path, endpoint: Endpoint) -> None:
+    write(directory, 1)
+    process = forward(directory, "--to", endpoint.url, "--channel", "alert")
+    # Without a cursor only what comes counts; it says nothing when it is ready, so the marker is written until it came.
+    wait_for(lambda: write(directory, 99, channel="alert") or endpoint.taken, "nothing came")
+    write(directory, 2)
+    write(directory, 3, channel="alert")
+    write(directory, 4, channel="videodb_cli")
+    wait_for(lambda: 3 in endpoint.numbers(), "the alert did not come")
+    assert set(endpoint.numbers()) == {99, 3}
+    assert end(process)[0] == 0
+
+
+def test_a_command_for_each_event_and_no_key(directory: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    program = tmp_path / "take.py"
+    program.write_text(
+        "import json, os, sys, time\n"
+        "event = json.load(sys.stdin)\n"
+        "if event['n'] == 2: sys.exit(7)\n"
+        "if event['n'] == 3: time.sleep(60)\n"
+        f"with open({str(out)!r}, 'a') as file:\n"
+        "    file.write(json.dumps([event['n'], sys.argv[1:], dict(os.environ)]) + '\\n')\n"
+    )
+    write(directory, 1, 2, 3, data={"text": "$(touch pwned); `id`\u0000"})
+    write(directory, 4, event="capture_session.active")
+    command = f"{shlex.quote(sys.executable)} {shlex.quote(str(program))} '$HOME' '; id'"
+    process = forward(
+        directory,
+        "--exec",
+        command,
+        "--cursor-file",
+        str(tmp_path / "c"),
+        "--timeout",
+        "1.5",
+        VIDEO_DB_API_KEY="sk-very-secret",
+    )
+    wait_for(lambda: out.exists() and len(out.read_text().splitlines()) == 2, "the command was not called")
+    status, talk = end(process)
+    assert status == 0, talk
+    calls = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [number for number, _, _ in calls] == [1, 4]
+    _, arguments, environment = calls[0]
+    assert arguments == ["$HOME", "; id"]
+    assert environment["VIDEODB_CHANNEL"] == "transcript"
+    assert environment["VIDEODB_TEXT"] == "$(touch pwned); `id`"
+    assert calls[1][2]["VIDEODB_EVENT"] == "capture_session.active"
+    assert "sk-very-secret" not in json.dumps(calls)
+    refused = [json.loads(line) for line in (tmp_path / "c.refused").read_text().splitlines()]
+    assert [(item["event"]["n"], item["why"]) for item in refused] == [
+        (2, "exit status 7"),
+        (3, "took longer than 1.5 s"),
+    ]
+
+
+def test_detached_it_is_alone(directory: Path, endpoint: Endpoint, tmp_path: Path) -> None:
+    write(directory, 1)
+    options = ("--to", endpoint.url, "--cursor-file", str(tmp_path / "c"), "--detach", "--channel", "transcript")
+    first = forward(directory, *options)
+    said, talk = first.communicate(timeout=20)
+    assert first.returncode == 0, talk
+    pid = int(said.decode().strip().removeprefix("PID="))
+    try:
+        wait_for(lambda: endpoint.numbers() == [1], "nothing came")
+        again = forward(directory, *options)
+        assert again.communicate(timeout=20)[0] == said
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not Path(f"/proc/{pid}").exists() or _is_zombie(pid), "it did not end")
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ((), 2),
+        (("--to", "http://x", "--exec", "true"), 2),
+        (("--to", "ftp://x/"), 2),
+        (("--exec", "'"), 2),
+        (("--exec", "no-such-command-here"), 7),
+        (("--to", "http://127.0.0.1:1/", "--detach"), 2),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(directory: Path, options: tuple[str, ...], status: int) -> None:
+    process = forward(directory, *options)
+    _, talk = process.communicate(timeout=15)
+    assert process.returncode == status, talk

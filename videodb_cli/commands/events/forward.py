@@ -1,0 +1,247 @@
+"""`videodb events forward`: hand events on to a URL or a command, from the log, with a cursor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from videodb_cli import console
+from videodb_cli.commands.events.feed import Feed
+from videodb_cli.commands.events.flags import SelectionFlags, with_selection
+from videodb_cli.commands.events.streamed import from_cursor
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
+from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.errors import ConflictError, UsageError, VideodbError
+from videodb_cli.eventlog.cursor import Cursor
+from videodb_cli.eventlog.query import iter_parts, parts_of
+from videodb_cli.eventlog.sessions import learn
+from videodb_cli.eventlog.waiting import Judge, Verdict
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.settings import resolve_directory
+
+if TYPE_CHECKING:
+    from videodb_cli.eventlog.reader import Block
+    from videodb_cli.eventlog.selection import Selection
+    from videodb_cli.eventlog.sources import Source
+    from videodb_cli.flows.forward_targets import CommandTarget, HttpTarget
+    from videodb_cli.flows.forwarding import Parcel, Stop
+
+app = new_app()
+_START_TIMEOUT_S = 15.0
+
+
+@app.command(cls=PanelCommand)
+@with_selection
+def forward(
+    flags: SelectionFlags,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="URL", help="POST each event there.", show_default=False)
+    ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option("--exec", metavar="CMD", help="Start CMD for each, without a shell.", show_default=False),
+    ] = None,
+    cursor_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--cursor-file",
+            metavar="PATH",
+            help="Go on where the last run with it ended; the first run begins with the log. Without: from now on.",
+            show_default=False,
+        ),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Up to N at once, as a JSON array.")
+    ] = 1,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="S", min=0.1, help="How long one call or command may take.")
+    ] = 30.0,
+    recovered: Annotated[
+        bool, typer.Option("--recovered", help="Hand on events of more than a minute ago that were recovered.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Go to the background. Needs --cursor-file.")] = False,
+    directory: DirectoryOption = None,
+    env_file: EnvFileOption = None,
+    ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
+) -> int:
+    """Follow the log and hand each event on, in order, again until it is taken.
+
+    An endpoint that was away gets everything once it is back. 4xx (but 408 and 429) and a command that fails mean that
+    the event is wrong: it is recorded (beside the cursor, .refused) and passed over.
+    """
+    if (to is None) == (command is None):
+        raise UsageError("either --to URL or --exec CMD", hint="videodb events forward --to https://… --cursor-file F")
+    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    if detach:
+        if cursor_file is None:
+            hint = "--cursor-file ~/.local/state/videodb/forward.cursor"
+            raise UsageError("--detach needs --cursor-file", hint=hint)
+        passed = ["--to", to] if to is not None else ["--exec", command or ""]
+        passed += ["--batch", str(batch), "--timeout", str(timeout), *(["--recovered"] if recovered else [])]
+        _detach(cursor_file, run_dir, [*passed, *_as_arguments(flags)])
+        return 0
+
+    from videodb_cli.flows.forward_targets import CommandTarget, HttpTarget
+    from videodb_cli.flows.forwarding import Stop
+    from videodb_cli.process.daemon import ReadyPipe
+
+    ready = ReadyPipe(ready_fd)
+    stop = Stop()
+    try:
+        target = (
+            HttpTarget(to, stop=stop, is_batch=batch > 1, timeout_s=timeout, on_trouble=console.talk)
+            if to is not None
+            else CommandTarget(command or "", stop=stop, timeout_s=timeout)
+        )
+        with _alone(cursor_file):
+            ready.say({"pid": os.getpid()})
+            _run(target, stop, flags, run_dir, cursor_file, batch, recovered=recovered)
+    except VideodbError as error:
+        ready.say({"error": {**error.as_json()["error"], "exit_status": error.exit_status}})
+        raise
+    return 0
+
+
+def _run(
+    target: HttpTarget | CommandTarget,
+    stop: Stop,
+    flags: SelectionFlags,
+    run_dir: RunDir,
+    cursor_file: Path | None,
+    batch: int,
+    *,
+    recovered: bool,
+) -> None:
+    from videodb_cli.flows.forwarding import Forwarder, StoppedError
+    from videodb_cli.process.signals import ask_on_signals
+
+    cursor = None if cursor_file is None else Cursor(cursor_file.absolute())
+    feed = Feed(run_dir, [], follow=True)
+    try:
+        selection = flags.selection(feed.sources, run_dir)
+        judge = Judge(selection, (), recovered=recovered)
+        forwarder = Forwarder(
+            target,
+            lambda event: judge.judge(event) is Verdict.COUNTS,
+            batch=batch,
+            cursor=cursor,
+            refused_log=None if cursor_file is None else beside(cursor_file, ".refused"),
+            on_refused=_tell_refused,
+        )
+        looks_back = cursor is not None or flags.since is not None
+        with ask_on_signals(stop.ask):
+            for source, block in _blocks(feed, selection, cursor, stop, looks_back=looks_back):
+                forwarder.take(source, block)
+    except StoppedError:
+        return
+    finally:
+        target.close()
+        feed.close()
+
+
+def _blocks(
+    feed: Feed, selection: Selection, cursor: Cursor | None, stop: Stop, *, looks_back: bool
+) -> Iterator[tuple[Source, Block]]:
+    """What is there already, if that is meant, then what comes, until asked to stop."""
+    if looks_back:
+        for source, block in iter_parts(from_cursor(cursor, parts_of(feed.sources, selection, feed.end_of))):
+            yield source, block
+            stop.check()
+    for source, news in feed.iter_news():
+        stop.check()
+        if news is not None:
+            learn(news, selection.session)
+            yield source, news
+
+
+def _tell_refused(parcel: Parcel, why: str) -> None:
+    count = len(parcel.lines)
+    what = f"{count} events passed over" if count > 1 else "event passed over"
+    console.talk(f"{what} ({why}): {parcel.events[0].get('ts')} {parcel.events[0].get('channel')}")
+
+
+def beside(cursor_file: Path, suffix: str) -> Path:
+    """A file that belongs to a cursor."""
+    path = cursor_file.absolute()
+    return path.with_name(path.name + suffix)
+
+
+def _alone(cursor_file: Path | None) -> contextlib.AbstractContextManager[object]:
+    """Hold the cursor's lock: two that go on from one cursor would hand everything on twice."""
+    from videodb_cli.process.start_token import current_start_token
+    from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
+
+    if cursor_file is None:
+        return contextlib.nullcontext()
+    path = beside(cursor_file, ".lock")
+    lock = DirectoryLock(path)
+    try:
+        lock.acquire(current_start_token())
+    except LockHeldError:
+        raise ConflictError(
+            f"somebody forwards with this cursor already: pid {_holder(path) or 'unknown'}", code="already_running"
+        ) from None
+    return lock
+
+
+def _holder(path: Path) -> int | None:
+    from videodb_cli.rundir.lock import holder
+
+    found = holder(path)
+    return None if found is None else found[0]
+
+
+def _as_arguments(flags: SelectionFlags) -> list[str]:
+    """The selection as it was typed."""
+    arguments: list[str] = []
+    for name, value in flags._asdict().items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            arguments.append(option)
+        else:
+            for each in value if isinstance(value, list) else [value] if value else []:
+                arguments += [option, str(each)]
+    return arguments
+
+
+def _detach(cursor_file: Path, run_dir: RunDir, arguments: list[str]) -> None:
+    """Start the same in the background. Idempotent: one that runs with this cursor is named."""
+    from videodb_cli.errors import UnreachableError
+    from videodb_cli.process.daemon import spawn_detached
+    from videodb_cli.rundir import process_log
+    from videodb_cli.rundir.lock import is_held
+
+    lock = beside(cursor_file, ".lock")
+    if is_held(lock):
+        console.data(f"PID={_holder(lock) or ''}")
+        return
+    log = beside(cursor_file, ".log")
+    log_fd = process_log.open_log(log)
+    try:
+        spawned = spawn_detached(
+            [
+                "events",
+                "forward",
+                "--dir",
+                str(run_dir.path.absolute()),
+                "--cursor-file",
+                str(cursor_file.absolute()),
+                *arguments,
+            ],
+            log_fd=log_fd,
+            directory=cursor_file.absolute().parent,
+            timeout_s=_START_TIMEOUT_S,
+        )
+    finally:
+        os.close(log_fd)
+    if spawned.message is None or "error" in spawned.message:
+        told = (spawned.message or {}).get("error") or {}
+        raise UnreachableError(
+            str(told.get("message") or "it ended at once"), code=told.get("code"), hint=told.get("hint") or f"see {log}"
+        )
+    console.data(f"PID={spawned.pid}")

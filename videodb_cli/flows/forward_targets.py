@@ -1,0 +1,174 @@
+"""Where events are handed on to: an HTTP endpoint, or a command that is started for each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from videodb_cli.api.control_plane import retry_after_s
+from videodb_cli.errors import MissingDependencyError, UsageError
+from videodb_cli.eventlog import event as ev
+from videodb_cli.flows.forwarding import Parcel, Refused, Stop
+from videodb_cli.listener.backoff import Backoff
+from videodb_cli.process.environment import child_environment
+
+if TYPE_CHECKING:
+    import httpx
+
+# 4xx means that the event is wrong, not the moment; these two mean the moment.
+_TRY_AGAIN = frozenset((408, 429))
+_MAX_VARIABLE = 4096
+_KILL_AFTER_S = 3.0
+
+
+class HttpTarget:
+    """POSTs each parcel until it is taken. ``on_trouble`` is told in words, once for each kind of trouble in a row."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        stop: Stop,
+        is_batch: bool,
+        timeout_s: float,
+        on_trouble: Callable[[str], None],
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        try:
+            parts = urlsplit(url)
+            self.host = parts.hostname
+        except ValueError:
+            self.host = None
+        if not self.host or parts.scheme not in {"http", "https"}:
+            raise UsageError(f"not a URL to forward to: {url}", hint="--to https://example.org/events")
+        self._url = url
+        self._stop = stop
+        self._is_batch = is_batch
+        self._timeout_s = timeout_s
+        self._on_trouble = on_trouble
+        self._uniform = uniform
+        self._client: httpx.Client | None = None
+
+    def deliver(self, parcel: Parcel) -> Refused | None:
+        """POST one event as an object, or a batch as an array. 4xx (but 408, 429) is a refusal, all else is retried."""
+        body = b"[" + b",".join(parcel.lines) + b"]" if self._is_batch else parcel.lines[0]
+        headers = {"content-type": "application/json", "idempotency-key": parcel.key}
+        backoff = Backoff(uniform=self._uniform)
+        said: str | None = None
+        while True:
+            self._stop.check()
+            status, retry_after, trouble = self._post(body, headers)
+            if trouble is None and 200 <= status < 300:
+                if said is not None:
+                    self._on_trouble(f"{self.host} takes events again")
+                return None
+            if trouble is None and 400 <= status < 500 and status not in _TRY_AGAIN:
+                return Refused(f"HTTP {status}")
+            trouble = trouble or f"HTTP {status}"
+            if trouble != said:
+                said = trouble
+                self._on_trouble(f"{self.host}: {trouble}; trying again")
+            self._stop.sleep(backoff.next_delay_s(retry_after_s(retry_after, datetime.now(UTC))))
+
+    def close(self) -> None:
+        """Close the connections. Idempotent."""
+        if self._client is not None:
+            self._client.close()
+
+    def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, str | None, str | None]:
+        import httpx
+
+        if self._client is None:
+            # A redirect is not followed: an event goes where it was sent, and nowhere else.
+            self._client = httpx.Client(timeout=self._timeout_s, follow_redirects=False)
+        try:
+            answer = self._client.post(self._url, content=body, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return 0, None, " ".join(str(error).split()).replace(self._url, "…") or type(error).__name__
+        return answer.status_code, answer.headers.get("retry-after"), None
+
+
+class CommandTarget:
+    """Starts a command for each parcel, without a shell, one at a time: the event on its stdin, and in its environment.
+
+    The command has ``timeout_s``. A status other than 0 is a refusal: whether to try again is the command's business.
+    """
+
+    def __init__(self, command: str, *, stop: Stop, timeout_s: float) -> None:
+        try:
+            self._arguments = shlex.split(command)
+        except ValueError as error:
+            raise UsageError(f"--exec {command}: {error}") from None
+        if not self._arguments:
+            raise UsageError("--exec needs a command")
+        if shutil.which(self._arguments[0]) is None:
+            raise MissingDependencyError(f"no such command: {self._arguments[0]}", code="no_command")
+        self._stop = stop
+        self._timeout_s = timeout_s
+
+    def deliver(self, parcel: Parcel) -> Refused | None:
+        """Run the command once."""
+        self._stop.check()
+        try:
+            child = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.PIPE,
+                env={**child_environment(), **_variables(parcel)},
+                start_new_session=True,
+            )
+        except OSError as error:
+            return Refused(f"cannot be started: {error.strerror}")
+        try:
+            child.communicate(b"".join(line + b"\n" for line in parcel.lines), timeout=self._timeout_s)
+        except subprocess.TimeoutExpired:
+            _end(child)
+            return Refused(f"took longer than {self._timeout_s:g} s")
+        if child.returncode == 0:
+            return None
+        if child.returncode < 0:
+            return Refused(f"ended by signal {-child.returncode}")
+        return Refused(f"exit status {child.returncode}")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ask, then kill: the whole group, or a grandchild would hold the pipe."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(OSError):
+            os.killpg(child.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.communicate(timeout=_KILL_AFTER_S)
+            return
+
+
+def _variables(parcel: Parcel) -> dict[str, str]:
+    """What a command may want to know without reading JSON. Events are untrusted: no zero bytes, nothing too long."""
+    event = parcel.events[0]
+    found = {
+        "VIDEODB_CHANNEL": ev.channel_of(event),
+        "VIDEODB_EVENT": event.get("event"),
+        "VIDEODB_STREAM": ev.stream_of(event),
+        "VIDEODB_STREAM_ID": event.get("rtstream_id"),
+        "VIDEODB_SESSION": event.get("capture_session_id"),
+        "VIDEODB_TEXT": ev.text_of(event),
+        "VIDEODB_TS": event.get("ts"),
+        "VIDEODB_RECOVERED": "1" if ev.is_recovered(event) else "0",
+        "VIDEODB_COUNT": str(len(parcel.events)),
+        "VIDEODB_IDEMPOTENCY_KEY": parcel.key,
+    }
+    return {
+        name: value.replace("\0", "")[:_MAX_VARIABLE].encode("utf-8", "replace").decode()
+        for name, value in found.items()
+        if isinstance(value, str)
+    }

@@ -1,0 +1,168 @@
+"""Handing events on from the log, in order: to a URL or to a command, again until they are taken, with a cursor.
+
+The listener has one job only; whoever is to be called is called from here, by a reader of the log. An endpoint that was
+away gets everything once it is back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+
+from videodb_cli.eventlog.cursor import Cursor
+from videodb_cli.eventlog.reader import Block, iter_lines
+from videodb_cli.eventlog.sources import Source, open_source
+from videodb_cli.eventlog.stamps import iso_from_ms
+from videodb_cli.rundir import private
+
+_HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One or more events that are handed over together. ``key`` is the same whenever they are."""
+
+    lines: tuple[bytes, ...]
+    events: tuple[dict[str, Any], ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The parcel was taken for wrong and is not to be sent again; ``why`` in words."""
+
+    why: str
+
+
+class StoppedError(Exception):
+    """We were asked to end before the parcel was taken."""
+
+
+class Target(Protocol):
+    """Where parcels go. ``deliver`` comes back when one is taken (None) or refused; it waits and retries itself.
+
+    Raises StoppedError when it was asked to end.
+    """
+
+    def deliver(self, parcel: Parcel) -> Refused | None: ...
+
+
+class Forwarder:
+    """Hands selected lines on, block by block. ``selects`` looks at a decoded event.
+
+    What was taken is remembered in ``cursor`` after each parcel, what was refused in a file beside it.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        selects: Callable[[Any], bool],
+        *,
+        batch: int = 1,
+        cursor: Cursor | None = None,
+        refused_log: Path | None = None,
+        on_refused: Callable[[Parcel, str], None] = lambda _parcel, _why: None,
+    ) -> None:
+        self._target = target
+        self._selects = selects
+        self._batch = batch
+        self._cursor = cursor
+        self._refused_log = refused_log
+        self._on_refused = on_refused
+        self.delivered = 0
+        self.refused = 0
+
+    def take(self, source: Source, block: Block) -> None:
+        """Hand on what is selected in a block of whole lines. Raises StoppedError; the cursor then stands before it."""
+        head = _first_line(source)
+        chosen: list[tuple[int, bytes, dict[str, Any]]] = []
+        for offset, line in iter_lines(block):
+            event = _decode(line)
+            if event is not None and self._selects(event):
+                chosen.append((offset, line, event))
+                if len(chosen) == self._batch:
+                    self._hand_over(source, head, chosen)
+                    chosen = []
+        if chosen:
+            self._hand_over(source, head, chosen)
+        if self._cursor is not None:
+            self._cursor.save(source, block.offset + len(block.data))
+
+    def _hand_over(self, source: Source, head: bytes, chosen: Sequence[tuple[int, bytes, dict[str, Any]]]) -> None:
+        digest = sha256(head)
+        for offset, line, _ in chosen:
+            digest.update(b"%d:" % offset + line)
+        parcel = Parcel(
+            tuple(line for _, line, _ in chosen), tuple(event for _, _, event in chosen), digest.hexdigest()[:32]
+        )
+        outcome = self._target.deliver(parcel)
+        if outcome is None:
+            self.delivered += len(chosen)
+        else:
+            self.refused += len(chosen)
+            self._note_refused(parcel, outcome.why)
+        if self._cursor is not None:
+            offset, line, _ = chosen[-1]
+            self._cursor.save(source, offset + len(line) + 1)
+
+    def _note_refused(self, parcel: Parcel, why: str) -> None:
+        self._on_refused(parcel, why)
+        if self._refused_log is None:
+            return
+        import os
+
+        fd = private.open_fd(self._refused_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        with os.fdopen(fd, "wb") as file:
+            at = iso_from_ms(int(time.time() * 1000))
+            for line in parcel.lines:
+                record = {"at": at, "why": why, "idempotency_key": parcel.key, "event": orjson.Fragment(line)}
+                file.write(orjson.dumps(record) + b"\n")
+
+
+def _decode(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _first_line(source: Source) -> bytes:
+    """What a file is known by: the same lines at the same place of another file are other events."""
+    if source.is_stream:
+        return b""
+    with open_source(source) as file:
+        head = file.read(_HEAD)
+    return head[: head.find(b"\n") + 1] or head
+
+
+class Stop:
+    """Says when to end, and sleeps until then."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+
+    def ask(self, *_: object) -> None:
+        """To be called from a signal handler."""
+        self._asked.set()
+
+    @property
+    def is_asked(self) -> bool:
+        return self._asked.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raises StoppedError when asked to end."""
+        if self._asked.wait(seconds):
+            raise StoppedError
+
+    def check(self) -> None:
+        """Raises StoppedError when asked to end."""
+        if self.is_asked:
+            raise StoppedError
