@@ -14,9 +14,15 @@ def run() -> None:
     from videodb_cli.main import main
 
     status = main(sys.argv[1:])
-    if sys.argv[1:2] == ["events"]:
+    if sys.argv[1:2] == ["events"] or _has_stuck_worker():
         _leave_at_once(status)
     sys.exit(status)
+
+
+def _has_stuck_worker() -> bool:
+    """Tell whether a thread still waits for the system, say for a name server: the usual way out would join it."""
+    threading = sys.modules.get("threading")
+    return threading is not None and any(thread.name.startswith("asyncio_") for thread in threading.enumerate())
 
 
 def _leave_at_once(status: int) -> None:

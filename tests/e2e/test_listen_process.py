@@ -79,6 +79,25 @@ def test_a_stall_delays_no_stop(box: Box, stalled: str) -> None:
     assert not box.pid_file.exists()
 
 
+def test_a_name_server_that_does_not_answer_delays_no_stop(box: Box) -> None:
+    (box.root / "slow").mkdir()
+    (box.root / "slow" / "sitecustomize.py").write_text(
+        "import socket, time, pathlib\n"
+        "def getaddrinfo(*a, **k):\n"
+        f"    pathlib.Path({str(box.root)!r}, 'asked').touch()\n"
+        "    time.sleep(60)\n"
+        "socket.getaddrinfo = getaddrinfo\n"
+    )
+    given = {"VIDEO_DB_API_KEY": "sk-x", "VIDEO_DB_API": "https://slow.invalid", "PYTHONPATH": str(box.root / "slow")}
+    program = box.start(None, "listen", environment=given)
+    eventually((box.root / "asked").exists)
+    began = time.monotonic()
+    assert program.end() == 0
+    assert time.monotonic() - began < 4
+    assert "stopped" in program.err[-1]
+    assert not box.pid_file.exists()
+
+
 def test_signals_ignored_at_the_start_stay_ignored(box: Box) -> None:
     def ignore() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

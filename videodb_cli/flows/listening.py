@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +84,19 @@ def already_running(run_dir: RunDir) -> ConflictError:
     )
 
 
+class _ImpatientExecutor(ThreadPoolExecutor):
+    """Threads that nobody waits for at the end.
+
+    A name server that does not answer must not hold a listener that was told to stop: nothing can cancel its question.
+    What has to be done to files is awaited before.
+    """
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End idle threads and leave the others to the end of the process."""
+        del wait, cancel_futures
+        super().shutdown(wait=False, cancel_futures=True)
+
+
 async def listen(request: ListenRequest, audience: Audience) -> Statement:
     """Listen until a signal says stop. Raises ConflictError if a listener runs here, and as `Listener.run` does."""
     directory_lock = DirectoryLock(request.run_dir.lock)
@@ -91,11 +106,14 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
         raise already_running(request.run_dir) from None
     try:
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(_ImpatientExecutor(thread_name_prefix="asyncio"))
         told: list[Callable[[LogTrouble | LogBack], None]] = []
 
         def on_trouble(trouble: LogTrouble | LogBack) -> None:
-            if told and not loop.is_closed():
-                loop.call_soon_threadsafe(told[0], trouble)
+            # The writer may outlive the loop when the disk is stuck at the end.
+            with contextlib.suppress(RuntimeError):
+                if told:
+                    loop.call_soon_threadsafe(told[0], trouble)
 
         async with ControlPlane(request.credentials) as service:
             store = LogStore(request.run_dir.log, keeping=request.keeping, on_trouble=on_trouble)

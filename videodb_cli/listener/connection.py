@@ -84,6 +84,7 @@ class Connection:
         self._timing = timing
         self._half_open = False
         self._messages_until_id = 0
+        self._held_bytes = 0
         self.connection_id = ""
         self.extra: dict[str, object] = {}
         # Unix seconds, not monotonic ones: those stand still while a laptop sleeps.
@@ -111,7 +112,7 @@ class Connection:
             # Not the socket's count: what came together with the handshake was counted before it is looked at.
             self._messages_until_id += not arrived.is_set()
             if arrived.is_set():
-                self._socket.held.append(raw)
+                self._hold(raw)
             elif (found := connection_id_in(raw, alone=False)) is not None:
                 self.connection_id, self.extra = found
                 arrived.set()
@@ -136,6 +137,13 @@ class Connection:
                 raise AttemptFailedError(f"closed before the connection id came: {why}")
             limit = self._timing.id_timeout_s
             raise AttemptFailedError(f"connected, but no connection id came within {limit:g} s")
+
+    def _hold(self, raw: bytes) -> None:
+        """Keep what follows the id until `hear`. A disk that keeps the id from being published must not fill memory."""
+        self._socket.held.append(raw)
+        self._held_bytes += len(raw)
+        if self._held_bytes > MAX_MESSAGE_BYTES:
+            self.abort()
 
     async def hear(self, on_message: Callable[[bytes], None]) -> Ended:
         """Hand on every message in order until the socket ends, however it does. Raises what ``on_message`` raises."""
