@@ -23,7 +23,10 @@ DISPLAY = {"channel_id": "display:1", "channel_name": "Screen", "type": "video",
 class Publisher:
     """An ffmpeg child that publishes a test picture or tone until told to stop."""
 
-    def __init__(self, url: str, source: str, *codec: str, exe: str = imageio_ffmpeg.get_ffmpeg_exe()) -> None:
+    def __init__(self, url: str, source: str, *codec: str, trusted: Path | None = None) -> None:
+        exe = imageio_ffmpeg.get_ffmpeg_exe()
+        if trusted is not None:
+            codec = (*codec, "-ca_file", str(trusted))
         command = [exe, "-hide_banner", "-loglevel", "error", "-re", "-f", "lavfi", "-i", source, *codec]
         self.process = subprocess.Popen(
             [*command, "-f", "rtsp", "-rtsp_transport", "tcp", url], stdin=subprocess.PIPE, stderr=subprocess.PIPE
@@ -92,6 +95,7 @@ class Session:
         body = {"session_id": self.id, "channels": list(channels)}
         started = await asyncio.to_thread(self.recorder.post, path="capture/session/start", data=body)
         assert started["status"] == "starting"
+        self.started = started
         seen = await asyncio.to_thread(self.recorder.get, path=f"capture/session/{started['streaming_session_id']}")
         assert seen["channels"] == started["channels"]
         return {channel["channel_id"]: channel["rtsp_url"] for channel in started["channels"]}
@@ -283,3 +287,23 @@ def listen(url: str) -> tuple[float, list[tuple[float, set[int]]]]:
         spectrum = np.abs(np.fft.rfft(sound[at : at + 1600])) / 800
         found.append((start + at / 16_000, {hertz for hertz in (440, 1760) if spectrum[hertz // 10] > 0.02}))
     return times[-1] - times[0] + 0.1, found
+
+
+async def test_a_session_that_is_published_encrypted(tmp_path: Path, publishers: list[Publisher]) -> None:
+    import hashlib
+    import ssl
+    from urllib.parse import urlsplit
+
+    with running(tmp_path / "own", rtsps=True) as service:
+        own = videodb.connect(api_key=service.key, base_url=service.url)
+        async with session_of(own) as session:
+            urls = await session.start(MIC)
+            assert urls["mic:default"].startswith("rtsps://127.0.0.1:")
+            port = urlsplit(urls["mic:default"]).port
+            pem = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port))
+            assert hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest() == session.started["ssl_certificate_hash"]
+            (tmp_path / "trusted.pem").write_text(pem)
+            publishers += [tone(urls["mic:default"], 440, trusted=tmp_path / "trusted.pem")]
+            await session.until("active")
+            await session.stop()
+            await session.until("exported")

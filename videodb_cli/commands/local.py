@@ -47,6 +47,9 @@ def start(
         Path | None,
         typer.Option("--faults", metavar="FILE", help="Misbehave as this plan says (JSON), to test what listens."),
     ] = None,
+    rtsps: Annotated[
+        bool, typer.Option("--rtsps", help="Let recorders publish encrypted, with a certificate made here.")
+    ] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -63,7 +66,7 @@ def start(
     plan = [] if faults is None else read_plan_file(faults)
     path = resolve_directory(None, directory, env_file).path
     if detach:
-        _start_detached(path, host, port, plan, as_json=as_json)
+        _start_detached(path, host, port, plan, rtsps=rtsps, as_json=as_json)
         return
     from videodb_cli.flows.ensure_local import place_of
     from videodb_cli.local.host import HostOptions, run_here
@@ -85,7 +88,7 @@ def start(
         place = place_of(paths.create(path))
         run_here(
             place,
-            HostOptions(host, port, idle_exit, started_by, plan, keeps_log=ready_fd is not None),
+            HostOptions(host, port, idle_exit, started_by, plan, rtsps=rtsps, keeps_log=ready_fd is not None),
             on_ready=announce,
         )
     except VideodbError as error:
@@ -94,7 +97,7 @@ def start(
         raise
 
 
-def _start_detached(path: Path, host: str, port: int, plan: list[Fault], *, as_json: bool) -> None:
+def _start_detached(path: Path, host: str, port: int, plan: list[Fault], *, rtsps: bool, as_json: bool) -> None:
     from urllib.parse import urlsplit
 
     from videodb_cli.flows.ensure_local import ensure_local, place_of
@@ -102,7 +105,7 @@ def _start_detached(path: Path, host: str, port: int, plan: list[Fault], *, as_j
     from videodb_cli.local.host import already_running
     from videodb_cli.rundir.paths import RunDir
 
-    service = ensure_local(path, host=host, port=port, idle_exit_s=None, started_by="local start --detach")
+    service = ensure_local(path, host=host, port=port, idle_exit_s=None, started_by="local start --detach", rtsps=rtsps)
     if not service.started:
         if port not in {0, urlsplit(service.url).port}:
             raise already_running(place_of(RunDir(path)))

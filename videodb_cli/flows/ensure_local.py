@@ -96,6 +96,7 @@ def ensure_local(
     port: int = 0,
     idle_exit_s: float | None = IDLE_EXIT_S,
     started_by: str = "--local",
+    rtsps: bool = False,
 ) -> LocalService:
     """Find the service of ``directory`` or start it in the background; two callers at once get the same one.
 
@@ -114,7 +115,7 @@ def ensure_local(
     except LockHeldError:
         raise TimedOutError("somebody else has been starting the embedded service for too long") from None
     try:
-        return find_local(directory) or _start(place, run_dir, host, port, idle_exit_s, started_by)
+        return find_local(directory) or _start(place, run_dir, host, port, idle_exit_s, started_by, rtsps=rtsps)
     finally:
         start_lock.release()
 
@@ -144,12 +145,14 @@ def stop_local(directory: Path, *, keep: bool = False) -> tuple[Address, str | N
 
 
 def _start(
-    place: Place, run_dir: RunDir, host: str, port: int, idle_exit_s: float | None, started_by: str
+    place: Place, run_dir: RunDir, host: str, port: int, idle_exit_s: float | None, started_by: str, *, rtsps: bool
 ) -> LocalService:
     from videodb_cli.process.daemon import spawn_detached
 
     arguments = ["local", "start", "--dir", str(run_dir.path), "--host", host, "--port", str(port)]
     arguments += ["--started-by", started_by]
+    if rtsps:
+        arguments.append("--rtsps")
     if idle_exit_s is not None:
         arguments += ["--idle-exit", str(idle_exit_s)]
     # The user's key is not for a process that has a key of its own.

@@ -30,6 +30,7 @@ class HostOptions:
     idle_exit_s: float | None = None
     started_by: str = "local start"
     faults: Sequence[Fault] = ()
+    rtsps: bool = False
     keeps_log: bool = False  # stdout and stderr are the log of `place`, and it is to stay small
 
 
@@ -113,6 +114,7 @@ def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None
             idle_exit_s=wanted.idle_exit_s,
             started_by=wanted.started_by,
             faults=tuple(wanted.faults),
+            rtsps=wanted.rtsps,
         )
         listener = bind(wanted.host, wanted.port)
         with stop_on_signals(stop, _end_now):

@@ -106,8 +106,8 @@ async def serve(
     host = listener.getsockname()[0]
     service = Service(replace(options, loopback=is_loopback(host)), make_source=make_source, on_watch=on_watch)
     service.base_url = url_of(listener)
-    service.intake.rtsp = RtspServer(bind(host, 0))
     await asyncio.to_thread(service.open)
+    service.intake.rtsp = await asyncio.to_thread(_rtsp_server, host, options)
     server = _Server(
         uvicorn.Config(
             build_app(service),
@@ -139,6 +139,15 @@ async def serve(
         await asyncio.gather(serving, watching, return_exceptions=True)
         await service.close()
         listener.close()
+
+
+def _rtsp_server(host: str, options: Options) -> RtspServer:
+    from videodb_cli.local.rtsp.certificate import certificate_hash, server_context
+
+    if not options.rtsps:
+        return RtspServer(bind(host, 0))
+    tls = server_context(options.directory)
+    return RtspServer(bind(host, 0), tls=tls, certificate_hash=certificate_hash(options.directory))
 
 
 async def _first(*tasks: asyncio.Task[Any]) -> None:

@@ -38,6 +38,7 @@ class Options:
     loopback: bool = True
     idle_exit_s: float | None = None
     started_by: str = "local start"
+    rtsps: bool = False
     channels_timeout_s: float = CHANNELS_TIMEOUT_S
     media_cap_bytes: int = CAP_BYTES
     faults: tuple[Fault, ...] = ()

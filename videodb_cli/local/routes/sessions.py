@@ -85,14 +85,15 @@ async def start_session(request: Request) -> Response:
     session.ws_connection_id = connection_id or session.ws_connection_id
     session.callback_url = callback_url or session.callback_url
     service.sessions.begin(session, channels)
-    return success(
-        {
-            "session_id": session.id,
-            "streaming_session_id": session.id,
-            "status": session.status,
-            "channels": _with_addresses(request, session),
-        }
-    )
+    answer: dict[str, object] = {
+        "session_id": session.id,
+        "streaming_session_id": session.id,
+        "status": session.status,
+        "channels": _with_addresses(request, session),
+    }
+    if service.intake.rtsp is not None and service.intake.rtsp.certificate_hash is not None:
+        answer["ssl_certificate_hash"] = service.intake.rtsp.certificate_hash
+    return success(answer)
 
 
 async def get_streaming_session(request: Request) -> Response:

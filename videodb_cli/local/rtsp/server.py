@@ -24,9 +24,15 @@ _TICK_S: Final = 1.0
 
 
 class RtspServer:
-    """Serves the channels of ``relay`` on a listening socket, which it owns. Made and used on one event loop."""
+    """Serves the channels of ``relay`` on a listening socket, which it owns. Used on one event loop.
 
-    def __init__(self, listener: socket.socket, *, tls: ssl.SSLContext | None = None) -> None:
+    ``certificate_hash`` belongs to ``tls``: clients are told it, so that they can trust this certificate and no other.
+    """
+
+    def __init__(
+        self, listener: socket.socket, *, tls: ssl.SSLContext | None = None, certificate_hash: str | None = None
+    ) -> None:
+        self.certificate_hash = certificate_hash
         self.relay = Relay(clock=time.time)
         host = str(listener.getsockname()[0])
         self.port: int = listener.getsockname()[1]
