@@ -197,8 +197,8 @@ def test_an_x_server_that_goes_leaves_the_sound_and_then_fails_clearly(tmp_path:
             place.run("local", "stop")
 
 
-def test_a_source_that_is_gone_at_the_start_exits_6_and_leaves_nothing(desktop: Desktop, place: Place) -> None:
+def test_a_display_that_is_asked_for_and_absent_exits_6(place: Place) -> None:
     done = place.run("capture", "start", "--channel", "display:1", "--json", DISPLAY=":4711")
-    assert done.returncode == 4
-    assert json.loads(done.stdout)["error"]["code"] == "no_channel"
-    del desktop
+    assert done.returncode == 6
+    assert json.loads(done.stdout)["error"]["code"] == "no_device"
+    assert place.run("capture", "start", "--channel", "display:7").returncode == 4

@@ -102,7 +102,8 @@ class Channels:
     def get(self, channel_id: str) -> Channel:
         """Return the channel of this id.
 
-        Raises NotFoundError (naming the near ones) if there is none, RefusedError if it cannot be captured.
+        Raises NotFoundError (naming the near ones) if there is none, RefusedError if it cannot be captured or if it is
+        a device of a kind of which this machine has none.
         """
         for channel in self.found:
             if channel_id in {channel.id, channel.details.get("alias")}:
@@ -113,6 +114,9 @@ class Channels:
                         hint="videodb capture channels",
                     )
                 return channel
+        kind = _PREFIXES.get(channel_id.partition(":")[0])
+        if kind is not None and not self.of(kind) and _is_device(channel_id):
+            raise absent(self, kind)
         raise self._unknown(channel_id)
 
     def _unknown(self, channel_id: str) -> NotFoundError:
@@ -189,7 +193,7 @@ def _wanted(channels: Channels, wish: Wish) -> list[Channel]:
             if found is not None:
                 wanted.append(found)
             elif asked:
-                raise _absent(channels, kind)
+                raise absent(channels, kind)
     return list({channel.id: channel for channel in wanted}.values())
 
 
@@ -199,7 +203,7 @@ def _displays(channels: Channels, asked: str | None) -> list[Channel]:
     if asked == "all":
         able = [channel for channel in channels.of("display") if channel.capturable]
         if not able:
-            raise _absent(channels, "display")
+            raise absent(channels, "display")
         return able
     if asked is not None:
         return [channels.get(f"display:{asked}" if ":" not in asked else asked)]
@@ -207,7 +211,14 @@ def _displays(channels: Channels, asked: str | None) -> list[Channel]:
     return [found] if found is not None else []
 
 
-def _absent(channels: Channels, kind: str) -> RefusedError:
+def _is_device(channel_id: str) -> bool:
+    """Whether this is what a device is called on every machine that has one."""
+    name = channel_id.partition(":")[2]
+    return name == "default" or name.isdecimal()
+
+
+def absent(channels: Channels, kind: str) -> RefusedError:
+    """Return the error for a kind of device that is asked for and that this machine does not have."""
     return RefusedError(
         f"there is no {kind.replace('_', ' ')} here: {channels.why_none(kind)}",
         code="no_device",

@@ -11,6 +11,7 @@ from videodb_cli import console
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError, TimedOutError, UnreachableError, UsageError, VideodbError
+from videodb_cli.rundir.paths import RunDir
 
 if TYPE_CHECKING:
     from videodb_cli.flows.listener_status import ListenerStatus
@@ -58,10 +59,13 @@ def status(
             console.data(console_id)
         return 0
     found = look()
+    capture = _capture(existing_run_dir(directory, env_file, directory_argument, clean=False))
     if as_json:
-        console.data_json(_as_json(found, time.time()))
+        console.data_json({**_as_json(found, time.time()), "capture": capture})
     else:
         _show(found, time.time())
+        if capture is not None:
+            console.data(f"{_painted('capture')} {console.one_line(_capture_row(capture, time.time()))}")
     return {"listening": 0, "stopped": 4}.get(found.state, 5)
 
 
@@ -84,6 +88,33 @@ def _no_id(found: ListenerStatus, wait_s: float | None) -> VideodbError:
     if found.state == "died":
         return UnreachableError(found.why, code="died", hint="videodb listen --detach")
     return UnreachableError(f"the listener is {found.state}: {found.why}", code=found.state, hint="videodb status")
+
+
+def _capture(run_dir: RunDir | None) -> dict[str, Any] | None:
+    """Return the capture that runs here, or that failed; None for one that ended in order."""
+    # A directory without the file does not pay for the code behind it.
+    if run_dir is None or not run_dir.capture_info.exists():
+        return None
+    from videodb_cli.flows.capture_status import capture_status
+    from videodb_cli.flows.stop_capture import shown
+
+    found = capture_status(run_dir, time.time())
+    if found is None or not (found.running or found.fields.get("status") == "failed"):
+        return None
+    return {"running": found.running, "why": found.why, **shown(found.fields)}
+
+
+def _capture_row(capture: dict[str, Any], now: float) -> str:
+    parts = [f"{capture.get('session_id')} {capture.get('status')}"]
+    started, error = capture.get("started_at"), capture.get("error")
+    if capture["running"] and isinstance(started, int | float):
+        parts[0] += f" {_span(now - started)}"
+    if isinstance(error, dict):
+        parts.append(str(error.get("message")))
+    for channel in capture.get("channels", []) if capture["running"] else []:
+        state = "" if channel.get("state") == "flowing" else f" ({channel.get('state')})"
+        parts.append(f"{channel.get('channel_id')}{' (paused)' if channel.get('paused') else state}")
+    return " · ".join([*parts, *([capture["why"]] if capture["why"] else [])])
 
 
 def _as_json(found: ListenerStatus, now: float) -> dict[str, Any]:

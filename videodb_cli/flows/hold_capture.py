@@ -15,7 +15,7 @@ from videodb_cli.capture.certificates import Certificates
 from videodb_cli.capture.publisher import Policy
 from videodb_cli.capture.recorders.base import Recorder
 from videodb_cli.capture.request import CaptureRequest
-from videodb_cli.errors import ConflictError, MissingDependencyError, VideodbError
+from videodb_cli.errors import ConflictError, MissingDependencyError, RefusedError, VideodbError
 from videodb_cli.flows.control_capture import read_request
 from videodb_cli.flows.run_capture import Access, CaptureRun
 from videodb_cli.process.signals import stop_on_signals
@@ -75,7 +75,10 @@ async def hold(
             f"a capture already runs in {run_dir.path}", code="already_running", hint="videodb capture stop"
         ) from None
     try:
-        await asyncio.to_thread(private.write_atomic, run_dir.capture_pid, b"%d\n" % os.getpid())
+        try:
+            await asyncio.to_thread(private.write_atomic, run_dir.capture_pid, b"%d\n" % os.getpid())
+        except OSError as error:
+            raise RefusedError(f"cannot write {run_dir.capture_pid}: {error.strerror}", code="file") from error
         capture = CaptureRun(run_dir, request, access, recorder_for(run_dir, request, access, say), say)
         seen = 0
 

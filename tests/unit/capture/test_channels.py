@@ -54,6 +54,11 @@ def test_what_is_absent_by_default_is_left_out_and_what_is_asked_for_is_refused(
     assert ids(choose(bare, Wish())) == ["mic:default"]
     with pytest.raises(RefusedError, match="DISPLAY is not set"):
         choose(bare, Wish(display="all"))
+    for device in ("display:1", "display:default"):
+        with pytest.raises(RefusedError, match="DISPLAY is not set"):
+            choose(bare, Wish(ids=(device,)))
+    with pytest.raises(RefusedError, match="DISPLAY is not set"):
+        choose(bare, Wish(display="1"))
     with pytest.raises(RefusedError, match="no system audio"):
         choose(bare, Wish(system_audio=True))
     with pytest.raises(RefusedError, match="nothing to capture"):
