@@ -41,6 +41,13 @@ class Asker:
         self._said.clear()
         self.troubles.clear()
 
+    def trouble(self, what: str, why: str) -> None:
+        """Something could not be done: remembered until it can, and said once."""
+        self.troubles[what] = why
+        if (what, why) not in self._said:
+            self._said.add((what, why))
+            self._say(what, why)
+
     async def session(self, target: SessionTarget, connection_id: str) -> dict[str, Any] | None:
         """Return a session as it is now, with its export's addresses; None if that could not be learnt."""
         name, collection = target.session, target.collection
@@ -139,10 +146,7 @@ class Asker:
             retry_after_s = getattr(error, "retry_after_s", None)
             if retry_after_s:
                 self.not_before = max(self.not_before, time.monotonic() + retry_after_s)
-            self.troubles[what] = str(error)
-            if (what, str(error)) not in self._said:
-                self._said.add((what, str(error)))
-                self._say(what, str(error))
+            self.trouble(what, str(error))
             return None
         self.troubles.pop(what, None)
         self._targets.clock_offset_s = self._calls.clock_offset_s

@@ -12,6 +12,8 @@ from videodb_cli.eventlog.record import Event
 TRANSCRIPT = "transcript"
 # Which channel the records of an index would have come on: `time` looks at the picture, `transcript` at the sound.
 _CHANNEL_OF_EXTRACTION = {"time": "visual_index", "shot": "visual_index", "transcript": "audio_index"}
+# Milliseconds of anything later do not fit into a number that every reader of JSON knows.
+_END_OF_TIME_S = 1e11
 _OVER = frozenset(("stopped", "exported", "failed"))
 _ORDER = ("created", "starting", "active", "stopping", "stopped", "exported")
 
@@ -41,9 +43,9 @@ def record_of(item: object) -> Record | None:
     if not isinstance(text, str) or not text:
         text = item.get("description")
     start, end = ev.seconds(item.get("start")), ev.seconds(item.get("end"))
-    if not isinstance(text, str) or not text or start is None:
+    if not isinstance(text, str) or not text or start is None or not 0 <= start < _END_OF_TIME_S:
         return None
-    return Record(text, start, start if end is None else end)
+    return Record(text, start, end if end is not None and start <= end < _END_OF_TIME_S else start)
 
 
 def index_of(item: object) -> Index | None:

@@ -137,18 +137,11 @@ class Recoverer:
         while True:
             self._wake.clear()
             began = time.monotonic()
-            if self._fresh_gaps:
-                await self._prepare(self._next_gap())
-                quiet = 0
-            if self._look_again:
-                await self._look_around(time.time(), time.time())
-            brought = await self._pass() if self._tally is not None else False
-            await self._bind()
-            if self._tally is not None and self._passes == 0:
-                # The gap is closed as soon as it has been gone through; what comes late is told at the end.
-                self._tally.is_asked = True
-                self._tell()
-            self._passes += 1
+            brought = False
+            try:
+                brought = await self._round()
+            except Exception as error:  # noqa: BLE001 - an answer that we did not think of must not end the mending
+                self._asker.trouble("reading back", f"{type(error).__name__}: {error}"[:300])
             quiet = 0 if brought else quiet + 1
             failures = failures + 1 if self._asker.troubles else 0
             now = time.monotonic()
@@ -156,6 +149,27 @@ class Recoverer:
                 self._finish()
                 return
             await self._rest(next_pause_s(self._policy.poll_s, quiet, failures, now - began))
+
+    async def _round(self) -> bool:
+        """Take up a new gap, look, ask, bind, tell. Returns whether anything new came."""
+        self._asker.troubles.pop("reading back", None)
+        if self._fresh_gaps:
+            gap = self._next_gap()
+            try:
+                await self._prepare(gap)
+            except Exception:
+                self._fresh_gaps.insert(0, gap)
+                raise
+        if self._look_again:
+            await self._look_around(time.time(), time.time())
+        brought = await self._pass() if self._tally is not None else False
+        await self._bind()
+        if self._tally is not None and self._passes == 0:
+            # The gap is closed as soon as it has been gone through; what comes late is told at the end.
+            self._tally.is_asked = True
+            self._tell()
+        self._passes += 1
+        return brought
 
     async def _rest(self, pause_s: float) -> None:
         pipelines, sessions = self._targets.pipelines.values(), self._targets.sessions.values()
@@ -301,7 +315,12 @@ class Recoverer:
         for number, event in enumerate(events, 1):
             while not around.has_room():  # noqa: ASYNC110 - the writer is a thread
                 await asyncio.sleep(0.2)
-            line = around.journal.recovered_event(event)
+            try:
+                line = around.journal.recovered_event(event)
+            except TypeError:
+                # What the service says of it is nested deeper than JSON is written: that it happened counts more.
+                event = {**event, "data": {}}  # noqa: PLW2901 - the same event
+                line = around.journal.recovered_event(event)
             around.seen.note(event, line)
             around.ledger.recovered += 1
             if self._tally is not None:

@@ -1,0 +1,37 @@
+"""What comes over two sockets is one message; what comes over one is as many as came."""
+
+from __future__ import annotations
+
+from videodb_cli.listener.intake import Twins
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_same_over_two_sockets_is_one() -> None:
+    twins = Twins(Clock())
+    assert [twins.is_twin(1, b"a"), twins.is_twin(2, b"a"), twins.is_twin(2, b"b"), twins.is_twin(1, b"b")] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_what_one_socket_brings_twice_is_two() -> None:
+    twins = Twins(Clock())
+    assert [twins.is_twin(1, b"a"), twins.is_twin(1, b"a")] == [False, False]
+    assert [twins.is_twin(2, b"a"), twins.is_twin(2, b"a"), twins.is_twin(2, b"a")] == [True, True, False]
+
+
+def test_minutes_later_it_is_another_message() -> None:
+    clock = Clock()
+    twins = Twins(clock)
+    assert not twins.is_twin(1, b"a")
+    clock.now = 1000.0
+    assert not twins.is_twin(2, b"a")
