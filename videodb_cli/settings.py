@@ -239,7 +239,7 @@ def resolve_directory(argument: str | None = None, option: str | None = None, en
     """
     if argument and option and Path(argument).absolute() != Path(option).absolute():
         raise UsageError(f"two directories are named: {argument} and --dir {option}", code="two_directories")
-    given = argument or option
+    given = option if argument is None else argument
     if given is not None:
         if not given:
             raise UsageError("the directory is empty", code="bad_directory")

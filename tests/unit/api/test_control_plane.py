@@ -1,0 +1,158 @@
+"""The control plane over a transport that answers from memory: what is asked, and what becomes of each answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from videodb_cli.api.control_plane import ControlPlane, retry_after_s
+from videodb_cli.api.failures import KeyRefusedError, NoSuchThingError, OutOfCreditsError, RequestFailedError
+from videodb_cli.settings import Credentials, Secret
+
+KEY = "sk-test-0123456789abcdef"
+BASE = "https://api.example/v1"
+Handler = Callable[[httpx.Request], Any]
+
+
+async def call(handler: Handler, *, timeout_s: float = 5) -> tuple[dict[str, Any], list[httpx.Request]]:
+    asked: list[httpx.Request] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        found = handler(request)
+        response: httpx.Response = await found if asyncio.iscoroutine(found) else found
+        return response
+
+    async with ControlPlane(
+        Credentials(Secret(KEY), BASE, "the environment", "the environment"), timeout_s=timeout_s
+    ) as plane:
+        client = plane._connect()
+        client._transport = httpx.MockTransport(answer)
+        client._mounts = {}
+        return await plane.call("GET", "/collection/default/websocket"), asked
+
+
+def gives(status: int, **answer: Any) -> Handler:
+    return lambda _: httpx.Response(status, **answer)
+
+
+async def test_the_request() -> None:
+    data, (request,) = await call(gives(200, json={"success": True, "data": {"websocket_url": "wss://x"}}))
+    assert data == {"websocket_url": "wss://x"}
+    assert str(request.url) == f"{BASE}/collection/default/websocket"
+    assert request.headers["x-access-token"] == KEY
+    assert request.headers["x-videodb-client"].startswith("videodb-cli/")
+    assert "authorization" not in request.headers
+
+
+FAILED: dict[str, Any] = {"success": False, "message": f"no: {KEY} is\nwrong", "error_code": "X"}
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [
+        (gives(401, json=FAILED), KeyRefusedError),
+        (gives(403, json=FAILED), KeyRefusedError),
+        (gives(404, json=FAILED), NoSuchThingError),
+        (gives(402, json=FAILED), OutOfCreditsError),
+        (gives(200, json=FAILED), RequestFailedError),
+        (gives(500, json=FAILED), RequestFailedError),
+        (gives(401, json={"message": "Unauthorized"}), RequestFailedError),
+        (gives(403, text="<html>Forbidden</html>"), RequestFailedError),
+        (gives(403, json=["success"]), RequestFailedError),
+        (gives(404, text="not here"), RequestFailedError),
+        (gives(200, text="hello"), RequestFailedError),
+        (gives(200, content=b"\xff"), RequestFailedError),
+        (gives(200, json={"success": True, "data": [1]}), RequestFailedError),
+        (gives(302, headers={"location": "https://evil.example/"}), RequestFailedError),
+        (gives(200, content=b"x" * (17 << 20)), RequestFailedError),
+    ],
+)
+async def test_failures(handler: Handler, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as failed:
+        await call(handler)
+    assert type(failed.value) is kind
+    assert KEY not in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+async def test_redirects_only_within_the_same_origin() -> None:
+    def once(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/"):
+            return httpx.Response(200, json={"success": True, "data": {}})
+        return httpx.Response(307, headers={"location": f"{request.url.path}/"})
+
+    assert len((await call(once))[1]) == 2
+    for elsewhere in ("https://evil.example/", "http://api.example/v1/", "https://api.example:444/"):
+        asked: list[str] = []
+
+        def away(request: httpx.Request, elsewhere: str = elsewhere, asked: list[str] = asked) -> httpx.Response:
+            asked.append(request.url.host)
+            return httpx.Response(302, headers={"location": elsewhere})
+
+        with pytest.raises(RequestFailedError, match="HTTP 302"):
+            await call(away)
+        assert asked == ["api.example"]
+    with pytest.raises(RequestFailedError):
+        await call(lambda request: httpx.Response(302, headers={"location": str(request.url)}))
+
+
+async def test_a_stall_ends_with_the_timeout() -> None:
+    async def never(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    with pytest.raises(RequestFailedError, match=r"did not answer within 0\.05 s"):
+        await call(never, timeout_s=0.05)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError("x"),
+        httpx.ReadError(""),
+        httpx.RemoteProtocolError("odd"),
+        OSError(111, "refused"),
+        ImportError("Using SOCKS proxy, but the 'socksio' package is not installed"),
+        ValueError("Unknown scheme for proxy URL"),
+    ],
+    ids=repr,
+)
+async def test_transport_failures(error: Exception) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    with pytest.raises(RequestFailedError, match=r"^api\.example: ."):
+        await call(fail)
+
+
+async def test_retry_after_reaches_whoever_waits() -> None:
+    with pytest.raises(RequestFailedError) as failed:
+        await call(gives(429, headers={"retry-after": "7"}))
+    assert (failed.value.status, failed.value.retry_after_s) == (429, 7)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("5", 5),
+        ("0.5", 0.5),
+        ("-3", 0),
+        ("nan", 0),
+        ("inf", 3600),
+        ("99999999", 3600),
+        ("Mon, 02 Mar 2026 10:00:10 GMT", 10),
+        ("Mon, 02 Mar 2026 09:00:00 GMT", 0),
+        ("Mon, 02 Mar 2026 10:00:10", None),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float | None) -> None:
+    assert retry_after_s(value, datetime(2026, 3, 2, 10, tzinfo=UTC)) == seconds

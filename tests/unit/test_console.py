@@ -1,0 +1,148 @@
+"""The one writer to the terminal: nothing unsafe reaches it, and nobody who does not read can hold the work up."""
+
+from __future__ import annotations
+
+import os
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videodb_cli import console
+from videodb_cli.console import BackgroundWriter, cut, escape_controls, one_line
+
+
+@given(st.text())
+def test_one_line_is_one_safe_line(text: str) -> None:
+    line = one_line(text)
+    assert len(line.splitlines()) <= 1
+    assert not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in line)
+
+
+@given(st.text())
+def test_escape_controls_keeps_newlines_and_tabs_only(text: str) -> None:
+    kept = escape_controls(text)
+    assert not any(unicodedata.category(c) == "Cc" and c not in "\n\t" for c in kept)
+
+
+def test_what_is_made_visible() -> None:
+    assert one_line("a\x1b[2J\tb\n\n c\u202e\x9b") == "a\\x1b[2J b c\\u202e\\x9b"
+    assert (
+        one_line("family: \U0001f468\u200d\U0001f469\u200d\U0001f467 ok")
+        == "family: \U0001f468\u200d\U0001f469\u200d\U0001f467 ok"
+    )
+
+
+def test_cut_counts_cells() -> None:
+    assert cut("東京東京", 5) == "東京…"
+    assert cut("word", 4) == "word"
+    assert cut("word", 0) == ""
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        try:
+            os.close(end)
+        except OSError:
+            continue
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_lines_come_in_order(pipe: tuple[int, int]) -> None:
+    writer = BackgroundWriter(pipe[1])
+    for n in range(500):
+        writer.put(b"%d\n" % n)
+    writer.close(5)
+    os.close(pipe[1])
+    with os.fdopen(pipe[0], "rb", closefd=False) as reader:
+        assert [int(line) for line in reader] == list(range(500))
+    assert writer.dropped == 0
+
+
+def test_a_full_pipe_drops_and_counts(pipe: tuple[int, int]) -> None:
+    writer = BackgroundWriter(pipe[1], capacity=10)
+    for _ in range(200):
+        writer.put(b"x" * 10_000 + b"\n")
+        time.sleep(0)
+    assert writer.dropped > 100
+    began = time.monotonic()
+    writer.close(0.05)
+    assert time.monotonic() - began < 1
+
+
+def test_waiting_lines_are_bounded_in_bytes(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "_MAX_WAITING", 1000)
+    writer = BackgroundWriter(pipe[1])
+    writer.put(b"x" * 1_000_000)
+    eventually(lambda: not writer._lines)
+    writer.put(b"y" * 1000)
+    assert writer.dropped == 1
+    while writer._put_bytes != writer._taken_bytes:
+        os.read(pipe[0], 65536)
+    writer.put(b"z" * 5000)
+    assert writer.dropped == 1, "a single large line passes when nothing waits"
+    writer.close()
+
+
+def test_a_closed_pipe_ends_the_printing(pipe: tuple[int, int]) -> None:
+    writer = BackgroundWriter(pipe[1])
+    os.close(pipe[0])
+    writer.put(b"x\n")
+    eventually(lambda: writer.is_broken)
+    writer.put(b"y\n")
+    assert writer.dropped == 1
+    writer.close()
+
+
+def test_a_non_blocking_pipe_is_waited_for(pipe: tuple[int, int]) -> None:
+    os.set_blocking(pipe[1], False)
+    writer = BackgroundWriter(pipe[1])
+    writer.put(b"x" * 500_000)
+    writer.put(b"end\n")
+    received = b""
+    while not received.endswith(b"end\n"):
+        received += os.read(pipe[0], 65536)
+    assert len(received) == 500_004
+    assert not writer.is_broken
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("environment", "forced", "wanted"),
+    [
+        ({}, None, False),
+        ({"FORCE_COLOR": "1"}, None, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, None, False),
+        ({"NO_COLOR": "1"}, True, True),
+        ({"FORCE_COLOR": "1"}, False, False),
+    ],
+)
+def test_colour(
+    environment: dict[str, str],
+    forced: bool | None,
+    wanted: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    pipe: tuple[int, int],
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    console.set_color(forced)
+    try:
+        with os.fdopen(pipe[1], "w") as stream:
+            assert console.wants_color(stream) is wanted
+    finally:
+        console.set_color(None)
