@@ -26,7 +26,11 @@ class Certificates:
     """Chooses the trusted certificates for publish addresses; a pinned one is kept in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self._pinned = directory / ".videodb_capture_cert.pem"
+
+    def forget(self) -> None:
+        """Remove what was kept. Never raises."""
+        private.remove(self._pinned)
 
     async def target_for(self, url: str, pinned_hash: str | None) -> Target:
         """Return the target for an address. Raises RefusedError for a certificate that does not match the hash."""
@@ -46,9 +50,8 @@ class Certificates:
                 f"the TLS certificate of {parts.hostname} is not the one that the service named",
                 code="certificate",
             )
-        path = self._directory / ".videodb_capture_cert.pem"
-        await asyncio.to_thread(private.write_atomic, path, pem.encode())
-        return Target(url, str(path))
+        await asyncio.to_thread(private.write_atomic, self._pinned, pem.encode())
+        return Target(url, str(self._pinned))
 
     async def _fetch(self, host: str, port: int) -> str:
         try:

@@ -130,6 +130,7 @@ class StreamingRecorder(Recorder):
             return
         self._stopped = True
         await asyncio.gather(*(publisher.stop() for publisher in self._publishers.values()))
+        await asyncio.to_thread(self._certificates.forget)
         self._tell(None)
 
     def health(self) -> dict[str, Health]:
