@@ -1,0 +1,53 @@
+"""First signal, later signals, and those that were ignored at the start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals, stop_signals
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    numbers = (*stop_signals(), signal.SIGTTOU)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+async def kill(number: int) -> None:
+    os.kill(os.getpid(), number)
+    await asyncio.sleep(0.01)
+
+
+async def test_first_and_later() -> None:
+    said: list[str] = []
+    with stop_on_signals(lambda: said.append("stop"), lambda: said.append("force")):
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            await kill(number)
+        assert said == ["stop", "force", "force"]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+async def test_what_was_ignored_stays_ignored() -> None:
+    said: list[str] = []
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with stop_on_signals(lambda: said.append("stop"), lambda: said.append("force")):
+        await kill(signal.SIGHUP)
+        await kill(signal.SIGINT)
+        assert said == []
+        await kill(signal.SIGTERM)
+        assert said == ["stop"]
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_terminal_output_stop_is_ignored() -> None:
+    ignore_terminal_output_stop()
+    assert signal.getsignal(signal.SIGTTOU) is signal.SIG_IGN
