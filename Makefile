@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models test e2e chaos lint types format golden bench clean
+.PHONY: help demo models test e2e chaos lint types format golden bench fuzz clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,11 @@ golden: $(VENV)/.dev ## Rewrite tests/golden/ from what the program prints now.
 
 bench: $(VENV)/.dev ## Measure, as ratios against real tools in one run.
 	@$(BIN)/python scripts/bench_listen.py
+	@$(BIN)/python scripts/bench_events.py
+
+fuzz: $(VENV)/.dev ## Run the property tests of the event log in their long form: 20,000 examples each, some minutes.
+	@$(BIN)/python -m pytest -q tests/unit/eventlog --hypothesis-profile=fuzz --timeout 1800 \
+	  -k "plain_loop or same_as_libjq or forwards or backwards"
 
 clean: ## Remove the virtual environment and caches.
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

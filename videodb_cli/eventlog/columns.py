@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Path = tuple[str, ...]
 
@@ -17,12 +17,16 @@ class Columns:
     A path that leads through null, or to nothing, gives None, as in jq.
     """
 
-    def __init__(self, paths: Sequence[Path], kind: Any = Any) -> None:
-        """``kind`` is the type of the values; others make ``read`` raise. No path is the beginning of another."""
+    def __init__(self, paths: Sequence[Path], kind: Any = Any, kinds: Mapping[Path, Any] | None = None) -> None:
+        """``kind`` is the type of the values, ``kinds`` of some of them; others make ``read`` raise.
+
+        ``kinds`` may hold paths that are looked at and not read. No path is the beginning of another.
+        """
         import msgspec
 
         names: dict[Path, str] = {}
-        self._decoder = msgspec.json.Decoder(_struct(paths, (), kind, names))
+        known = dict.fromkeys(paths, kind) | dict(kinds or {})
+        self._decoder = msgspec.json.Decoder(_struct(known, (), names))
         self._attributes = [tuple(names[path[: depth + 1]] for depth in range(len(path))) for path in paths]
 
     def read(self, data: bytes) -> list[list[Any]]:
@@ -48,15 +52,16 @@ def _column(events: list[Any], attributes: tuple[str, ...]) -> list[Any]:
         return column
 
 
-def _struct(paths: Sequence[Path], base: Path, kind: Any, names: dict[Path, str]) -> Any:
+def _struct(kinds: Mapping[Path, Any], base: Path, names: dict[Path, str]) -> Any:
     import msgspec
 
     fields: list[tuple[str, Any, Any]] = []
     depth = len(base)
-    for key in dict.fromkeys(path[depth] for path in paths):
-        below = [path for path in paths if path[depth] == key and len(path) > depth + 1]
+    for key in dict.fromkeys(path[depth] for path in kinds):
+        here = (*base, key)
+        below = {path: kind for path, kind in kinds.items() if path[depth] == key and len(path) > depth + 1}
         name = f"f{len(fields)}"
-        names[(*base, key)] = name
-        of_key = _struct(below, (*base, key), kind, names) | None if below else kind
+        names[here] = name
+        of_key = _struct(below, here, names) | None if below else kinds[here]
         fields.append((name, of_key, msgspec.field(default=None, name=key)))
     return msgspec.defstruct(f"Level{depth}", fields, gc=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from videodb_cli.eventlog import parallel
 from videodb_cli.eventlog.query import THOROUGH, iter_parts
 from videodb_cli.eventlog.reader import iter_blocks
-from videodb_cli.eventlog.scan import BrokenLines, Scanner, is_utf8
+from videodb_cli.eventlog.scan import BrokenLines, Scanner, countable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +72,6 @@ class _Counter:
 
     def count(self, source: Source, block: Block) -> None:
         """Count what is selected of a block."""
-        at_once = self._takes_all and (not self._thorough or is_utf8(block.data))
-        if not at_once or not self.tally.add_block(block.data):
+        count = countable_lines(block.data, thorough=self._thorough) if self._takes_all else 0
+        if not self.tally.add_block(block.data, count):
             self.tally.add_lines(self.scanner.raw_lines(source, block))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli.eventlog import parallel
 from videodb_cli.eventlog.reader import Block, iter_blocks
-from videodb_cli.eventlog.scan import BrokenLines, Scanner, is_regular, locate
+from videodb_cli.eventlog.scan import BrokenLines, Scanner, countable_lines, locate
 from videodb_cli.eventlog.shape import OneField, Shaped
 from videodb_cli.eventlog.timerange import byte_range
 
@@ -61,6 +61,7 @@ class Query:
         self.scanner = Scanner(plan, self.broken, thorough=thorough)
         self._shaper = shaper
         self._takes_all = not plan.tests
+        self._thorough = thorough
         self._lines_before = 0
 
     def shaped(self, source: Source, block: Block) -> tuple[Shaped, list[tuple[int, str]]]:
@@ -83,7 +84,7 @@ class Query:
         """A block of which every line is wanted, and one field of each: no line has to be cut out."""
         if not self._takes_all or not isinstance(self._shaper, OneField):
             return None
-        count = is_regular(block.data)
+        count = countable_lines(block.data, thorough=self._thorough)
         return self._shaper.shape_block(block.data, count) if count else None
 
     def run(self, parts: Sequence[Part], write: Callable[[bytes], None], *, strict: bool = False) -> State:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Above this share of lines that hold a needle, going from one to the next costs more than decoding every line.
 _DENSE = 0.35
+_USUAL_LINE = 300
 _RECOUNT = 64
 
 
@@ -122,6 +123,7 @@ class Scanner:
         self._thorough = thorough
         self._needles = list(plan.needles)
         self._blocks = 0
+        self._is_dense = False
         self._by_columns = plan.by_columns
         self._takes_any = plan.takes_any
         self._decoder: Any = None
@@ -199,13 +201,16 @@ class Scanner:
 
     def _holding(self, data: bytes) -> list[bytes] | None:
         """The lines that hold what is needed; None when that is no help."""
-        if self._blocks % _RECOUNT == 0 and len(self._needles) > 1:
+        most = int(len(data) / _USUAL_LINE * _DENSE) + 16
+        if self._blocks % _RECOUNT == 0:
+            # Which needle is the rarest, and whether it is rare enough, is much the same in the blocks that follow.
             self._needles.sort(key=lambda needles: _count(needles, data))
+            self._is_dense = _count(self._needles[0], data) > most
         self._blocks += 1
         needles = self._needles[0]
-        if any(_find(undone, data) >= 0 for undone in needles.undone_by):
+        if self._is_dense or any(_find(undone, data) >= 0 for undone in needles.undone_by):
             return None
-        return _lines_with(needles, data, limit=int(len(data) / 300 * _DENSE) + 16)
+        return _lines_with(needles, data, limit=most)
 
     def _one_by_one(self, source: Source, lines: Iterable[tuple[int, bytes]]) -> Iterator[Line]:
         for offset, raw in lines:
@@ -234,6 +239,18 @@ def is_regular(data: bytes) -> int:
     return count if int(sz.count(data, b"}\n{")) == count - 1 else 0
 
 
+def countable_lines(data: bytes, *, thorough: bool) -> int:
+    """How many values a decode of the whole block must give, if its lines can be told apart by that; else 0.
+
+    Unless ``thorough``, what is broken in the encoding of fields that nobody asks for goes unnoticed.
+    """
+    import stringzilla as sz
+
+    if thorough:
+        return is_regular(data) if is_utf8(data) else 0
+    return int(sz.count(data, b"\n"))
+
+
 def is_utf8(data: bytes) -> bool:
     """Whether bytes are valid UTF-8."""
     if data.isascii():
@@ -252,8 +269,12 @@ def _find(needle: bytes, data: bytes, start: int = 0) -> int:
 
 
 def _count(needles: Needles, data: bytes) -> int:
-    lines = _lines_with(needles, data, limit=1 << 30)
-    return len(lines) if lines is not None else 1 << 30
+    """How often needles stand in a block."""
+    import stringzilla as sz
+
+    if needles.uncased:
+        return len(_lines_with(needles, data, limit=len(data)) or ())
+    return sum(int(sz.count(data, needle)) for needle in needles.any_of)
 
 
 def _lines_with(needles: Needles, data: bytes, limit: int) -> list[bytes] | None:

@@ -1,4 +1,4 @@
-"""Conditions of the simple jq class as a plan for the selection stages."""
+"""jq programs for the selection stages: the simple class as a whole, of others what conditions they begin with."""
 
 from __future__ import annotations
 
@@ -6,15 +6,41 @@ from typing import TYPE_CHECKING, Any
 
 from videodb_cli.eventlog.columns import Columns, can_be_columns
 from videodb_cli.eventlog.decode import decode
+from videodb_cli.eventlog.jqsyntax import leading_conditions, parse_simple
 from videodb_cli.eventlog.needles import Needles, string_needle
 from videodb_cli.eventlog.scan import Plan
+from videodb_cli.eventlog.shape import AsLogged, ByProgram, OneField, Restyled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from videodb_cli.eventlog.jq import Failure
     from videodb_cli.eventlog.jqsyntax import Condition, Path
-    from videodb_cli.eventlog.shape import ByProgram, Shaped, Shaper
+    from videodb_cli.eventlog.shape import Form, Shaped, Shaper
+
+
+def prepared(text: str, form: Form, variables: Mapping[str, Any], *, strict: bool, whole: bool) -> tuple[Plan, Shaper]:
+    """The conditions of a program that the stages can take over, and what makes output of the lines that are left.
+
+    ``strict`` gives every line to jq itself, so that none fails unseen; ``whole`` says that the program is given
+    something else than lines. Raises ``UsageError`` for a program with an error.
+    """
+    as_is: Shaper = AsLogged() if form.style.is_plain and not form.join else Restyled(form)
+    if text.strip() == "." and not whole:
+        return Plan(), as_is
+
+    from videodb_cli.eventlog.jq import Program
+
+    by_program = ByProgram(Program(text, variables), form)
+    simple = None if strict or whole else parse_simple(text)
+    odd = Odd()
+    if simple is None:
+        return plan_of_conditions(() if strict or whole else leading_conditions(text), odd), by_program
+    shaper = as_is
+    if simple.path:
+        shaper = OneField(simple.path, form, by_program) if form.style.is_plain else by_program
+    plan = plan_of_conditions(simple.conditions, odd)
+    return plan, Guarded(shaper, by_program, simple.conditions, odd) if simple.conditions else shaper
 
 
 class Odd:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.decode import decode
-from videodb_cli.eventlog.scan import is_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
 BY = ("channel", "stream", "minute", "hour", "event")
 NONE = "(none)"
+_CHANNEL, _STAMP, _EVENT = ("channel",), ("unix_ts",), ("event",)
 _LATENCY_STEP_S = 0.01
 _LATENCY_MAX_S = 3600.0
 
@@ -88,44 +88,44 @@ class Tally:
         self.gap_s = 0.0
         self._group_of = _group_of(by)
         self._columns: Any = None
+        self._names: Any = None
 
-    def add_block(self, data: bytes) -> bool:
-        """Count a whole block at once; False when it holds something that has to be looked at line by line."""
-        import stringzilla as sz
-
-        if self.by != "channel" or self.full or sz.find(data, b'"recovered"') >= 0 or sz.find(data, b"\\u00") >= 0:
-            return False
-        count = is_regular(data)
-        if not count:
+    def add_block(self, data: bytes, count: int) -> bool:
+        """Count a whole block of so many lines at once; False when it has to be looked at line by line."""
+        if self.by != "channel" or self.full or not count:
             return False
         if self._columns is None:
             from videodb_cli.eventlog.columns import Columns
 
-            self._columns = Columns([("channel",), ("event",), ("unix_ts",)])
+            # What is recovered, and what has no time, raises, and is looked at by itself.
+            kinds: dict[tuple[str, ...], Any] = {
+                _CHANNEL: str | None,
+                _STAMP: float,
+                _EVENT: str | None,
+                ("recovered",): None,
+            }
+            self._columns = Columns([_CHANNEL, _STAMP], kinds=kinds)
+            self._names = Columns([_EVENT])
         try:
-            channels, names, stamps = self._columns.read(data)
+            channels, stamps = self._columns.read(data)
         except (ValueError, RecursionError):
             return False
-        if len(channels) != count or set(map(type, stamps)) != {float} or set(map(type, channels)) - {str, type(None)}:
-            return False
-        return self._add_columns(channels, names, stamps)
-
-    def _add_columns(self, channels: list[str | None], names: list[Any], stamps: list[float]) -> bool:
-        if stamps != sorted(stamps):
+        if len(channels) != count or None in stamps or stamps != sorted(stamps):
             return False
         counted: Counter[Any] = Counter(channels)
         if ev.OWN_CHANNEL in counted:
             return False
         if None in counted:
+            (names,) = self._names.read(data)
             channels = [
                 ev.channel_of({"event": name}) or NONE if channel is None else channel
                 for channel, name in zip(channels, names, strict=True)
             ]
             counted = Counter(channels)
         backwards = channels[::-1]
-        for channel, count in counted.items():
+        for channel, number in counted.items():
             first, last = stamps[channels.index(channel)], stamps[-1 - backwards.index(channel)]
-            self._group(ev.canonical_channel(channel)).see(count, first, last)
+            self._group(ev.canonical_channel(channel)).see(number, first, last)
         return True
 
     def add_lines(self, lines: Iterable[bytes]) -> None:

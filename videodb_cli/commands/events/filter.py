@@ -18,20 +18,17 @@ from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existin
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NotFoundError, UsageError
 from videodb_cli.eventlog.cursor import Cursor
-from videodb_cli.eventlog.jqsyntax import leading_conditions, parse_simple
 from videodb_cli.eventlog.jsontext import Style
 from videodb_cli.eventlog.query import THOROUGH, Part, Query, iter_parts, parts_of
 from videodb_cli.eventlog.scan import Plan, line_numbers, plan_of
-from videodb_cli.eventlog.shape import AsLogged, ByProgram, Form, OneField, Restyled
-from videodb_cli.eventlog.simpleplan import Guarded, Odd, plan_of_conditions
+from videodb_cli.eventlog.shape import AsLogged, Form
+from videodb_cli.eventlog.simpleplan import prepared
 from videodb_cli.eventlog.streaming import Limit
 from videodb_cli.eventlog.times import parse_duration
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from videodb_cli.eventlog.parallel import State
     from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.shape import Shaper
@@ -110,7 +107,7 @@ def filter_events(
         on_terminal=on_terminal, raw=raw, join=join, compact=compact, sort_keys=sort_keys, tab=tab, indent=indent,
         color=color or (on_terminal and not monochrome and console.wants_color(sys.stdout)),
     )  # fmt: skip
-    plan, shaper = _prepare(program, form, variables_of(ctx), strict=strict, whole=slurp or null_input)
+    plan, shaper = prepared(program, form, variables_of(ctx), strict=strict, whole=slurp or null_input)
     if null_input:
         return _status(_run_whole(shaper, b"null"), exit_status=exit_status)
     run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
@@ -217,26 +214,6 @@ def _form(
     if compact:
         unit = None
     return Form(Style(unit, sort_keys, color), raw or join, join)
-
-
-def _prepare(text: str, form: Form, variables: Mapping[str, Any], *, strict: bool, whole: bool) -> tuple[Plan, Shaper]:
-    """The conditions of the program that the stages can take over, and what makes output of the lines."""
-    as_is: Shaper = AsLogged() if form.style.is_plain and not form.join else Restyled(form)
-    if text.strip() == "." and not whole:
-        return Plan(), as_is
-
-    from videodb_cli.eventlog.jq import Program
-
-    by_program = ByProgram(Program(text, variables), form)
-    simple = None if strict or whole else parse_simple(text)
-    odd = Odd()
-    if simple is None:
-        return plan_of_conditions(() if strict or whole else leading_conditions(text), odd), by_program
-    shaper = as_is
-    if simple.path:
-        shaper = OneField(simple.path, form, by_program) if form.style.is_plain else by_program
-    plan = plan_of_conditions(simple.conditions, odd)
-    return plan, Guarded(shaper, by_program, simple.conditions, odd) if simple.conditions else shaper
 
 
 def _run_whole(shaper: Shaper, text: bytes) -> bool | None:
