@@ -13,6 +13,7 @@ from videodb_cli.eventlog.jq import Program
 from videodb_cli.eventlog.jqsyntax import leading_conditions, parse_simple
 from videodb_cli.eventlog.query import Query
 from videodb_cli.eventlog.reader import Block
+from videodb_cli.eventlog.scan import is_utf8
 from videodb_cli.eventlog.shape import Form
 from videodb_cli.eventlog.simpleplan import prepared
 from videodb_cli.eventlog.sources import Source
@@ -89,7 +90,8 @@ def test_the_same_as_libjq(log: bytes, program: str, raw: bool) -> None:
         texts = [form.text(text) for given_, _ in results for text in given_]
         expected = "".join(text + "\n" for text in texts).encode()
     failed = sum(len(failures) for _, failures in results)
-    for thorough in (True, False):
+    # In a large log the encoding of fields that nobody asks for is not looked at (nor does jq look at it).
+    for thorough in (True, False) if is_utf8(log) else (True,):
         output, failures = ours(program, log, form, thorough=thorough)
         assert output == expected
         # What one condition refuses is not evaluated any further, so it cannot fail either.
