@@ -20,7 +20,7 @@ SESSION_TIMEOUT_S: Final = 60
 SETTLE_TIMEOUT_S: Final = 15.0  # a connection that neither records nor plays by then is ended
 DESCRIBE_WAIT_S: Final = 10.0
 TEARDOWN_GRACE_S: Final = 5.0  # for a publisher to end by itself once its channel is closed
-MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024  # a reader that leaves more than this unread is dropped
+MAX_UNSENT_BYTES: Final = 32 * 1024 * 1024  # a reader that leaves more than this unread is dropped
 MAX_HELD: Final = 256
 
 _METHODS: Final = "OPTIONS, DESCRIBE, ANNOUNCE, SETUP, PLAY, RECORD, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
