@@ -35,7 +35,8 @@ demo: $(VENV)/.demo models ## Show the product at work: no key, no network, no s
 	@$(BIN)/videodb demo $(if $(FILE),"$(FILE)")
 
 test: $(VENV)/.dev models ## Run the tests (under five minutes on two cores).
-	@$(BIN)/python -m pytest -m "not system and not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not models and not system and not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "models and not system and not slow" $(ARGS)
 
 e2e: $(VENV)/.dev models ## Run the tests that need Debian packages (see .ci/run).
 	@$(BIN)/python -m pytest -m "system and not slow" $(ARGS)

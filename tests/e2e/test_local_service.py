@@ -128,12 +128,6 @@ def test_pages_of_records_are_checked(http: httpx.Client, clip: Path) -> None:
     assert http.get(f"/rtstream/{stream}/transcription?page_size=5000").json()["data"]["page_size"] == 1000
 
 
-def test_an_audio_index_is_refused_honestly(http: httpx.Client, clip: Path) -> None:
-    stream = http.post("/rtstream", json={"url": str(clip)}).json()["data"]["id"]
-    answer = http.post(f"/rtstream/{stream}/index/scene", json={"extraction_type": "transcript", "prompt": "p"})
-    assert is_failure(answer, 400)
-
-
 def test_a_stopped_stream_is_not_analysed(http: httpx.Client, clip: Path) -> None:
     stream = http.post("/rtstream", json={"url": str(clip)}).json()["data"]["id"]
     http.post(f"/rtstream/{stream}/transcription", json={"action": "start"})
