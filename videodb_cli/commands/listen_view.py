@@ -83,7 +83,8 @@ class ListenView:
         name = event.get("event")
         if not text and isinstance(name, str):
             text = console.one_line(name)
-        row = f"[{console.one_line(ev.channel_of(event) or 'event')}] {text}"
+        channel = console.one_line((ev.channel_of(event) or "event")[:_SHOWN_CHARACTERS])
+        row = f"[{channel}] {text}"
         return console.cut(row, console.terminal_width() - 1) if self._is_terminal else row
 
     def on_update(self, update: Update) -> None:
