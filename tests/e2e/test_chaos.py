@@ -6,6 +6,7 @@ A plan's seed is printed with its breach: ``CHAOS_SEED=17 pytest tests/e2e/test_
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,26 @@ def test_the_law_can_be_broken(service: Running, tmp_path: Path) -> None:
 
 def random_run(service: Running, tmp_path: Path, seed: int) -> None:
     hold(service, tmp_path / "events", random_plan(seed), 1.5, f"CHAOS_SEED={seed}")
+
+
+def kill(service: Running, directory: Path, kills: int, seed: int) -> None:
+    chaos = Chaos(service, directory, rate=1500.0)
+    lines = chaos.run_kills(kills, random.Random(seed))
+    breaches = chaos.broken_laws(lines)
+    assert not breaches, f"CHAOS_SEED={seed}: {breaches}\nlog: {directory}"
+    assert len(chaos.produced) > 100 * kills
+
+
+@pytest.mark.system
+def test_kill_at_random_moments_of_a_flood(service: Running, tmp_path: Path) -> None:
+    """No torn line joined to another, nothing lost that was older than the sync interval, no double."""
+    kill(service, tmp_path / "events", 10, FIRST_SEED)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_kill_at_a_hundred_moments(service: Running, tmp_path: Path) -> None:
+    kill(service, tmp_path / "events", 100, FIRST_SEED + 1)
 
 
 @pytest.mark.system

@@ -24,6 +24,7 @@ from videodb_cli.local.server import Running
 from videodb_cli.local.service import Service
 
 OPTIONS = ("--first-retry=0.1", "--quiet")
+SYNCED_WITHIN_S = 0.1
 _PING_EVERY_S = 0.03
 
 
@@ -33,12 +34,19 @@ class Journal:
 
     sent: dict[str, list[Frame]] = field(default_factory=dict)
     proven: dict[str, int] = field(default_factory=dict)
+    proofs: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
 
     def on_frame(self, connection: str, frame: Frame) -> None:
         self.sent.setdefault(connection, []).append(frame)
 
     def on_proof(self, connection: str, count: int) -> None:
         self.proven[connection] = max(self.proven.get(connection, 0), count)
+        self.proofs.setdefault(connection, []).append((time.time(), count))
+
+    def forget_proofs_since(self, moment: float) -> None:
+        """The receiver was killed then: what it had taken just before may not be on the disk."""
+        for connection, proofs in self.proofs.items():
+            self.proven[connection] = max((count for at, count in proofs if at < moment), default=0)
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class Chaos:
         self.journal = Journal()
         self.produced: list[Produced] = []
         self.settle_timeout_s = 25.0
+        self._stopping = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -81,6 +90,34 @@ class Chaos:
             assert status == 0, listener.output.decode()
         return read_log(self._directory)
 
+    def run_kills(self, kills: int, dice: random.Random) -> list[dict[str, Any]]:
+        """Kill the listener at random moments of a flood, start it again, and return the lines of its log."""
+        stream = index = None
+        flood = None
+        for _ in range(kills):
+            with ListenerProcess(self._directory, self.environment, *OPTIONS) as listener:
+                connection = listener.wait_for_id()
+                if stream is None or index is None:
+                    stream = self._stage.stream()
+                    self._stage.session(stream, connection)
+                    self._stage.transcribe(stream, connection)
+                    index = self._stage.index(stream, connection)
+                    flood = asyncio.run_coroutine_threadsafe(
+                        self._produce(self._running.service, stream, index, [], 3600.0), self._running.loop
+                    )
+                time.sleep(dice.uniform(0.05, 0.5))
+                killed_at = time.time()
+                listener.stop(9)
+                self.journal.forget_proofs_since(killed_at - SYNCED_WITHIN_S)
+        with ListenerProcess(self._directory, self.environment, *OPTIONS) as listener:
+            listener.wait_for_id()
+            self._stopping = True
+            assert flood is not None
+            flood.result(10)
+            self._wait_until_settled(listener)
+            assert listener.stop() == 0
+        return read_log(self._directory)
+
     async def _produce(
         self, service: Service, stream: RTStream, index: SceneIndex, plan: list[Fault], seconds: float
     ) -> None:
@@ -90,6 +127,8 @@ class Chaos:
         numbers = range(int(seconds * self._rate))
         began = time.time()
         for number in numbers:
+            if self._stopping:
+                break
             await asyncio.sleep(max(0.0, began + number / self._rate - time.time()))
             self._make(service, stream, index, number)
         service.faults.set([])
