@@ -66,7 +66,7 @@ def call_everything(api: Described, sources: Any, clip: Path) -> None:
     api.call("GET", "/collection/{collection_id}", collection_id="default")
     api.call("GET", "/collection/{collection_id}/websocket", collection_id="default")
     sessions = "/collection/{collection_id}/capture/session"
-    body = {"end_user_id": "u", "ws_connection_id": "ws-1", "callback_url": "https://example.com", "metadata": {"a": 1}}
+    body = {"end_user_id": "u", "ws_connection_id": "ws-1", "callback_url": "http://127.0.0.1:9", "metadata": {"a": 1}}
     session = api.call("POST", sessions, json=body, collection_id="default")["session_id"]
     api.call("POST", sessions, 400, json={}, collection_id="default")
     api.call("GET", sessions, query="?status=created", collection_id="default")
@@ -74,6 +74,9 @@ def call_everything(api: Described, sources: Any, clip: Path) -> None:
     api.call("GET", sessions + "/{session_id}", 404, collection_id="default", session_id="cap-none")
     api.call("POST", "/capture/session/token", json={"expires_in": 60})
     start = {"session_id": session, "channels": [{"channel_id": "mic"}]}
+    api.client.post("/_local/credits", json={"exhausted": True})
+    api.call("POST", "/capture/session/start", 402, json=start)
+    api.client.post("/_local/credits", json={"exhausted": False})
     api.call("POST", "/capture/session/start", json=start)
     api.call("POST", "/capture/session/start", 400, json={"session_id": session})
     api.call("GET", "/capture/session/{streaming_session_id}", streaming_session_id=session)
@@ -104,8 +107,14 @@ def call_everything(api: Described, sources: Any, clip: Path) -> None:
         "PATCH", one + "/index/scene/{scene_index_id}", json={"prompt": "q"}, stream_id=stream, scene_index_id=index
     )
     status = {"stream_id": stream, "scene_index_id": index}
+    rule = api.call("POST", "/rtstream/event", json={"event_prompt": "refund", "label": "refund"})["event_id"]
+    api.call("GET", "/rtstream/event")
+    alerts = one + "/index/{scene_index_id}/alert"
+    made = api.call("POST", alerts, json={"event_id": rule, "callback_url": "", "ws_connection_id": "ws-1"}, **status)
+    api.call("GET", alerts, **status)
+    api.call("PATCH", alerts + "/{alert_id}/status", json={"status": "disabled"}, alert_id=made["alert_id"], **status)
     api.call("PATCH", one + "/index/scene/{scene_index_id}/status", json={"action": "stop"}, **status)
     api.call("GET", one + "/stream", query=f"?start={int(time.time())}&end={int(time.time()) + 9}", stream_id=stream)
     api.call("PATCH", one + "/status/", json={"action": "stop"}, stream_id=stream)
     api.call("POST", one + "/export", json={"name": "n"}, stream_id=stream)
-    assert len(api.checked) == 34
+    assert len(api.checked) == 40

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from videodb_cli.local.answers import ServiceError
+from videodb_cli.local.rtsp.relay import BACKLOG_AFTER_READER_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,8 +148,9 @@ class Intake:
                 continue
             path = self._media.recording(stream.media_id)
             if path is not None:
-                later = place.runs > 1 and stream.started_at is not None
-                found.append(Recording(place.channel, path, stream.started_at or began_at if later else began_at))
+                if stream.started_at is not None and stream.started_at - began_at > BACKLOG_AFTER_READER_S:
+                    began_at = stream.started_at  # it was stopped and started again: this is its latest recording
+                found.append(Recording(place.channel, path, began_at))
         return found
 
     def _recorded(self, run: _Run, inlet: relay.Channel) -> None:
