@@ -100,6 +100,9 @@ def _read_env_file(path: Path, *, required: bool) -> Mapping[str, str] | None:
             raise NotFoundError(f"no such file: {path} (named by --env-file)", code="env_file_not_found") from None
         return None
     except OSError as error:
+        if not required and not os.access(path.parent, os.X_OK):
+            # Somebody else's directory (`sudo -u`, cron): what we may not even look for is not there for us.
+            return None
         raise RefusedError(f"cannot read {path}: {error.strerror}", code="env_file_unreadable") from error
 
     from io import StringIO

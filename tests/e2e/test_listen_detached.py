@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -148,6 +149,31 @@ def test_where_key_and_url_come_from(
         assert (done.returncode, words in done.stdout + done.stderr) == (status, True), done
         box.run(None, "stop")
         assert service.requests == [] or status == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, to give its rights away")
+@pytest.mark.parametrize("mode", [0o000, 0o500])
+def test_directories_without_rights(box: Box, mode: int) -> None:
+    """No traceback for a directory that may not be entered, or not be written."""
+    rights = "-dac_override,-dac_read_search,-fowner"
+    box.dir.mkdir()
+    (box.dir / "videodb.lock").touch(0o600)
+    box.dir.chmod(mode)
+    try:
+        for line in ("listen", "listen --detach", "status", "stop", "path", "events tail"):
+            command = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}", VIDEODB, *line.split()]
+            environment = box.environment(None, VIDEO_DB_API_KEY=KEY, VIDEO_DB_API="http://127.0.0.1:1")
+            done = subprocess.run(
+                command, env=environment, cwd=box.root, capture_output=True, text=True, timeout=20, check=False
+            )
+            expected = (
+                6 if mode == 0 or "listen" in line else {"status": 4, "stop": 0, "path": 0, "events tail": 4}[line]
+            )
+            assert done.returncode == expected, (line, done)
+            assert "Traceback" not in done.stderr
+            assert expected != 6 or "Permission denied" in done.stderr
+    finally:
+        box.dir.chmod(0o700)
 
 
 def test_directories(box: Box) -> None:

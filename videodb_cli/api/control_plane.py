@@ -24,6 +24,7 @@ from videodb_cli.api.failures import (
     NoSuchThingError,
     OutOfCreditsError,
     RequestFailedError,
+    said_by_system,
 )
 from videodb_cli.settings import Credentials, is_loopback
 
@@ -264,7 +265,7 @@ def _reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
-            return _SSL_PREFIX.sub("", cause.strerror)
+            return _SSL_PREFIX.sub("", said_by_system(cause))
         cause = cause.__cause__ or cause.__context__
     return str(error).strip() or type(error).__name__
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from videodb_cli.api.failures import said_by_system
 from videodb_cli.listener.frames import MAX_MESSAGE_BYTES
 from videodb_cli.settings import is_loopback
 
@@ -264,7 +265,7 @@ def _without_secret(error: Exception, url: str) -> str:
     if isinstance(error, InvalidStatus):
         return f"HTTP {error.response.status_code}"
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        return said_by_system(error)
     return _hide(url, " ".join(str(error).split()) or type(error).__name__)[:300]
 
 

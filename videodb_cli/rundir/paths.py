@@ -90,6 +90,8 @@ def check(path: Path) -> RunDir:
         raise RefusedError(f"cannot use {path}: {error.strerror}", code="directory", hint=hint) from error
     if not stat.S_ISDIR(status.st_mode):
         raise RefusedError(f"{path} is not a directory", code="directory", hint=hint)
+    if not os.access(path, os.X_OK):
+        raise RefusedError(f"cannot look into {path}: Permission denied", code="directory", hint=hint)
     if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
         raise RefusedError(
             f"everybody may write to {path} and nothing protects your files there (no sticky bit)",
