@@ -490,8 +490,11 @@ def test_an_event_or_a_while_forgives(box: Box, monkeypatch: pytest.MonkeyPatch)
     assert ceilings == [1, 2, 1, 2, 1, 2, 4, 8]
 
 
-def test_half_open_is_found_by_ping(box: Box) -> None:
-    with EventService(then(stop_reading, stay), END) as service:
+@pytest.mark.parametrize("answers_pings", [True, False])
+def test_half_open_is_found_by_ping(box: Box, answers_pings: bool) -> None:
+    """Behind a pulled cable nothing is read; behind a dead gateway bytes are taken and no pong comes."""
+    silent = then(stop_reading, stay) if answers_pings else stay
+    with EventService(silent, END, answer_pings=answers_pings) as service:
         began = time.monotonic()
         _, out, err = box.listen(service, "--ping-interval", "0.1", "--ping-timeout", "0.2", retries=1)
         assert time.monotonic() - began < 5
