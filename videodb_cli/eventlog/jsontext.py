@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 _KEY, _STRING, _NULL, _FALSE, _TRUE, _NUMBER = "34;1", "0;32", "0;90", "0;39", "0;39", "0;39"
 _MARK = "1;39"
+_UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
 class _Digits(str):
@@ -16,11 +18,15 @@ class _Digits(str):
 
 
 class Style(NamedTuple):
-    """How values are written: ``indent`` None means compact; ``unit`` is what one level is indented by."""
+    """How values are written: ``unit`` is what one level is indented by, None means compact.
+
+    ``safe`` is for terminals: characters that command one, or reorder its lines, are escaped.
+    """
 
     unit: str | None = None
     sort_keys: bool = False
     color: bool = False
+    safe: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -39,15 +45,26 @@ def quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+def escape_unsafe(text: str) -> str:
+    r"""Control characters but newline and tab, and those that reorder text, as ``\u`` escapes that JSON reads back."""
+    if text.isascii() and text.isprintable():
+        return text
+    return re.sub(_UNSAFE, lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def _paint(text: str, code: str, style: Style) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if style.color else text
+
+
+def _quoted(text: str, style: Style) -> str:
+    return escape_unsafe(quote(text)) if style.safe else quote(text)
 
 
 def _write(value: Any, style: Style, depth: int) -> str:
     if isinstance(value, _Digits):
         return _paint(str(value), _NUMBER, style)
     if isinstance(value, str):
-        return _paint(quote(value), _STRING, style)
+        return _paint(_quoted(value, style), _STRING, style)
     if value is None:
         return _paint("null", _NULL, style)
     if isinstance(value, bool):
@@ -56,7 +73,7 @@ def _write(value: Any, style: Style, depth: int) -> str:
         return _enclose("[", [_write(item, style, depth + 1) for item in value], "]", style, depth)
     keys = sorted(value) if style.sort_keys else value
     colon = _paint(":", _MARK, style) + ("" if style.unit is None else " ")
-    items = [_paint(quote(key), _KEY, style) + colon + _write(value[key], style, depth + 1) for key in keys]
+    items = [_paint(_quoted(key, style), _KEY, style) + colon + _write(value[key], style, depth + 1) for key in keys]
     return _enclose("{", items, "}", style, depth)
 
 

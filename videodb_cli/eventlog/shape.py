@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from videodb_cli.eventlog.columns import Columns
 from videodb_cli.eventlog.decode import decode
-from videodb_cli.eventlog.jsontext import Style, quote, restyle
+from videodb_cli.eventlog.jsontext import Style, escape_unsafe, quote, restyle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,8 @@ class Form(NamedTuple):
     def text(self, result: str) -> str:
         """One result, given as compact JSON text."""
         if self.raw and result.startswith('"'):
-            value = decode(result.encode())
-            return str(value)
+            value = str(decode(result.encode()))
+            return escape_unsafe(value) if self.style.safe else value
         return result if self.style.is_plain else restyle(result, self.style)
 
 

@@ -213,7 +213,7 @@ def _form(
         unit = " " * indent if indent else None
     if compact:
         unit = None
-    return Form(Style(unit, sort_keys, color), raw or join, join)
+    return Form(Style(unit, sort_keys, color, safe=on_terminal), raw or join, join)
 
 
 def _run_whole(shaper: Shaper, text: bytes) -> bool | None:

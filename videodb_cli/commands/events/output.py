@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from videodb_cli import console
+from videodb_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,15 +19,23 @@ class RawOutput:
     """Lines byte for byte."""
 
     def write(self, lines: Sequence[Line]) -> None:
-        console.data_bytes(b"".join(line.raw + b"\n" for line in lines))
+        output = b"".join(line.raw + b"\n" for line in lines)
+        if console.is_terminal():
+            from videodb_cli.eventlog.jsontext import escape_unsafe
+
+            output = escape_unsafe(output.decode(errors="replace")).encode()
+        console.data_bytes(output)
         console.flush()
 
     def close(self) -> None:
         pass
 
 
-def tell_broken(broken: BrokenLines) -> None:
-    """Name the lines on stderr that were skipped because they are not JSON."""
+def tell_broken(broken: BrokenLines, *, strict: bool = False) -> None:
+    """Name on stderr the lines that were skipped, not being JSON; ``strict`` raises ``UsageError`` instead."""
+    if strict and broken.count:
+        for name, number in broken.take():
+            raise UsageError(f"not JSON: {name} line {number}", code="strict")
     by_file: dict[str, list[str]] = {}
     for name, number in broken.take():
         by_file.setdefault(name, []).append("?" if number is None else str(number))

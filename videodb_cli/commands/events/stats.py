@@ -59,10 +59,7 @@ def stats(
     parts = parts_of(sources, selection)
     counted = None if limit is None else Limit(limit)
     broken = count_parts(parts, plan_of(selection), tally, limit=counted, strict=strict)
-    if strict and broken.count:
-        (name, number), *_ = broken.take()
-        raise UsageError(f"not JSON: {name} line {number}", code="strict")
-    tell_broken(broken)
+    tell_broken(broken, strict=strict)
     report = tally.report(broken.count)
     if as_json:
         console.data_json(report)

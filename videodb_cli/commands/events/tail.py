@@ -43,7 +43,9 @@ def tail(
         typer.Option("-n", metavar="N", help="The last N events; +N begins with the Nth.  [default: 10]"),
     ] = None,
     follow: Annotated[bool, typer.Option("-f", "-F", "--follow", help="Go on with events as they come.")] = False,
-    count: Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="End after N events.")] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", "--limit", metavar="N", min=1, help="End after N events.")
+    ] = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", metavar="S", min=0, help="With -f: end after S seconds, status 124.")
     ] = None,
@@ -51,6 +53,7 @@ def tail(
         str | None, typer.Option("--around", metavar="TIME", help="With each, what came within this time: 30s.")
     ] = None,
     must_match: Annotated[bool, typer.Option("-e", help="Exit 1 when nothing matched.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print lines as logged on a terminal too.")] = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -93,7 +96,7 @@ def tail(
             if kept:
                 output.write(kept)
             if broken.count:
-                tell_broken(broken)
+                tell_broken(broken, strict=strict)
             if limit is not None and limit.is_reached:
                 return 0
     finally:

@@ -36,6 +36,7 @@ def transcript(
     kind: Annotated[str, typer.Option("--format", metavar="|".join(_FORMATS), help="How it is written.")] = "text",
     visuals: Annotated[bool, typer.Option("--visuals", help="What was on screen beside it.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Of the first N events.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -65,7 +66,7 @@ def transcript(
                 found.append(one)
         if counted.is_reached:
             break
-    tell_broken(broken)
+    tell_broken(broken, strict=strict)
     said = spoken.in_order(found)
     if as_json:
         console.data_json(spoken.as_json(said))

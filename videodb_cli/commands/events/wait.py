@@ -57,6 +57,7 @@ def wait(
     recovered: Annotated[
         bool, typer.Option("--recovered", help="Count events of more than a minute ago that were recovered.")
     ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> int:
@@ -78,7 +79,7 @@ def wait(
         looks_back = flags.session is not None or flags.since is not None
         health = None if files else _Health(run_dir)
         deadline = None if timeout is None else started + timeout
-        _wait(_lines(feed, selection, deadline, health, looks_back=looks_back), judge, count)
+        _wait(_lines(feed, selection, deadline, health, looks_back=looks_back, strict=strict), judge, count)
     finally:
         feed.close()
     return 0
@@ -119,7 +120,7 @@ def _output() -> RawOutput:
 
 
 def _lines(
-    feed: Feed, selection: Selection, deadline: float | None, health: _Health | None, *, looks_back: bool
+    feed: Feed, selection: Selection, deadline: float | None, health: _Health | None, *, looks_back: bool, strict: bool
 ) -> Iterator[Line]:
     """Lines in order: what is there already, if that counts, then what comes. Raises when it is over."""
     broken = BrokenLines()
@@ -127,11 +128,11 @@ def _lines(
     if looks_back:
         for source, block in iter_parts(parts_of(feed.sources, selection, feed.end_of)):
             yield from scanner.lines(source, block)
-        tell_broken(broken)
+        tell_broken(broken, strict=strict)
     for source, news in feed.iter_news():
         if news is not None:
             yield from _learned(scanner, selection, source, news)
-            tell_broken(broken)
+            tell_broken(broken, strict=strict)
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOutError("what was waited for did not come in time (--timeout)")
         if health is not None and news is None:
