@@ -83,13 +83,13 @@ def test_statuses(run: Run, log: Path) -> None:
 
 def test_following_ends_after_count_and_at_timeout(run: Run, log: Path) -> None:
     def write_later() -> None:
-        time.sleep(0.2)
+        time.sleep(0.2)  # what is written before the command looks is printed as well
         with log.open("a") as file:
             file.write(line(30) + line(31) + line(32))
 
     writer = threading.Thread(target=write_later)
     writer.start()
-    assert run("-n", "1", "-f", "--count", "3")[:2] == (0, [line(29), line(30), line(31)])
+    assert run("-n", "+30", "-f", "--count", "4")[:2] == (0, [line(n) for n in range(29, 33)])
     writer.join()
     status, out, err = run("-n", "0", "-f", "--timeout", "0.1")
     assert (status, out) == (124, [])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,14 +36,22 @@ def run(log: Path, capfd: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
-def _later(action: Callable[[], object]) -> threading.Thread:
+@contextmanager
+def _again_and_again(action: Callable[[], object]) -> Iterator[None]:
+    """Do something until the block is left: what happened before the command began to look does not count for it."""
+    over = threading.Event()
+
     def act() -> None:
-        time.sleep(0.15)
-        action()
+        while not over.wait(0.1):
+            action()
 
     thread = threading.Thread(target=act)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_what_was_there_does_not_count_and_what_comes_does(run: Run, log: Path) -> None:
@@ -54,9 +62,8 @@ def test_what_was_there_does_not_count_and_what_comes_does(run: Run, log: Path) 
         with log.open("a") as file:
             file.write(session("stopped") + session("exported", "cap-2"))
 
-    writer = _later(write)
-    assert run("--event", "exported", "--timeout", "20")[:2] == (0, session("exported", "cap-2"))
-    writer.join()
+    with _again_and_again(write):
+        assert run("--event", "exported", "--timeout", "60")[:2] == (0, session("exported", "cap-2"))
 
 
 def test_with_a_session_or_a_time_it_looks_back(run: Run, log: Path) -> None:
@@ -71,9 +78,12 @@ def test_with_a_session_or_a_time_it_looks_back(run: Run, log: Path) -> None:
 
 
 def test_a_log_that_is_not_there_yet(run: Run, log: Path) -> None:
-    writer = _later(lambda: log.write_text(session("active")))
-    assert run("--event", "active", "--timeout", "20")[:2] == (0, session("active"))
-    writer.join()
+    def write() -> None:
+        with log.open("a") as file:
+            file.write(session("active"))
+
+    with _again_and_again(write):
+        assert run("--event", "active", "--timeout", "60")[:2] == (0, session("active"))
 
 
 def test_own_lines_count_only_when_named(run: Run, log: Path) -> None:
@@ -102,8 +112,9 @@ def test_the_end_of_the_listener_ends_it(run: Run, log: Path, monkeypatch: pytes
     log.write_text("")
     lock = DirectoryLock(tmp_path / "videodb.lock")
     lock.acquire("token")
-    ending = _later(lock.release)
-    status, out, err = run("--event", "active", "--timeout", "20")
+    ending = threading.Timer(2, lock.release)
+    ending.start()
+    status, out, err = run("--event", "active", "--timeout", "60")
     ending.join()
     assert (status, out) == (5, "")
     assert "listener ended" in err
