@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models test e2e chaos lint types format golden bench fuzz clean
+.PHONY: help demo models test e2e chaos soak reliability lint types format golden bench fuzz clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,12 @@ e2e: $(VENV)/.dev models ## Run the tests that need Debian packages (see .ci/run
 
 chaos: $(VENV)/.dev ## Hold the listener to its law through 300 random plans of faults (half an hour; CHAOS_SEED=N: one).
 	@$(BIN)/python -m pytest -q tests/e2e/test_chaos.py $(ARGS)
+
+soak: $(VENV)/.dev ## Ten minutes of 500 events a second with a fault every few seconds (SOAK_S=600).
+	@SOAK_S=$${SOAK_S:-600} $(BIN)/python -m pytest -q tests/e2e/test_soak.py $(ARGS)
+
+reliability: $(VENV)/.dev ## Print what today's listeners lose, and what ours loses.
+	@$(BIN)/python scripts/reliability.py
 
 lint: $(VENV)/.dev ## Check style.
 	@$(BIN)/ruff check .

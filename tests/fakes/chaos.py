@@ -12,6 +12,7 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,15 +63,29 @@ class Produced:
 class Chaos:
     """Produces events at a steady rate while faults strike, then lets everything settle."""
 
-    def __init__(self, running: Running, directory: Path, *, rate: float = 150.0) -> None:
+    def __init__(
+        self,
+        running: Running,
+        directory: Path,
+        *,
+        rate: float = 150.0,
+        kinds: tuple[str, ...] = ("transcript", "visual_index", "alert"),
+    ) -> None:
         self._running = running
         self._stage = Stage(running)
         self._directory = directory
         self._rate = rate
+        self._kinds = kinds
+        # Called every `strike_every_s` for one more fault.
+        self.next_fault: Callable[[], Fault] | None = None
+        self.strike_every_s = 3.0
+        # Called every second with the listener's pid.
+        self.on_second: Callable[[int], None] = lambda _pid: None
         self.journal = Journal()
         self.produced: list[Produced] = []
         self.settle_timeout_s = 25.0
         self._stopping = False
+        self._pid = 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -80,11 +95,13 @@ class Chaos:
         """Run one listener through a plan. Returns the lines of its log."""
         with ListenerProcess(self._directory, self.environment, *OPTIONS, *options) as listener:
             first = listener.wait_for_id()
+            self._pid = listener.process.pid
             stream = self._stage.stream()
             self._stage.session(stream, first)
             self._stage.transcribe(stream, first)
             index = self._stage.index(stream, first)
-            self._running.call(lambda service: self._produce(service, stream, index, plan, seconds))
+            work = self._produce(self._running.service, stream, index, plan, seconds)
+            asyncio.run_coroutine_threadsafe(work, self._running.loop).result(seconds * 2 + 30)
             self._wait_until_settled(listener)
             status = listener.stop()
             assert status == 0, listener.output.decode()
@@ -131,13 +148,17 @@ class Chaos:
                 break
             await asyncio.sleep(max(0.0, began + number / self._rate - time.time()))
             self._make(service, stream, index, number)
+            if self.next_fault is not None and number % int(self._rate * self.strike_every_s) == 0:
+                service.faults.set([self.next_fault()])
+            if number % int(self._rate) == 0:
+                self.on_second(self._pid)
         service.faults.set([])
         await asyncio.sleep(0.3)
         proving.cancel()
 
     def _make(self, service: Service, stream: RTStream, index: SceneIndex, number: int) -> None:
         now = time.time()
-        kind = ("transcript", "visual_index", "alert")[number % 3]
+        kind = self._kinds[number % len(self._kinds)]
         text = f"{kind} {number}"
         connection = None
         if kind == "transcript":
@@ -286,10 +307,10 @@ def random_plan(seed: int) -> list[Fault]:
         + ["refuse", "status", "stall", "slow", "garbage_body", "token_expiry"]
         + ["reject", "no_first_frame", "event_first", "clock_skew"]
     )
-    return [_random_fault(dice, dice.choice(kinds)) for _ in range(dice.randint(2, 7))]
+    return [random_fault(dice, dice.choice(kinds)) for _ in range(dice.randint(2, 7))]
 
 
-def _random_fault(dice: random.Random, kind: str) -> Fault:
+def random_fault(dice: random.Random, kind: str) -> Fault:
     path = dice.choice(["/websocket", "/transcription", "/index", "/capture/session", ""])
     return Fault(
         kind,

@@ -11,7 +11,7 @@ from videodb_cli.api.failures import NoSuchThingError
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.errors import VideodbError
 from videodb_cli.listener.recovery.pipeline import OVERLAP_S, Pipeline
-from videodb_cli.listener.recovery.records import Record, index_of, record_of
+from videodb_cli.listener.recovery.records import index_of
 from videodb_cli.listener.recovery.targets import SessionTarget, StreamTarget, Targets
 
 _CALLS_AT_ONCE = 4
@@ -82,8 +82,8 @@ class Asker:
         indexes = [index for index in map(index_of, found or ()) if index is not None]
         return {index.index_id: index.channel for index in indexes}
 
-    async def records(self, pipeline: Pipeline) -> list[Record] | None:
-        """Return what a pipeline has made since its beginning; None if that could not be learnt."""
+    async def records(self, pipeline: Pipeline) -> list[Any] | None:
+        """Return what a pipeline has made since its beginning, as it came; None if that could not be learnt."""
         ahead = self._targets.ahead_s(pipeline.stream)
         until = max(time.time() + max(ahead, 0.0), pipeline.newest) + OVERLAP_S
 
@@ -93,11 +93,10 @@ class Asker:
             return self._calls.scene_records(pipeline.stream, pipeline.index_id, pipeline.since, until)
 
         try:
-            items = await self._attempt(f"records of {pipeline.name}", call)
+            return await self._attempt(f"records of {pipeline.name}", call)
         except NoSuchThingError:
             pipeline.over = pipeline.asked = True
             return None
-        return None if items is None else [record for record in map(record_of, items) if record is not None]
 
     async def bind(self, target: StreamTarget, connection_id: str) -> None:
         """Start a running transcription again, so that it speaks to this connection."""

@@ -24,6 +24,7 @@ from videodb_cli.rundir.paths import RunDir
 _OWN_NEEDLE = b'"channel":"videodb_cli"'
 # How far back the end of the last run is looked for: its own lines are few, and a start must not wait for gigabytes.
 _LAST_RUN_BYTES = 64 << 20
+_SCAN_BLOCK = 64 << 10
 _STAMP = re.compile(rb'\{"ts":"[^"]*","unix_ts":([0-9]+(?:\.[0-9]+)?)')
 
 
@@ -138,15 +139,15 @@ def scan(run_dir: RunDir, *, seen_since: float, heard_since: float) -> LogConten
             first = _STAMP.match(lines[0]) if lines else None
             if first is not None and float(first.group(1)) < oldest:
                 return LogContent(seen, heard)
-            # The receiver shares this process: a scan of gigabytes must not make it wait for its turn.
-            time.sleep(0)
+            # The receiver shares this process: a scan of gigabytes must leave it its turns.
+            time.sleep(0.0005)
     return LogContent(seen, heard)
 
 
 def _blocks_backwards(source: Source) -> Iterator[list[bytes]]:
     try:
         if source.is_seekable:
-            for block in iter_blocks_backwards(source):
+            for block in iter_blocks_backwards(source, size=_SCAN_BLOCK):
                 yield block.data.splitlines()
         else:
             # A compressed file has no end to begin from; it is rotated, so it is as large as one log.
