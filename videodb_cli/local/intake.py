@@ -204,4 +204,10 @@ class Intake:
     def _spawn(run: _Run, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)
         run.tasks.add(task)
-        task.add_done_callback(run.tasks.discard)
+        task.add_done_callback(lambda done: _finished(run, done))
+
+
+def _finished(run: _Run, task: asyncio.Task[None]) -> None:
+    run.tasks.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a channel of %s could not be read", run.session.id, exc_info=error)

@@ -170,7 +170,7 @@ class _Mixer:
         self._unwanted = unwanted
         self._outputs = outputs
         self._tracks = tracks
-        self._number, self._encoder = outputs.add_audio(RATE, "stereo", _BIT_RATE)
+        self._number, self._encoder = outputs.add_audio(RATE, "stereo", _BIT_RATE, fast=True)
         self._written = 0
 
     def write_until(self, second: float) -> None:

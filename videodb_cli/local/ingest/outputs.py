@@ -74,9 +74,12 @@ class Outputs:
         self._tracks.append(_Track(stream))
         return len(self._tracks) - 1, stream
 
-    def add_audio(self, rate: int, layout: str, bit_rate: int) -> tuple[int, av.AudioStream]:
-        """A track that is encoded to AAC. Gives its number and the stream that encodes."""
-        stream = self._mp4.add_stream("aac", rate=rate)
+    def add_audio(self, rate: int, layout: str, bit_rate: int, *, fast: bool = False) -> tuple[int, av.AudioStream]:
+        """A track that is encoded to AAC. Gives its number and the stream that encodes.
+
+        ``fast`` takes a third of the time, for what is not encoded while it is heard.
+        """
+        stream = self._mp4.add_stream("aac", rate=rate, options={"aac_coder": "fast"} if fast else None)
         stream.layout, stream.bit_rate = layout, bit_rate
         self._tracks.append(_Track(stream))
         return len(self._tracks) - 1, stream

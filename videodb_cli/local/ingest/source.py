@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _OPEN_TIMEOUT_S = 12.0
 _READ_TIMEOUT_S = 10.0
-_PATIENT_READ_TIMEOUT_S = 90.0
+_PATIENT_READ_TIMEOUT_S = 86_400.0
 _LOOK_AHEAD_S = 15.0
 _LOOK_AHEAD_PACKETS = 3000
 _KEY_FRAME_EVERY_S = 4.0  # further apart than this, a playlist would grow too slowly to be watched
@@ -101,7 +101,7 @@ def parse_address(url: str) -> Address:
 def open_source(url: str, *, patient: bool = False) -> Source:
     """Open a source and look at its streams. Takes as long as the network does, at most about 25 s.
 
-    Later reads give up after 10 s of silence, those of a ``patient`` source after 90 s.
+    Later reads give up after 10 s of silence, those of a ``patient`` source after a day.
 
     Raises `NotFoundError`, `RefusedError` (code ``source_unreadable``), `UnreachableError`
     (code ``source_unreachable``) or `UsageError`.

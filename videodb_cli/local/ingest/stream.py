@@ -40,7 +40,7 @@ class LiveStream:
     the stream's threads, one at a time for each. States: ``connecting``, ``running``, then ``ended`` or ``failed`` once
     everything that was said and shown has been told and the files are finished. A ``running`` state with an error says
     that a part (an analyser) stopped while the stream goes on. A ``patient`` stream bears a source that is silent for
-    a minute and a half, instead of ten seconds.
+    longer than ten seconds: somebody else ends it when it is over.
     """
 
     playlist_name = PLAYLIST
