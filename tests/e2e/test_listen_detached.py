@@ -88,7 +88,7 @@ def test_what_ended_it_is_told_with_its_status(box: Box) -> None:
 def test_a_timeout_names_the_listener_that_goes_on_trying(box: Box) -> None:
     with EventService(ids=lambda n: None if n == 1 else f"ws-{n}") as service:
         began = time.monotonic()
-        done = box.run(service, "listen", "--detach", "--timeout", "1.5", "--id-timeout", "3")
+        done = box.run(service, "listen", "--detach", "--timeout", "1", "--id-timeout", "2")
         assert time.monotonic() - began < 4
         assert done.returncode == 124
         pid = int(box.pid_file.read_text())

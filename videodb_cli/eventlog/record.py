@@ -38,11 +38,13 @@ def compose(raw: bytes) -> tuple[bytes, Event | None]:
     """
     try:
         event = orjson.loads(raw)
-        # Canonical already, as most messages are: compact, every number as short as it can be, nothing repeated.
+        if type(event) is not dict:
+            return _kept_raw(raw), None
+        # As orjson writes it, as most messages are: every number as short as it can be, nothing repeated. Many services
+        # put a space after commas and colons: without any spaces, those in strings included, both are the same then.
         # orjson writes nothing that is deeper than 254, so this is also the check of the depth.
-        if type(event) is dict and orjson.dumps(event) == raw:
-            text = raw
-        else:
+        text = orjson.dumps(event)
+        if text != raw and text.translate(None, b" ") != raw.translate(None, b" "):
             return _compose_strange(raw, event)
     except orjson.JSONDecodeError:
         return _kept_raw(raw), None
@@ -51,9 +53,9 @@ def compose(raw: bytes) -> tuple[bytes, Event | None]:
     return _finish(text, raw, event)
 
 
-def _compose_strange(raw: bytes, event: Any) -> tuple[bytes, Event | None]:
-    """Compose a message that is not written as orjson would write it."""
-    if type(event) is not dict or _is_too_deep(raw):
+def _compose_strange(raw: bytes, event: Event) -> tuple[bytes, Event | None]:
+    """Compose an object that is not written as orjson would write it."""
+    if _is_too_deep(raw):
         return _kept_raw(raw), None
     if len(raw) > _MAX_DIGITS and _LONG_NUMBER.search(raw) and not _json_accepts(raw):
         return _kept_raw(raw), None
