@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.event_service import EventService
 from tests.fakes.listener_process import ListenerProcess, read_log, wait_for
 from tests.fakes.stage import Stage
 from videodb_cli.local.server import Running
@@ -101,43 +102,42 @@ def test_the_key_and_the_socket_url_are_written_nowhere(service: Running, tmp_pa
     assert b"ticket=" not in everything
 
 
+class Nonsense(EventService):
+    """Answers every call but that for a socket URL with something that makes no sense."""
+
+    DEEP = '{"success":true,"data":' + '{"status":' * 400 + "1" + "}" * 400 + "}"
+    BODIES = ("", "null", "[]", "{", '{"success":true,"data":7}', DEEP, '{"success":true,"data":{"scene_indexes":{}}}')
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answered: list[str] = []
+
+    async def _rest(self, connection: Any, request: Any) -> Any:
+        answer = await super()._rest(connection, request)
+        if answer is not None and "/websocket" not in request.path:
+            self.answered.append(request.path)
+            answer.body = self.BODIES[len(self.answered) % len(self.BODIES)].encode()
+            del answer.headers["Content-Length"]
+            answer.headers["Content-Length"] = str(len(answer.body))
+        return answer
+
+
 def test_any_rest_body_is_survived(tmp_path: Path) -> None:
-    """Every call but that for a socket URL is answered with nonsense; listening goes on, and says so."""
-    from tests.fakes.event_service import EventService
-
-    deep = '{"success":true,"data":' + '{"status":' * 400 + "1" + "}" * 400 + "}"
-    bodies = ["", "null", "[]", "{", '{"success":true,"data":7}', deep, '{"success":true,"data":{"scene_indexes":{}}}']
-    with EventService() as events:
-        real = events._rest
-        answered: list[str] = []
-
-        async def nonsense(connection: Any, request: Any) -> Any:
-            answer = await real(connection, request)
-            if answer is not None and "/websocket" not in request.path:
-                answered.append(request.path)
-                answer.body = bodies[len(answered) % len(bodies)].encode()
-                del answer.headers["Content-Length"]
-                answer.headers["Content-Length"] = str(len(answer.body))
-            return answer
-
-        events._rest = nonsense  # type: ignore[method-assign]
-        events._loop.call_soon_threadsafe(lambda: setattr(events._server, "process_request", nonsense))
-        with ListenerProcess(tmp_path / "d", events.environment) as listener:
-            first = listener.wait_for_id()
-            for number in range(3):
-                event = {"channel": "transcript", "rtstream_id": f"rts-{number}", "data": {"text": "x"}}
-                events.send(
-                    json.dumps(event), json.dumps({"event": "capture_session.active", "capture_session_id": "c"})
-                )
-            listener.wait_for_line(lambda line: line.get("rtstream_id") == "rts-2")
-            events.call(_close)
-            second = listener.wait_for_id(other_than=first)
-            listener.wait_for_event("listener.recovered")
-            wait_for(lambda: len(answered) > 20, "it does not try again")
-            events.send('{"channel":"x","data":{"text":"still here"}}')
-            listener.wait_for_line(lambda line: line.get("channel") == "x")
-            assert listener.wait_for_id() == second
-            assert listener.stop() == 0
+    """Listening goes on, and says what it cannot do."""
+    with Nonsense() as events, ListenerProcess(tmp_path / "d", events.environment) as listener:
+        first = listener.wait_for_id()
+        for number in range(3):
+            event = {"channel": "transcript", "rtstream_id": f"rts-{number}", "data": {"text": "x"}}
+            events.send(json.dumps(event), json.dumps({"event": "capture_session.active", "capture_session_id": "c"}))
+        listener.wait_for_line(lambda line: line.get("rtstream_id") == "rts-2")
+        events.call(_close)
+        second = listener.wait_for_id(other_than=first)
+        listener.wait_for_event("listener.recovered")
+        wait_for(lambda: len(events.answered) > 20, "it does not try again")
+        events.send('{"channel":"x","data":{"text":"still here"}}')
+        listener.wait_for_line(lambda line: line.get("channel") == "x")
+        assert listener.wait_for_id() == second
+        assert listener.stop() == 0
     assert b"Traceback" not in listener.output
     assert b"could not read back" in listener.output
 
