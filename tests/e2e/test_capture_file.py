@@ -190,10 +190,32 @@ def test_foreground_stops_with_a_signal_and_says_what_came_of_it(place: Place, c
     assert "exported_video_id" in out
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_start_that_is_interrupted_leaves_nothing(place: Place, clip: Path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "videodb_cli", "capture", "start", "--source", str(clip)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=place.environment,
+    )
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("session"):
+        pass
+    process.send_signal(number)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in rest
+    assert place.publishers() == []
+    assert not (place.path / "videodb_capture_pid").exists()
+    assert not (place.path / "videodb_ws_pid").exists()
+    assert place.run("capture", "status").returncode in {4, 6}
+
+
 def test_duration_ends_it(place: Place, clip: Path) -> None:
     place.json("capture", "start", "--source", str(clip), "--duration", "1.5")
     wait_until(lambda: place.info["status"] == "exported", 30, "the end")
-    assert not (place.path / "videodb_ws_pid").exists()
+    wait_until(lambda: not (place.path / "videodb_ws_pid").exists(), 20, "the end of the listener of this capture")
 
 
 @pytest.mark.parametrize(
@@ -223,3 +245,27 @@ def test_a_bare_machine_has_nothing_to_capture(place: Place) -> None:
     assert "nothing to capture" in done.stderr
     assert place.run("capture", "stop").returncode == 0
     assert place.run("capture", "status").returncode == 4
+
+
+def test_the_official_sdk_reads_what_videodb_captured(tmp_path: Path, clip: Path) -> None:
+    import videodb
+
+    place = Place(tmp_path / "events", VIDEODB_LOCAL="1")
+    try:
+        service = place.json("local", "start", "--detach")
+        connection = videodb.connect(api_key=service["key"], base_url=service["url"])
+        session = connection.create_capture_session(end_user_id="ann", collection_id="default")
+        token = connection.generate_client_token()
+        client = Place(tmp_path / "client", VIDEO_DB_API=service["url"], VIDEODB_CLIENT_TOKEN=token)
+        client.json("capture", "start", "--session", session.id, "--source", str(clip))
+        found = connection.get_capture_session(session.id)
+        assert found.status == "active"
+        assert [stream.name for stream in found.get_rtstream("mic")] == ["mic:file"]
+        assert [stream.name for stream in found.get_rtstream("screen")] == ["display:file"]
+        stopped = client.json("capture", "stop")
+        assert stopped["status"] == "exported"
+        assert connection.get_capture_session(session.id).exported_video_id == stopped["exported_video_id"]
+        connection.session.close()
+    finally:
+        place.clean_up()
+        assert place.publishers() == []

@@ -48,7 +48,7 @@ class SessionWatch:
         self.is_gone = False
         self.streaming_id = state.session_id
         self._collection_id = collection_id
-        self._by_key = by_key
+        self._backend: ControlPlane | None = by_key or by_token
         self._by_token = by_token
         # Opened now: what the service says from here on is ours to hear.
         self._follower = Follower(log, private=True, from_end=True)
@@ -142,7 +142,13 @@ class SessionWatch:
             self.changed.set()
 
     async def _ask(self) -> bool:
-        if self._by_key is not None:
-            with contextlib.suppress(NoSuchThingError, KeyRefusedError):
-                return self.state.on_session(await self._by_key.get_session(self._collection_id, self.state.session_id))
+        if self._backend is not None:
+            try:
+                session = await self._backend.get_session(self._collection_id, self.state.session_id)
+                return self.state.on_session(session)
+            except NoSuchThingError:
+                pass
+            except KeyRefusedError:
+                # A client token need not open the backend's view; the recorder's own is left.
+                self._backend = None
         return self.state.on_streaming(await self._by_token.get_streaming(self.streaming_id))

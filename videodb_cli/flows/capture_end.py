@@ -12,6 +12,7 @@ from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.api.failures import BadRequestError, KeyRefusedError, NoSuchThingError, RequestFailedError
 from videodb_cli.capture.info import CaptureInfo
 from videodb_cli.capture.recorders.base import Recorder
+from videodb_cli.capture.session import SessionState
 from videodb_cli.capture.watch import SessionWatch
 from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
 from videodb_cli.rundir.paths import RunDir
@@ -21,8 +22,9 @@ _STOPPED_S: Final = 60.0
 _EXPORT_S: Final = 1800.0
 # A service that exports by itself says so soon; one that does not is asked to.
 _ASK_EXPORT_AFTER_S: Final = 4.0
-_EXPORT_EVERY_S: Final = 2.0
+_EXPORT_EVERY_S: Final = 1.0
 _NOTHING_AFTER_S: Final = 30.0
+_BACKENDS_S: Final = 10.0
 _LAST_EVENT_S: Final = 3.0
 
 
@@ -53,39 +55,54 @@ async def stop_at_service(session_id: str, token: ControlPlane | None, key: Cont
 
 
 async def wait_for_export(
-    watch: SessionWatch, key: ControlPlane | None, info: CaptureInfo, timeout_s: float, hurry: asyncio.Event
+    watch: SessionWatch, service: ControlPlane, info: CaptureInfo, timeout_s: float, hurry: asyncio.Event
 ) -> None:
-    """Wait until the session is exported. Raises RefusedError if that failed, TimedOutError after the time."""
+    """Wait until the session is exported, asking for the export if it does not come by itself.
+
+    ``service`` speaks with a key, or with a client token that may not be allowed to ask: then the export is the
+    backend's affair, and only a short while is waited for it. Raises RefusedError if the export failed, TimedOutError
+    after the time.
+    """
     state = watch.state
     began = asked = time.monotonic()
+    may_ask = True
     while not hurry.is_set():
         if state.has_failed:
             code, message = state.error or ("export_failed", "the service does not say why")
             raise RefusedError(f"the export failed: {message}", code=code)
-        complete = state.export.stream_url is not None or key is None
-        if state.status == "exported" and complete:
+        if watch.is_gone:
+            raise RefusedError("the service no longer knows the session", code="session_gone")
+        waited = time.monotonic() - began
+        if state.status == "exported" and (state.export.stream_url or not may_ask or waited > _STOPPED_S):
             return
-        now = time.monotonic()
-        if now - began > timeout_s:
+        if not may_ask and waited > _BACKENDS_S:
+            return
+        if waited > timeout_s:
             raise TimedOutError(f"no export within {timeout_s:g} s", code="export_timeout", hint="videodb capture stop")
-        is_due = state.status == "exported" or now - began > _ASK_EXPORT_AFTER_S
-        if key is not None and is_due and now - asked > _EXPORT_EVERY_S:
-            asked = now
-            try:
-                state.on_export(
-                    await key.export_session(info.collection_id, info.session_id, connection_id=info.ws_connection_id)
-                )
-            except (BadRequestError, NoSuchThingError) as error:
-                # Refused, not unreachable: after a while that is the answer.
-                if state.status == "stopped" and now - began > _NOTHING_AFTER_S:
-                    raise RefusedError(f"nothing was exported: {error.message}", code="no_export") from None
-            except VideodbError as error:
-                info.service_trouble = error.message
-            if state.status == "exported" and state.export.stream_url is None and now - began > _STOPPED_S:
-                return
+        is_due = state.status == "exported" or waited > _ASK_EXPORT_AFTER_S
+        if may_ask and is_due and time.monotonic() - asked > _EXPORT_EVERY_S:
+            asked = time.monotonic()
+            may_ask = await _ask_for_export(state, service, info, is_late=waited > _NOTHING_AFTER_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.3):
                 await hurry.wait()
+
+
+async def _ask_for_export(state: SessionState, service: ControlPlane, info: CaptureInfo, *, is_late: bool) -> bool:
+    """Ask once. Returns whether it makes sense to ask again; raises RefusedError if there is nothing to export."""
+    try:
+        state.on_export(
+            await service.export_session(info.collection_id, info.session_id, connection_id=info.ws_connection_id)
+        )
+    except KeyRefusedError:
+        return False
+    except (BadRequestError, NoSuchThingError) as error:
+        # Refused, not unreachable: after a while that is the answer.
+        if state.status == "stopped" and is_late:
+            raise RefusedError(f"nothing was exported: {error.message}", code="no_export") from None
+    except VideodbError as error:
+        info.service_trouble = error.message
+    return True
 
 
 class CaptureEnd:
@@ -129,7 +146,7 @@ class CaptureEnd:
         self._info.exporting = stored
         await publish()
         if stored:
-            await wait_for_export(self._watch, self._key, self._info, _EXPORT_S, self._hurry)
+            await wait_for_export(self._watch, self._key or self._token, self._info, _EXPORT_S, self._hurry)
         if self._watch.state.status == "exported":
             self._info.status = "exported"
         self._listener_may_go = True

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,16 +19,19 @@ from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.pipelines import Wish
 from videodb_cli.capture.request import CaptureRequest
 from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, VideodbError
-from videodb_cli.flows.ensure_listener import ensure_listener, failure_of
+from videodb_cli.flows.ensure_listener import BackgroundListener, ensure_listener, failure_of
+from videodb_cli.flows.listening import running_listener
 from videodb_cli.flows.run_capture import Access
 from videodb_cli.flows.stop_listener import stop_listener
 from videodb_cli.process.daemon import Spawned, spawn_detached
-from videodb_cli.process.start_token import is_same_process
+from videodb_cli.process.signals import deferred_interrupts
+from videodb_cli.process.start_token import is_same_process, start_token
 from videodb_cli.rundir import process_log
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials
 
 _LOOK_S: Final = 0.1
+_KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
 # What the end of a failed start may take: session, recorder and publishers are stopped.
 _END_S: Final = 60.0
 _LISTENER_S: Final = 30.0
@@ -113,21 +115,17 @@ def prepare(
     """
     connection_id, started = order.ws_id, False
     if connection_id is None and key is not None:
-        found = ensure_listener(
-            order.run_dir,
-            credentials=key,
-            arguments=["--collection", order.collection],
-            timeout_s=min(order.timeout_s, _LISTENER_S),
-        )
+        found = _listener(order, key)
         connection_id, started = found.connection_id, not found.was_running
-        tell(ListenerReady(connection_id, started))
     try:
+        if connection_id is not None and order.ws_id is None:
+            tell(ListenerReady(connection_id, started))
         session_id, collection_id, token = _session(order, key, token, connection_id)
+        tell(SessionMade(session_id))
     except BaseException:
         if started:
             stop_listener(order.run_dir)
         raise
-    tell(SessionMade(session_id))
     request = CaptureRequest(
         session_id=session_id,
         collection_id=collection_id,
@@ -143,6 +141,23 @@ def prepare(
         give_up_s=order.give_up_s,
     )
     return Prepared(request, Access(token, key))
+
+
+def _listener(order: StartOrder, key: Credentials) -> BackgroundListener:
+    """Return the listener of the directory, started if there is none; an interrupt leaves none behind."""
+    was_running = running_listener(order.run_dir) is not None
+    with deferred_interrupts() as is_interrupted:
+        found = ensure_listener(
+            order.run_dir,
+            credentials=key,
+            arguments=["--collection", order.collection],
+            timeout_s=min(order.timeout_s, _LISTENER_S),
+        )
+        if is_interrupted():
+            if not was_running:
+                stop_listener(order.run_dir)
+            raise KeyboardInterrupt
+    return found
 
 
 def _session(
@@ -177,40 +192,34 @@ def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[Upd
 
     Raises what made it fail, after it has ended everything; on an interrupt the capture is ended too.
     """
-    request = prepared.request
-    answers: list[Spawned | BaseException] = []
+    spawned_pid: int | None = None
+    progress = _Progress(run_dir, prepared.request, tell)
+    with deferred_interrupts() as is_interrupted:
 
-    def spawn() -> None:
+        def while_waiting(pid: int) -> None:
+            nonlocal spawned_pid
+            spawned_pid = pid
+            if is_interrupted():
+                raise KeyboardInterrupt
+            progress.look()
+
         try:
-            answers.append(_spawn(prepared, run_dir))
-        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
-            answers.append(error)
-
-    thread = threading.Thread(target=spawn, name="capture start", daemon=True)
-    thread.start()
-    try:
-        _show_progress(thread, run_dir, request, tell)
-    except BaseException:
-        end_background(run_dir, request)
-        raise
-    outcome = answers[0]
-    if isinstance(outcome, BaseException):
-        end_background(run_dir, request)
-        raise outcome
-    return _judge(outcome, run_dir, request)
+            spawned = _spawn(prepared, run_dir, while_waiting)
+            progress.look()
+            return _judge(spawned, run_dir)
+        except BaseException:
+            end_background(run_dir, prepared.request, spawned_pid)
+            raise
 
 
-def _judge(spawned: Spawned, run_dir: RunDir, request: CaptureRequest) -> dict[str, Any]:
+def _judge(spawned: Spawned, run_dir: RunDir) -> dict[str, Any]:
     message = spawned.message
     if message is not None and isinstance(message.get("capture"), dict):
         return dict(message["capture"])
-    end_background(run_dir, request)
     if message is not None:
         raise failure_of(spawned)
     if spawned.exit_status is None:
-        raise TimedOutError(
-            f"the capture did not begin within {request.start_timeout_s:g} s", hint=f"see {run_dir.capture_log}"
-        )
+        raise TimedOutError("the capture did not begin in time", hint=f"see {run_dir.capture_log}")
     raise RefusedError(
         f"the background process ended at once with status {spawned.exit_status}",
         code="capture_died",
@@ -218,7 +227,7 @@ def _judge(spawned: Spawned, run_dir: RunDir, request: CaptureRequest) -> dict[s
     )
 
 
-def _spawn(prepared: Prepared, run_dir: RunDir) -> Spawned:
+def _spawn(prepared: Prepared, run_dir: RunDir, while_waiting: Callable[[int], None]) -> Spawned:
     # Secrets travel by environment: an argument list is readable by everybody.
     hidden = {*settings.KEY_NAMES, *settings.BASE_URL_NAMES, settings.CLIENT_TOKEN_NAME, settings.LOCAL_NAME}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
@@ -235,47 +244,57 @@ def _spawn(prepared: Prepared, run_dir: RunDir) -> Spawned:
             directory=run_dir.path,
             timeout_s=prepared.request.start_timeout_s + _END_S,
             environment=environment,
+            while_waiting=while_waiting,
         )
     finally:
         os.close(log_fd)
 
 
-def _show_progress(
-    thread: threading.Thread, run_dir: RunDir, request: CaptureRequest, tell: Callable[[Update], None]
-) -> None:
-    began, told = time.monotonic(), False
-    wanted = {channel.id for channel in request.channels}
-    while thread.is_alive():
-        thread.join(_LOOK_S)
+class _Progress:
+    """Tells once when media of every channel flow, from the state that the background process writes."""
+
+    def __init__(self, run_dir: RunDir, request: CaptureRequest, tell: Callable[[Update], None]) -> None:
+        self._run_dir = run_dir
+        self._request = request
+        self._tell = tell
+        self._wanted = {channel.id for channel in request.channels}
+        self._began = time.monotonic()
+        self._told = False
+
+    def look(self) -> None:
+        """Look once."""
         fields = None
         with contextlib.suppress(VideodbError):
-            fields = capture_info.read(run_dir)
-        if told or fields is None or fields["session_id"] != request.session_id:
-            continue
+            fields = capture_info.read(self._run_dir)
+        if self._told or fields is None or fields["session_id"] != self._request.session_id:
+            return
         states = {c["channel_id"]: c.get("state") for c in fields.get("channels", []) if isinstance(c, dict)}
-        if {name for name, state in states.items() if state in {"flowing", "finished"}} >= wanted:
-            told = True
-            tell(ChannelsFlow(tuple(states), time.monotonic() - began))
+        if {name for name, state in states.items() if state in {"flowing", "finished"}} >= self._wanted:
+            self._told = True
+            self._tell(ChannelsFlow(tuple(states), time.monotonic() - self._began))
 
 
-def end_background(run_dir: RunDir, request: CaptureRequest) -> None:
+def end_background(run_dir: RunDir, request: CaptureRequest, pid: int | None) -> None:
     """End a background process that is of no use, and what was started for it. Waits until it is gone."""
-    deadline = time.monotonic() + _END_S
-    asked: set[tuple[int, str]] = set()
-    while (found := capture_info.runner(run_dir)) is not None:
-        if found not in asked:
-            asked.add(found)
-            with contextlib.suppress(OSError):
-                os.kill(found[0], signal.SIGTERM)
-        if time.monotonic() > deadline:
-            with contextlib.suppress(OSError):
-                os.kill(found[0], getattr(signal, "SIGKILL", signal.SIGTERM))
-            break
-        time.sleep(_LOOK_S)
+    token = start_token(pid) if pid is not None else None
+    if pid is not None and token is not None:
+        _end_process(pid, token)
     fields = capture_info.mark_crashed(run_dir) or {}
-    for pid, token in capture_info.leftover_children(fields):
-        if is_same_process(pid, token):
+    for child, child_token in capture_info.leftover_children(fields):
+        if is_same_process(child, child_token):
             with contextlib.suppress(OSError):
-                os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+                os.kill(child, _KILL)
     if request.listener_started:
         stop_listener(run_dir)
+
+
+def _end_process(pid: int, token: str) -> None:
+    deadline = time.monotonic() + _END_S
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGTERM)
+    while is_same_process(pid, token):
+        if time.monotonic() > deadline:
+            with contextlib.suppress(OSError):
+                os.kill(pid, _KILL)
+            return
+        time.sleep(_LOOK_S)

@@ -12,7 +12,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 _END_TIMEOUT_S = 5.0
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,12 @@ def spawn_detached(
     directory: Path,
     timeout_s: float,
     environment: Mapping[str, str] | None = None,
+    while_waiting: Callable[[int], None] | None = None,
 ) -> Spawned:
     """Start ``videodb ARGUMENTS --ready-fd N`` in a session of its own and wait for its first word.
 
     Its stdout and stderr go to ``log_fd``, which the caller closes; its working directory is ``directory``.
+    ``while_waiting`` is called with its pid ten times a second; what it raises ends the wait, not the process.
     """
     ready, said = os.pipe()
     try:
@@ -59,7 +62,11 @@ def spawn_detached(
     finally:
         os.close(said)
     try:
-        message, has_ended = _first_line(ready, timeout_s)
+        look = (lambda: while_waiting(child.pid)) if while_waiting is not None else None
+        message, has_ended = _first_line(ready, timeout_s, look)
+    except BaseException:
+        child.returncode = 0
+        raise
     finally:
         os.close(ready)
     status = None
@@ -72,14 +79,18 @@ def spawn_detached(
     return Spawned(child.pid, message, status)
 
 
-def _first_line(fd: int, timeout_s: float) -> tuple[dict[str, Any] | None, bool]:
+def _first_line(fd: int, timeout_s: float, look: Callable[[], None] | None) -> tuple[dict[str, Any] | None, bool]:
     """Return what the child said, and whether it closed the pipe without saying anything."""
     deadline = time.monotonic() + timeout_s
     received = b""
     while not received.endswith(b"\n"):
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([fd], [], [], left)[0]:
+        if left <= 0:
             return None, False
+        if look is not None:
+            look()
+        if not select.select([fd], [], [], left if look is None else min(left, _LOOK_S))[0]:
+            continue
         chunk = os.read(fd, 65536)
         if not chunk:
             return None, True

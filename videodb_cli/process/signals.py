@@ -65,6 +65,31 @@ def ask_on_signals(on_first: Callable[..., None]) -> Iterator[None]:
             signal.signal(held, handler)
 
 
+@contextlib.contextmanager
+def deferred_interrupts() -> Iterator[Callable[[], bool]]:
+    """Within the block, the first stop signal only sets what the yielded function tells; a second one interrupts.
+
+    A process that is just being spawned would otherwise be lost sight of. What was ignored stays ignored.
+    """
+    seen = 0
+
+    def on_signal(_number: int, _frame: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen > 1:
+            raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in stop_signals()}
+    held = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    try:
+        for number in held:
+            signal.signal(number, on_signal)
+        yield lambda: seen > 0
+    finally:
+        for number in held:
+            signal.signal(number, before[number])
+
+
 def ignore_terminal_output_stop() -> None:
     """Let a background job write to a terminal that has ``stty tostop``, instead of being stopped for it."""
     if hasattr(signal, "SIGTTOU"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,8 @@ def _run(
 ) -> None:
     from videodb_cli.flows.start_capture import prepare, start_in_background
 
+    if not foreground:
+        _end_on_signals()
     prepared = prepare(order, key, token, _tell)
     if foreground:
         from videodb_cli.commands.capture.run import run_here
@@ -142,6 +145,18 @@ def _run(
         return
     state = start_in_background(prepared, order.run_dir, _tell)
     _show(state, as_json=as_json)
+
+
+def _end_on_signals() -> None:
+    """Take TERM and HUP for an interrupt: a start that somebody gives up must not go on behind his back."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
 
 
 def _check(
