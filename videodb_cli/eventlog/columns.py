@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Path = tuple[str, ...]
 
@@ -31,8 +31,24 @@ class Columns:
 
     def read(self, data: bytes) -> list[list[Any]]:
         """One list a path. Raises ``ValueError`` or ``RecursionError`` for lines that are not made for it."""
+        events = self.decode(data)
+        return [self.column(events, index) for index in range(len(self._attributes))]
+
+    def decode(self, data: bytes) -> list[Any]:
+        """What ``column`` takes, one entry a line. Raises as ``read`` does."""
         events: list[Any] = self._decoder.decode_lines(data)
-        return [_column(events, attributes) for attributes in self._attributes]
+        return events
+
+    def column(self, events: list[Any], index: int) -> list[Any]:
+        """The values at the path of this number."""
+        first, *rest = self._attributes[index]
+        column = _FIRST[first](events) if first in _FIRST else list(map(attrgetter(first), events))
+        for name in rest:
+            if name == "f0":
+                column = [None if value is None else value.f0 for value in column]
+            else:
+                column = [None if value is None else getattr(value, name) for value in column]
+        return column
 
 
 def can_be_columns(paths: Sequence[Path]) -> bool:
@@ -42,14 +58,13 @@ def can_be_columns(paths: Sequence[Path]) -> bool:
     )
 
 
-def _column(events: list[Any], attributes: tuple[str, ...]) -> list[Any]:
-    try:
-        return list(map(attrgetter(".".join(attributes)), events))
-    except AttributeError:
-        column = events
-        for name in attributes:
-            column = [None if value is None else getattr(value, name) for value in column]
-        return column
+# An attribute that is written out is read three times as fast as one that is looked up by name.
+_FIRST: dict[str, Callable[[list[Any]], list[Any]]] = {
+    "f0": lambda events: [event.f0 for event in events],
+    "f1": lambda events: [event.f1 for event in events],
+    "f2": lambda events: [event.f2 for event in events],
+    "f3": lambda events: [event.f3 for event in events],
+}
 
 
 def _struct(kinds: Mapping[Path, Any], base: Path, names: dict[Path, str]) -> Any:

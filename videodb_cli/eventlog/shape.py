@@ -9,7 +9,7 @@ from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.jsontext import Style, escape_unsafe, quote, restyle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from videodb_cli.eventlog.jq import Failure, Program
     from videodb_cli.eventlog.jqsyntax import Path
@@ -118,17 +118,25 @@ class OneField:
             return None
         if len(values) != count:
             return None
-        if 0 in values and (b":-0" in data or b" -0" in data):
-            return None  # jq keeps the sign of -0
-        end = self._form.end
-        if self._form.raw:
-            try:
-                text = end.join(values) + end
-            except TypeError:
-                text = "".join(_plain(value) + end for value in values)
-        else:
-            text = "".join((quote(value) if isinstance(value, str) else _plain(value)) + end for value in values)
+        text = self._joined(values)
+        if text is None:
+            # Numbers are among them.
+            if 0 in values and (b":-0" in data or b" -0" in data):
+                return None  # jq keeps the sign of -0
+            strings: Callable[[str], str] = str if self._form.raw else quote
+            texts = (strings(value) if isinstance(value, str) else _plain(value) for value in values)
+            text = self._form.end.join(texts) + self._form.end
         return Shaped(encode(text), values[-1] is not None and values[-1] is not False)
+
+    def _joined(self, values: list[Any]) -> str | None:
+        """Strings and nulls printed at once; None when something else is among them."""
+        if not self._form.raw:
+            return None
+        end = self._form.end
+        try:
+            return end.join(["null" if value is None else value for value in values]) + end
+        except TypeError:
+            return None
 
 
 def _plain(value: Any) -> str:

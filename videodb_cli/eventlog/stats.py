@@ -88,7 +88,6 @@ class Tally:
         self.gap_s = 0.0
         self._group_of = _group_of(by)
         self._columns: Any = None
-        self._names: Any = None
 
     def add_block(self, data: bytes, count: int) -> bool:
         """Count a whole block of so many lines at once; False when it has to be looked at line by line."""
@@ -104,19 +103,19 @@ class Tally:
                 _EVENT: str | None,
                 ("recovered",): None,
             }
-            self._columns = Columns([_CHANNEL, _STAMP], kinds=kinds)
-            self._names = Columns([_EVENT])
+            self._columns = Columns([_CHANNEL, _STAMP, _EVENT], kinds=kinds)
         try:
-            channels, stamps = self._columns.read(data)
+            events = self._columns.decode(data)
         except (ValueError, RecursionError):
             return False
+        channels, stamps = self._columns.column(events, 0), self._columns.column(events, 1)
         if len(channels) != count or None in stamps or stamps != sorted(stamps):
             return False
         counted: Counter[Any] = Counter(channels)
         if ev.OWN_CHANNEL in counted:
             return False
         if None in counted:
-            (names,) = self._names.read(data)
+            names = self._columns.column(events, 2)
             channels = [
                 ev.channel_of({"event": name}) or NONE if channel is None else channel
                 for channel, name in zip(channels, names, strict=True)
