@@ -245,7 +245,7 @@ def resolve_directory(argument: str | None = None, option: str | None = None, en
     given = option if argument is None else argument
     if given is not None:
         if not given:
-            raise UsageError("the directory is empty", code="bad_directory")
+            raise UsageError("the name of the directory is empty", code="bad_directory")
         return Directory(Path(given).expanduser().absolute(), "the command line")
     found = _find((EVENTS_DIR_NAME,), env_file)
     if found is not None:

@@ -222,6 +222,7 @@ class ControlPlane(CaptureCalls):
         return data or {}
 
     def _raise_refusal(self, status: int, message: str) -> None:
+        said = f"{self._credentials.host} answered HTTP {status}"
         if status in {401, 403}:
             raise KeyRefusedError(
                 f"{self._credentials.host} refused the key from {self._credentials.token_source} "
@@ -230,12 +231,14 @@ class ControlPlane(CaptureCalls):
                 hint="check VIDEO_DB_API_KEY, or get a key at console.videodb.io",
             )
         if status == 404:
-            raise NoSuchThingError(message or "not found", code="no_such_thing")
+            raise NoSuchThingError(f"{said}: {message or 'not found'}", code="no_such_thing")
         if status == 400:
-            raise BadRequestError(message or "the service does not take this request", code="bad_request")
+            raise BadRequestError(f"{said}: {message or 'it does not take this request'}", code="bad_request")
         if status == 402:
             raise OutOfCreditsError(
-                message or "out of credits", code="out_of_credits", hint="add credits at console.videodb.io"
+                f"{said}: {message or 'out of credits'}",
+                code="out_of_credits",
+                hint="add credits at console.videodb.io",
             )
 
 

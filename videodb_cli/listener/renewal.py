@@ -91,8 +91,7 @@ class Elders:
             ended = await hearing
         finally:
             hearing.cancel()
-            if not self._closing:
-                connection.abort()
+            connection.abort()
         if not self._closing:
             self._losses.note_elder_end(connection, ended, younger.connection_id, for_log=ear.gave_up_for_log)
 

@@ -163,12 +163,20 @@ class Listener:
         if isinstance(trouble, LogBack):
             if self._warned_at is not None:
                 self._on_update(LogWritable(trouble.seconds))
+                self._tell_state()
             self._warned_at = None
             return
         now = time.monotonic()
         if self._warned_at is None or now - self._warned_at >= self._policy.log_warning_s:
             self._warned_at = now
             self._on_update(LogUnwritable(trouble.reason, self._store.pending_bytes))
+            self._tell_state()
+
+    def _tell_state(self) -> None:
+        """Let `status` know at once, without waiting for the next heartbeat."""
+        task = asyncio.ensure_future(self._files.write_state())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def run(self) -> Statement:
         """Listen until `stop`. Returns the loss statement.
@@ -351,8 +359,8 @@ class Listener:
             renewing.result().abort()
         renewing.cancel()
         self._elders.expect_one()
-        if not self._stop.is_set():
-            connection.abort()
+        # Also at the end of the run: a socket that goes on would deliver into a log that is being closed.
+        connection.abort()
         await self._files.withdraw()
 
     # ---- connections come and go ---------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+SAME_WISH_S = 0.1
+
 
 def stop_signals() -> tuple[signal.Signals, ...]:
     """Return the signals that mean "stop" on this platform."""
@@ -19,14 +21,20 @@ def stop_on_signals(on_first: Callable[[], None], on_second: Callable[[], None])
     """Within the block, call ``on_first`` in the running loop at the first stop signal, ``on_second`` at later ones.
 
     A signal that is ignored when the block begins stays ignored (``nohup``; SIGINT of a background job of a script).
+    What comes within a tenth of a second of the first is the same wish said twice: `timeout` signals its child and
+    then the whole process group, and so does a terminal that is closed.
     """
     loop = asyncio.get_running_loop()
-    seen = 0
+    first_at: float | None = None
 
     def on_signal() -> None:
-        nonlocal seen
-        seen += 1
-        (on_first if seen == 1 else on_second)()
+        nonlocal first_at
+        now = loop.time()
+        if first_at is None:
+            first_at = now
+            on_first()
+        elif now - first_at > SAME_WISH_S:
+            on_second()
 
     held: list[signal.Signals] = []
     for number in stop_signals():

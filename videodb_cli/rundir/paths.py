@@ -101,6 +101,15 @@ def check(path: Path) -> RunDir:
     return RunDir(path)
 
 
+def dir_option(run_dir: RunDir) -> str:
+    """Return `` --dir DIR`` for a hint that is to be pasted, or nothing for the directory that is meant without it."""
+    import shlex
+
+    from videodb_cli.settings import resolve_directory
+
+    return "" if resolve_directory().path == run_dir.path else f" --dir {shlex.quote(str(run_dir.path))}"
+
+
 def legacy_log() -> Path | None:
     """Return the log of the script in use today, if it is there and ours: people look for their events in it."""
     candidate = _LEGACY_DIRECTORY / LOG_NAME

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from videodb_cli.process import signals
 from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals, stop_signals
 
 
@@ -26,13 +27,24 @@ async def kill(number: int) -> None:
     await asyncio.sleep(0.01)
 
 
-async def test_first_and_later() -> None:
+async def test_first_and_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "SAME_WISH_S", 0.0)
     said: list[str] = []
     with stop_on_signals(lambda: said.append("stop"), lambda: said.append("force")):
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             await kill(number)
         assert said == ["stop", "force", "force"]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+async def test_the_same_wish_said_twice_is_one() -> None:
+    """`timeout` signals its child and then the group; a closed terminal does the same."""
+    said: list[str] = []
+    with stop_on_signals(lambda: said.append("stop"), lambda: said.append("force")):
+        await kill(signal.SIGTERM)
+        await kill(signal.SIGTERM)
+        await kill(signal.SIGHUP)
+        assert said == ["stop"]
 
 
 async def test_what_was_ignored_stays_ignored() -> None:
