@@ -70,6 +70,7 @@ class Directory(NamedTuple):
 
     path: Path
     source: str
+    is_default: bool = False
 
 
 class Credentials(NamedTuple):
@@ -250,7 +251,7 @@ def resolve_directory(argument: str | None = None, option: str | None = None, en
     found = _find((EVENTS_DIR_NAME,), env_file)
     if found is not None:
         return Directory(Path(found[0]).expanduser().absolute(), f"{EVENTS_DIR_NAME} from {found[1].name}")
-    return Directory(default_directory().absolute(), "the default")
+    return Directory(default_directory().absolute(), "the default", is_default=True)
 
 
 def directory_from_environment() -> Path | None:

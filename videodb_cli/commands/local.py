@@ -135,7 +135,8 @@ def stop(
     """Stop the service and remove its recordings. Exit 0 when none runs."""
     from videodb_cli.flows.ensure_local import stop_local
 
-    stopped = stop_local(resolve_directory(None, directory, env_file).path, keep=keep)
+    meant = resolve_directory(None, directory, env_file)
+    stopped = stop_local(meant.path, keep=keep, own_only=not meant.is_default)
     pid, kept = (stopped[0].pid, stopped[1]) if stopped is not None else (None, None)
     if as_json:
         console.data_json({"stopped": stopped is not None, "pid": pid, "kept": kept})
@@ -148,13 +149,12 @@ def stop(
 @app.command(cls=PanelCommand)
 def status(as_json: JsonOption = False, directory: DirectoryOption = None, env_file: EnvFileOption = None) -> None:
     """Whether the service runs, where, and what it does. Exit 4 when it does not run."""
-    from videodb_cli.flows.ensure_local import not_running
+    from videodb_cli.flows.ensure_local import not_running, visible_address
     from videodb_cli.local.client import ControlClient
-    from videodb_cli.local.place import Place, read_address
-    from videodb_cli.rundir.paths import RunDir
 
-    path = resolve_directory(None, directory, env_file).path
-    address = read_address(Place(RunDir(path).local))
+    meant = resolve_directory(None, directory, env_file)
+    path = meant.path
+    address = visible_address(path, own_only=not meant.is_default)
     if address is None:
         if as_json:
             console.data_json({"running": False})

@@ -19,7 +19,7 @@ from videodb_cli.errors import (
 )
 from videodb_cli.local.client import ControlClient
 from videodb_cli.local.host import already_running
-from videodb_cli.local.place import Address, Place, make_directory, read_address
+from videodb_cli.local.place import Address, Place, make_directory, read_address, shared_place
 from videodb_cli.process.start_token import is_same_process
 from videodb_cli.rundir import paths, process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
@@ -58,9 +58,19 @@ def place_of(run_dir: RunDir) -> Place:
     return Place(run_dir.local)
 
 
-def find_local(directory: Path) -> LocalService | None:
-    """The service of ``directory`` if it runs and answers."""
-    address = read_address(place_of(RunDir(directory)))
+def find_local(directory: Path, *, own_only: bool = False) -> LocalService | None:
+    """The service of ``directory`` if it runs and answers, else (not with ``own_only``) the one of `local start`."""
+    own = place_of(RunDir(directory))
+    found = _answering(own)
+    if found is None and not own_only:
+        shared = shared_place()
+        if shared is not None and shared != own:
+            found = _answering(shared)
+    return found
+
+
+def _answering(place: Place) -> LocalService | None:
+    address = read_address(place)
     if address is None:
         return None
     try:
@@ -98,7 +108,9 @@ def ensure_local(
     started_by: str = "--local",
     rtsps: bool = False,
 ) -> LocalService:
-    """Find the service of ``directory`` or start it in the background; two callers at once get the same one.
+    """Find the service that is meant, or start one for ``directory`` in the background; two at once get the same one.
+
+    ``--local`` means the directory's own service, else the one that the user started; everybody else the former only.
 
     A service started here ends ``idle_exit_s`` after its last socket and stream. Raises `MissingDependencyError`
     without the extra, `TimedOutError` if it does not come up, and what the service itself says when it cannot start.
@@ -106,7 +118,8 @@ def ensure_local(
     run_dir = paths.create(directory)
     place = place_of(run_dir)
     make_directory(place)
-    found = find_local(directory)
+    own_only = started_by != "--local"
+    found = find_local(directory, own_only=own_only)
     if found is not None:
         return found
     start_lock = DirectoryLock(place.start_lock_file)
@@ -115,17 +128,26 @@ def ensure_local(
     except LockHeldError:
         raise TimedOutError("somebody else has been starting the embedded service for too long") from None
     try:
-        return find_local(directory) or _start(place, run_dir, host, port, idle_exit_s, started_by, rtsps=rtsps)
+        found = find_local(directory, own_only=own_only)
+        return found or _start(place, run_dir, host, port, idle_exit_s, started_by, rtsps=rtsps)
     finally:
         start_lock.release()
 
 
-def stop_local(directory: Path, *, keep: bool = False) -> tuple[Address, str | None] | None:
-    """Stop the service of ``directory`` and wait for its end; ``None`` if none runs.
+def visible_address(directory: Path, *, own_only: bool) -> Address | None:
+    """Where the service of ``directory`` is, else (not with ``own_only``) the one of `local start`; asks neither."""
+    address = read_address(place_of(RunDir(directory)))
+    if address is None and not own_only and (shared := shared_place()) is not None:
+        address = read_address(shared)
+    return address
+
+
+def stop_local(directory: Path, *, keep: bool = False, own_only: bool = True) -> tuple[Address, str | None] | None:
+    """Stop the service of ``directory`` (see `visible_address`) and wait for its end; ``None`` if none runs.
 
     Returns its address and the directory of the media that were kept. Raises `TimedOutError` if it does not end.
     """
-    address = read_address(place_of(RunDir(directory)))
+    address = visible_address(directory, own_only=own_only)
     if address is None:
         return None
     kept: str | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from videodb_cli.errors import ConflictError, MissingDependencyError
-from videodb_cli.local.place import Address, Place, make_directory, read_address, write_address
+from videodb_cli.local.place import Address, Place, make_directory, read_address, share, unshare, write_address
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import private, process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
@@ -59,6 +59,7 @@ def run_here(place: Place, wanted: HostOptions, *, on_ready: Callable[[Address],
     try:
         _serve(place, wanted, on_ready)
     finally:
+        unshare(place)
         private.remove(place.state_file)
         lock.release()
     if threading.active_count() > 1:
@@ -99,6 +100,8 @@ def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None
             started.append(service)
             address = Address(service.base_url, service.options.key, os.getpid(), current_start_token())
             write_address(place, address)
+            if wanted.started_by.startswith("local start"):
+                share(place)
             on_ready(address)
 
         def stop() -> None:

@@ -1,16 +1,20 @@
 """Where a service keeps its files, and which one runs there.
 
-One service a directory: ``DIRECTORY/local/`` holds its state file (with the key, 0600), its lock, log and media.
+One service a directory: ``DIRECTORY/local/`` holds its state file (with the key, 0600), its lock, log and media. The
+one that the user started himself (`videodb local start`) is also known to commands for directories that have none.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from videodb_cli.errors import RefusedError
 from videodb_cli.process.start_token import is_same_process
 from videodb_cli.rundir import private, state
 from videodb_cli.rundir.lock import is_held
+from videodb_cli.settings import default_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,34 @@ def write_address(place: Place, address: Address) -> None:
         place.state_file,
         {"url": address.url, "key": address.key, "pid": address.pid, "start_token": address.start_token},
     )
+
+
+def _shared_file() -> Path:
+    return default_directory() / "local" / "shared.json"
+
+
+def share(place: Place) -> None:
+    """Let commands for other directories find the service of this place. Where that cannot be written, they do not."""
+    file = _shared_file()
+    with contextlib.suppress(OSError, RefusedError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state.write(file, {"place": str(place.directory)})
+
+
+def unshare(place: Place) -> None:
+    """Take that back, unless another service is the shared one by now."""
+    if shared_place() == place:
+        private.remove(_shared_file())
+
+
+def shared_place() -> Place | None:
+    """The place of the service that the user started himself, wherever it is; it may run no more."""
+    try:
+        fields = state.read(_shared_file()) or {}
+    except RefusedError:
+        return None
+    directory = fields.get("place")
+    return Place(Path(directory)) if isinstance(directory, str) and directory else None
 
 
 def make_directory(place: Place) -> None:
