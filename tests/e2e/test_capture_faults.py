@@ -13,6 +13,9 @@ from tests.fakes.capture_service import TOKEN, CaptureService, closed_port
 from videodb_cli.local.sample import VIDEO
 from videodb_cli.process.start_token import start_token
 
+# Every fault costs a process or five: a minute in all, which `make e2e` has and `make test` has not.
+pytestmark = pytest.mark.system
+
 FAKE = Path(__file__).parents[1] / "fakes" / "fake_recorder.py"
 START = ("capture", "start", "--session", "cap-1", "--ws-id", "ws-1")
 FILE = (*START, "--source", str(VIDEO), "--no-store")

@@ -35,6 +35,7 @@ _KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
 # What the end of a failed start may take: session, recorder and publishers are stopped.
 _END_S: Final = 60.0
 _LISTENER_S: Final = 30.0
+_SAY_EVERY_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,16 @@ class ChannelsFlow:
     seconds: float
 
 
-Update = ListenerReady | SessionMade | ChannelsFlow
+@dataclass(frozen=True, slots=True)
+class StillWaiting:
+    """Not there yet: the state of each channel by its id, and of the session as far as it is known."""
+
+    channels: tuple[tuple[str, str], ...]
+    session: str
+    seconds: float
+
+
+Update = ListenerReady | SessionMade | ChannelsFlow | StillWaiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +268,7 @@ class _Progress:
         self._request = request
         self._tell = tell
         self._wanted = {channel.id for channel in request.channels}
-        self._began = time.monotonic()
+        self._began = self._spoke = time.monotonic()
         self._told = False
 
     def look(self) -> None:
@@ -266,12 +276,18 @@ class _Progress:
         fields = None
         with contextlib.suppress(VideodbError):
             fields = capture_info.read(self._run_dir)
-        if self._told or fields is None or fields["session_id"] != self._request.session_id:
+        if fields is None or fields["session_id"] != self._request.session_id:
             return
-        states = {c["channel_id"]: c.get("state") for c in fields.get("channels", []) if isinstance(c, dict)}
-        if {name for name, state in states.items() if state in {"flowing", "finished"}} >= self._wanted:
+        now = time.monotonic()
+        listed = [c for c in fields.get("channels", []) if isinstance(c, dict)]
+        states = {str(c.get("channel_id")): str(c.get("state")) for c in listed}
+        if not self._told and {n for n, state in states.items() if state in {"flowing", "finished"}} >= self._wanted:
             self._told = True
-            self._tell(ChannelsFlow(tuple(states), time.monotonic() - self._began))
+            self._tell(ChannelsFlow(tuple(states), now - self._began))
+        elif now - self._spoke >= _SAY_EVERY_S:
+            self._spoke = now
+            session = str(fields.get("session_status"))
+            self._tell(StillWaiting(tuple(states.items()), session, now - self._began))
 
 
 def end_background(run_dir: RunDir, request: CaptureRequest, pid: int | None) -> None:

@@ -205,7 +205,7 @@ def _access(
 
 
 def _tell(update: Update) -> None:
-    from videodb_cli.flows.start_capture import ChannelsFlow, ListenerReady, SessionMade
+    from videodb_cli.flows.start_capture import ChannelsFlow, ListenerReady, SessionMade, StillWaiting
 
     match update:
         case ListenerReady(connection_id, started):
@@ -215,6 +215,9 @@ def _tell(update: Update) -> None:
         case ChannelsFlow(channel_ids, seconds):
             names = "  ".join(f"{console.one_line(name)} ✓" for name in channel_ids)
             console.talk(f"channels        {names}        {seconds:.1f} s")
+        case StillWaiting(channels, session, seconds):
+            states = "  ".join(f"{console.one_line(name)} {state}" for name, state in channels)
+            console.talk(f"waiting         {states}  session {console.one_line(session)}        {seconds:.0f} s")
 
 
 def _show(state: dict[str, Any], *, as_json: bool) -> None:
