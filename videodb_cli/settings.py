@@ -23,6 +23,7 @@ EVENTS_DIR_NAME = "VIDEODB_EVENTS_DIR"
 LOCAL_NAME = "VIDEODB_LOCAL"
 CLIENT_TOKEN_NAME = "VIDEODB_CLIENT_TOKEN"  # noqa: S105 - a variable's name
 _NAMES = frozenset((*KEY_NAMES, *BASE_URL_NAMES, EVENTS_DIR_NAME, LOCAL_NAME))
+_BY_DEFAULT = "the default"
 _ENV_FILE_LIMIT = 1 << 20
 _KEY_HINT = "get a key at console.videodb.io, or try everything without one: videodb listen --local"
 
@@ -70,7 +71,11 @@ class Directory(NamedTuple):
 
     path: Path
     source: str
-    is_default: bool = False
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nobody has named a directory."""
+        return self.source == _BY_DEFAULT
 
 
 class Credentials(NamedTuple):
@@ -251,7 +256,7 @@ def resolve_directory(argument: str | None = None, option: str | None = None, en
     found = _find((EVENTS_DIR_NAME,), env_file)
     if found is not None:
         return Directory(Path(found[0]).expanduser().absolute(), f"{EVENTS_DIR_NAME} from {found[1].name}")
-    return Directory(default_directory().absolute(), "the default", is_default=True)
+    return Directory(default_directory().absolute(), _BY_DEFAULT)
 
 
 def directory_from_environment() -> Path | None:

@@ -156,7 +156,7 @@ def test_client_token_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_directories(place: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_directory().path == place / "home/.local/state/videodb"
     monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))
-    assert resolve_directory() == (place / "state/videodb", "the default", True)
+    assert resolve_directory() == (place / "state/videodb", "the default")
     write(work="VIDEODB_EVENTS_DIR=relative\n")
     assert resolve_directory() == (place / "work/relative", "VIDEODB_EVENTS_DIR from ./.env")
     monkeypatch.setenv("VIDEODB_EVENTS_DIR", "~/events")
