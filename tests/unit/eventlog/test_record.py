@@ -145,7 +145,7 @@ def claims_to_be_ours(found: list[tuple[str, Any]]) -> bool:
     return any(name == "recovered" or (name == "channel" and value == "videodb_cli") for name, value in found)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(events)
 @example('{"a":1}')
 @example('{ "channel" : "videodb_cli" }')
@@ -177,7 +177,7 @@ def test_events_keep_their_members_in_order_with_all_digits(text: str) -> None:
         assert kept == renamed(received)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(st.binary(max_size=60), values.map(str.encode), st.text(max_size=30).map(str.encode)))
 @example(b"")
 @example(b"null")
