@@ -39,6 +39,8 @@ def control_capture(run_dir: RunDir, action: str, channels: Sequence[str]) -> li
     fields = capture_info.read(run_dir)
     if found is None or fields is None:
         raise NotFoundError("no capture runs here", code="not_running", hint="videodb capture start")
+    if fields.get("status") != "active":
+        raise RefusedError(f"the capture is {fields.get('status')}", code="not_active", hint="videodb capture status")
     known = [str(c.get("channel_id")) for c in fields.get("channels", []) if isinstance(c, dict)]
     for name in channels:
         if name not in known:

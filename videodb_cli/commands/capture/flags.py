@@ -93,7 +93,9 @@ WsIdOption = Annotated[
     typer.Option("--ws-id", metavar="ID", help="Connection that hears the events.", rich_help_panel=_ELSEWHERE),
 ]
 
-FpsOption = Annotated[float, typer.Option("--fps", min=0.5, max=60.0, help="Frames a second.", rich_help_panel=_MEDIA)]
+FpsOption = Annotated[
+    float, typer.Option("--fps", metavar="N", min=0.5, max=60.0, help="Frames a second.", rich_help_panel=_MEDIA)
+]
 SizeOption = Annotated[
     str | None,
     typer.Option(
@@ -104,14 +106,23 @@ SizeOption = Annotated[
     ),
 ]
 VideoRateOption = Annotated[
-    int, typer.Option("--video-kbps", min=50, max=100_000, help="At most so much.", rich_help_panel=_MEDIA)
+    int,
+    typer.Option(
+        "--video-kbps",
+        metavar="N",
+        min=50,
+        max=100_000,
+        help="Bit rate of the picture, at most.",
+        rich_help_panel=_MEDIA,
+    ),
 ]
 AudioRateOption = Annotated[
-    int, typer.Option("--audio-kbps", min=16, max=512, help="Sound of a channel.", rich_help_panel=_MEDIA)
+    int,
+    typer.Option("--audio-kbps", metavar="N", min=16, max=512, help="Bit rate of the sound.", rich_help_panel=_MEDIA),
 ]
 LoopOption = Annotated[bool, typer.Option("--loop", help="Play the file again and again.", rich_help_panel=_MEDIA)]
 SpeedOption = Annotated[
-    float, typer.Option("--speed", min=0.5, max=8.0, help="Play the file so fast.", rich_help_panel=_MEDIA)
+    float, typer.Option("--speed", metavar="X", min=0.5, max=8.0, help="Play the file so fast.", rich_help_panel=_MEDIA)
 ]
 GiveUpOption = Annotated[float, typer.Option("--give-up", hidden=True, min=0.1)]
 
