@@ -47,7 +47,7 @@ def slope_per_minute(samples: list[float]) -> float:
 @pytest.mark.timeout(0)
 def test_soak(service: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # Mostly alerts: what can be read back is remembered for two minutes, which would look like a leak in a short run.
-    chaos = Chaos(service, tmp_path / "events", rate=RATE, kinds=("transcript", "visual_index", *["alert"] * 8))
+    chaos = Chaos(service, tmp_path / "events", rate=RATE, kinds=("transcript", "visual_index", *["alert"] * 38))
     dice = random.Random(7)
     samples = Samples()
     chaos.next_fault = lambda: random_fault(dice, dice.choice(KINDS))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from videodb_cli.api.failures import NoSuchThingError
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.errors import VideodbError
-from videodb_cli.listener.recovery.pipeline import OVERLAP_S, Pipeline
+from videodb_cli.listener.recovery.pipeline import OVERLAP_S, Pipeline, failed_pause_s
 from videodb_cli.listener.recovery.records import index_of
 from videodb_cli.listener.recovery.targets import SessionTarget, StreamTarget, Targets
 
@@ -26,10 +26,13 @@ class Asker:
     ``troubles`` maps what could not be asked to why, for as long as that is so; ``say`` is told of each once.
     """
 
-    def __init__(self, calls: StreamCalls, targets: Targets, say: Callable[[str, str], None]) -> None:
+    def __init__(self, calls: StreamCalls, targets: Targets, say: Callable[[str, str], None], poll_s: float) -> None:
         self._calls = calls
         self._targets = targets
         self._say = say
+        self._poll_s = poll_s
+        # How often a call has failed in a row, and when it is made again (monotonic seconds).
+        self._failed: dict[str, tuple[int, float]] = {}
         self._said: set[tuple[str, str]] = set()
         self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
         self.troubles: dict[str, str] = {}
@@ -39,6 +42,7 @@ class Asker:
     def forget_troubles(self) -> None:
         """Begin anew: what fails again is said again."""
         self._said.clear()
+        self._failed.clear()
         self.troubles.clear()
 
     def trouble(self, what: str, why: str) -> None:
@@ -113,7 +117,7 @@ class Asker:
         try:
             found = await self._attempt(what, status)
             if found == "running":
-                target.is_bound = bool(await self._attempt(what, start))
+                target.is_bound = bool(await self._attempt(f"start of the {what}", start))
             elif found is not None:
                 target.is_bound = True
                 pipeline = self._targets.pipelines.get((stream, ""))
@@ -134,19 +138,28 @@ class Asker:
             self._targets.end_stream(target.stream)
 
     async def _attempt(self, what: str, call: Callable[[], Awaitable[T]]) -> T | None:
-        """Make one call. None after a failure; raises NoSuchThingError."""
+        """Make one call. None after a failure, and while a call that failed waits; raises NoSuchThingError."""
+        count, not_before = self._failed.get(what, (0, 0.0))
+        if time.monotonic() < not_before:
+            return None
         try:
             async with self._slots:
                 answer = await call()
         except NoSuchThingError:
-            self.troubles.pop(what, None)
+            self._went_well(what)
             raise
         except VideodbError as error:
             retry_after_s = getattr(error, "retry_after_s", None)
             if retry_after_s:
                 self.not_before = max(self.not_before, time.monotonic() + retry_after_s)
+            # Each call by itself: one that the service does not know must not slow down the others.
+            self._failed[what] = (count + 1, time.monotonic() + failed_pause_s(self._poll_s, count))
             self.trouble(what, str(error))
             return None
-        self.troubles.pop(what, None)
+        self._went_well(what)
         self._targets.clock_offset_s = self._calls.clock_offset_s
         return answer
+
+    def _went_well(self, what: str) -> None:
+        self.troubles.pop(what, None)
+        self._failed.pop(what, None)

@@ -48,12 +48,15 @@ class Heard:
 
     def add(self, stream: str, channel: str, text: str, start: float, end: float) -> None:
         """Take note of one thing."""
-        self._spans.setdefault((stream, channel, normalised(text)), []).append((start, end))
+        spans = self._spans.setdefault((stream, channel, normalised(text)), [])
+        if (start, end) not in spans:
+            spans.append((start, end))
 
     def add_all(self, other: Heard) -> None:
         """Take everything that another one knows."""
         for key, spans in other._spans.items():
-            self._spans.setdefault(key, []).extend(spans)
+            mine = self._spans.setdefault(key, [])
+            mine += [span for span in spans if span not in mine]
 
     def has(self, stream: str, channel: str, text: str, start: float, end: float) -> bool:
         """Tell whether the log holds it already."""

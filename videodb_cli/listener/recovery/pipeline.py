@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -65,6 +66,8 @@ class Pipeline:
     last_new: float = 0.0
     newest: float = 0.0
     _first_met: dict[Record, float] = field(default_factory=dict)
+    # What was the newest record, and when: old enough, nothing that late is to be expected before it any more.
+    _newest_at: deque[tuple[float, float]] = field(default_factory=deque)
 
     @property
     def name(self) -> str:
@@ -112,14 +115,18 @@ class Pipeline:
         return bool(self._first_met)
 
     def advance(self, now: float, settle_s: float) -> None:
-        """Ask for less once late records of the gap are no longer to be expected."""
-        if now - self.born > settle_s and self.newest:
-            self.since = max(self.since, self.newest - OVERLAP_S)
+        """Ask for less once late records are no longer to be expected: what was the newest then is settled now."""
+        if not self._newest_at or self._newest_at[-1][1] < self.newest:
+            self._newest_at.append((now, self.newest))
+        while self._newest_at and now - self._newest_at[0][0] >= settle_s:
+            self.since = max(self.since, self._newest_at.popleft()[1] - OVERLAP_S)
 
 
-def next_pause_s(poll_s: float, quiet_passes: int, failures: int, pass_took_s: float) -> float:
-    """Return the seconds until the next pass: longer while nothing comes, while calls fail, and when calls are slow."""
-    pause = poll_s * min(6.0, 1.5 ** max(0, quiet_passes - 6))
-    if failures:
-        pause = poll_s * min(12.0, 2.0 ** min(failures, 8))
-    return max(pause, 4 * pass_took_s)
+def next_pause_s(poll_s: float, quiet_passes: int, pass_took_s: float) -> float:
+    """Return the seconds until the next pass: longer while nothing comes, and when calls are slow."""
+    return max(poll_s * min(6.0, 1.5 ** max(0, quiet_passes - 6)), 4 * pass_took_s)
+
+
+def failed_pause_s(poll_s: float, failures: int) -> float:
+    """Return the seconds until a call is made again that has failed so often before."""
+    return poll_s * min(12.0, 2.0 ** min(failures, 8))

@@ -43,7 +43,7 @@ class RecoveryPolicy:
     poll_s: float = 5.0
     settle_s: float = 60.0
     # A record may be on its way as a live event: on a pipeline that speaks to us, and on one that may.
-    hold_s: float = 10.0
+    hold_s: float = 5.0
     hold_dead_s: float = 2.0
 
 
@@ -89,7 +89,9 @@ class Recoverer:
         # Nothing is recovered that is older (Unix seconds): `--clear` has removed it on purpose.
         self.floor: float | None = None
         self._targets = Targets(around.seen, around.collection)
-        self._asker = Asker(calls, self._targets, lambda what, why: around.on_update(CouldNot(what, why)))
+        self._asker = Asker(
+            calls, self._targets, lambda what, why: around.on_update(CouldNot(what, why)), policy.poll_s
+        )
         self._heard = Heard()
         self._heard_live = Heard()
         self._tally: Tally | None = None
@@ -98,6 +100,7 @@ class Recoverer:
         self._bind_to = ""
         self._look_again = False
         self._knows_log = False
+        self._heard_since: float | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -140,15 +143,17 @@ class Recoverer:
         found = self._heard.add_event(event)
         if found is None:
             return
-        self._heard_live.add_event(event)
         speakers = self._targets.of(*found)
         if len(speakers) == 1:
             speakers[0].dead = False
+        elif speakers:
+            # Which of them it was, their records will tell.
+            self._heard_live.add_event(event)
 
     # ---- the loop ------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        quiet = failures = 0
+        quiet = 0
         while True:
             self._wake.clear()
             began = time.monotonic()
@@ -158,12 +163,11 @@ class Recoverer:
             except Exception as error:  # noqa: BLE001 - an answer that we did not think of must not end the mending
                 self._asker.trouble("reading back", f"{type(error).__name__}: {error}"[:300])
             quiet = 0 if brought else quiet + 1
-            failures = failures + 1 if self._asker.troubles else 0
             now = time.monotonic()
             if not self._fresh_gaps and not self._asker.troubles and self._is_done(now):
                 self._finish()
                 return
-            await self._rest(next_pause_s(self._policy.poll_s, quiet, failures, now - began))
+            await self._rest(next_pause_s(self._policy.poll_s, quiet, now - began))
 
     async def _round(self) -> bool:
         """Take up a new gap, look, ask, bind, tell. Returns whether anything new came."""
@@ -214,6 +218,7 @@ class Recoverer:
         self._tell()
         self._around.watch_with(None)
         self._heard, self._heard_live = Heard(), Heard()
+        self._heard_since = None
         self._targets.clear()
         self._asker.forget_troubles()
         self._tally = None
@@ -232,20 +237,28 @@ class Recoverer:
         self._tally = Tally(gap)
         self._passes = 0
         self._asker.forget_troubles()
+        await self._read_log(gap)
+        await self._look_around(gap.started, gap.ended)
+        for stream in self._targets.streams.values():
+            stream.is_listed = False
+
+    async def _read_log(self, gap: Gap) -> None:
+        """Learn what was seen before this run, once, and what was heard shortly before the gap."""
         oldest = max(gap.ended - self._policy.window_s, self.floor or 0.0)
-        # What this run has seen is known; what earlier runs have seen stands in the log, and is read once.
-        seen_since = gap.ended if self._knows_log or self.floor is not None else oldest
         heard_since = max(gap.started - HEARD_BEFORE_S, oldest)
+        if self._heard_since is not None and self._heard_since <= heard_since:
+            # Another gap is being mended: from its beginning on every event was watched.
+            return
+        # What this run has seen is known; what earlier runs have seen stands in the log.
+        seen_since = gap.ended if self._knows_log or self.floor is not None else oldest
         await asyncio.to_thread(self._around.flush, 5.0)
         content = await asyncio.to_thread(
             logscan.scan, self._around.run_dir, seen_since=seen_since, heard_since=heard_since
         )
         self._knows_log = True
+        self._heard_since = heard_since
         self._around.seen.add_older(content.seen)
         self._heard.add_all(content.heard)
-        await self._look_around(gap.started, gap.ended)
-        for stream in self._targets.streams.values():
-            stream.is_listed = False
 
     async def _look_around(self, started: float, ended: float) -> None:
         self._look_again = False

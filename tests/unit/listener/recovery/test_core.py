@@ -18,6 +18,7 @@ from videodb_cli.listener.recovery.pipeline import (
     Gap,
     Limits,
     Pipeline,
+    failed_pause_s,
     first_moment,
     next_pause_s,
 )
@@ -72,6 +73,15 @@ def test_scene_index_is_visual_index() -> None:
     heard = Heard()
     heard.add_event({**transcript("A slide", T), "channel": "scene_index"})
     assert heard.has("rts-1", "visual_index", "A slide", T, T + 2)
+
+
+def test_what_is_added_again_takes_no_more_room() -> None:
+    heard, other = Heard(), Heard()
+    for known in (heard, other):
+        known.add_event(transcript("x", T))
+        known.add_event(transcript("x", T))
+    heard.add_all(other)
+    assert len(heard) == 1
 
 
 def test_forgetting() -> None:
@@ -183,15 +193,17 @@ def test_asking_less_once_the_gap_is_old() -> None:
     mine.take_new([Record("x", T + 1000, T + 1001)], Heard(), 5.0, 0.0)
     mine.advance(10.0, 60.0)
     assert mine.since == T - 100
-    mine.advance(61.0, 60.0)
+    mine.advance(69.0, 60.0)
+    assert mine.since == T - 100
+    mine.advance(71.0, 60.0)
     assert mine.since == T + 1001 - OVERLAP_S
 
 
 def test_pauses_grow_with_quiet_failures_and_slowness() -> None:
-    assert next_pause_s(5.0, 0, 0, 0.1) == 5.0
-    assert next_pause_s(5.0, 100, 0, 0.1) == 30.0
-    assert next_pause_s(5.0, 0, 10, 0.1) == 60.0
-    assert next_pause_s(5.0, 0, 0, 10.0) == 40.0
+    assert next_pause_s(5.0, 0, 0.1) == 5.0
+    assert next_pause_s(5.0, 100, 0.1) == 30.0
+    assert next_pause_s(5.0, 0, 10.0) == 40.0
+    assert [failed_pause_s(5.0, count) for count in (0, 1, 2, 100)] == [5.0, 10.0, 20.0, 60.0]
 
 
 # ---- what would have come ----------------------------------------------------------------------------------------
