@@ -68,8 +68,8 @@ bench: $(VENV)/.dev ## Measure, as ratios against real tools in one run.
 	@$(BIN)/python scripts/bench_listen.py
 	@$(BIN)/python scripts/bench_events.py
 
-fuzz: $(VENV)/.dev ## Run the property tests of the event log in their long form: 20,000 examples each, some minutes.
-	@$(BIN)/python -m pytest -q tests/unit/eventlog --hypothesis-profile=fuzz --timeout 1800 \
+fuzz: $(VENV)/.dev ## Run the property tests of the event log and the listener in their long form: 20,000 examples each, some minutes.
+	@$(BIN)/python -m pytest -q tests/unit/eventlog tests/unit/listener --hypothesis-profile=fuzz --timeout 1800 \
 	  -k "plain_loop or same_as_libjq or forwards or backwards"
 
 clean: ## Remove the virtual environment and caches.

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videodb_cli.listener.connection import connection_id_in
 from videodb_cli.listener.intake import Twins
 
 
@@ -35,3 +41,19 @@ def test_minutes_later_it_is_another_message() -> None:
     assert not twins.is_twin(1, b"a")
     clock.now = 1000.0
     assert not twins.is_twin(2, b"a")
+
+
+FRAMES = st.binary(max_size=200) | st.builds(
+    lambda value, more: json.dumps({"connection_id": value, **more}).encode(),
+    st.text() | st.integers() | st.none() | st.lists(st.text()),
+    st.dictionaries(st.text(), st.text(), max_size=2),
+)
+
+
+@given(FRAMES, st.booleans())
+def test_any_first_frame_brings_a_plain_id_or_none(raw: bytes, alone: bool) -> None:
+    found = connection_id_in(raw, alone=alone)
+    if found is not None:
+        assert found[0].isprintable()
+        assert " " not in found[0]
+        assert not (alone and found[1])
