@@ -141,12 +141,24 @@ async def serve(
         listener.close()
 
 
+def _reachable_addresses(host: str) -> list[str]:
+    """The addresses under which others reach a listener on ``host``: itself, or for all interfaces the outward ones."""
+    if host not in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return [host.partition("%")[0]]
+    found = []
+    for family, somewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((somewhere, 9))  # sends nothing: it only asks which interface would
+            found.append(str(probe.getsockname()[0]).partition("%")[0])
+    return found
+
+
 def _rtsp_server(host: str, options: Options) -> RtspServer:
     from videodb_cli.local.rtsp.certificate import certificate_hash, server_context
 
     if not options.rtsps:
         return RtspServer(bind(host, 0))
-    tls = server_context(options.directory)
+    tls = server_context(options.directory, () if is_loopback(host) else _reachable_addresses(host))
     return RtspServer(bind(host, 0), tls=tls, certificate_hash=certificate_hash(options.directory))
 
 

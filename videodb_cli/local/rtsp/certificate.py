@@ -12,6 +12,7 @@ import hashlib
 import secrets
 import socket
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -41,15 +42,16 @@ _ALT_NAMES: Final = (2, 5, 29, 17)
 _BASIC_CONSTRAINTS: Final = (2, 5, 29, 19)
 
 
-def server_context(directory: Path) -> ssl.SSLContext:
+def server_context(directory: Path, addresses: Sequence[str] = ()) -> ssl.SSLContext:
     """TLS for the server with the certificate in ``directory``, which is made there if there is none that lasts.
 
+    With ``addresses``, under which others reach this machine, it is always made anew: they change, and it names them.
     Raises `RefusedError` if the files cannot be written.
     """
     key, certificate = directory / KEY, directory / CERTIFICATE
     context = _context()
-    if not _lasts(certificate) or not _loads(context, certificate, key):
-        key_pem, certificate_pem = make_certificate([socket.gethostname()], now=datetime.now(UTC))
+    if addresses or not _lasts(certificate) or not _loads(context, certificate, key):
+        key_pem, certificate_pem = make_certificate([socket.gethostname()], addresses, now=datetime.now(UTC))
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         private.write_atomic(key, key_pem.encode())
         private.write_atomic(certificate, certificate_pem.encode())
@@ -63,8 +65,8 @@ def certificate_hash(directory: Path) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert((directory / CERTIFICATE).read_text("ascii"))).hexdigest()
 
 
-def make_certificate(host_names: list[str], *, now: datetime) -> tuple[str, str]:
-    """A new key and its certificate, as PEM texts, for ``localhost``, the loopback addresses and ``host_names``."""
+def make_certificate(host_names: Sequence[str], addresses: Sequence[str], *, now: datetime) -> tuple[str, str]:
+    """A new key and its certificate, as PEM texts, for this machine's loopback and those names and addresses."""
     secret = secrets.randbelow(_N - 1) + 1
     public = _times(secret, _G)
     point = b"\x04" + public[0].to_bytes(32) + public[1].to_bytes(32)
@@ -79,7 +81,9 @@ def make_certificate(host_names: list[str], *, now: datetime) -> tuple[str, str]
         dates,
         name,
         _sequence(algorithm, _bits(point)),
-        _der(0xA3, _sequence(_alternative_names(host_names), _extension(_BASIC_CONSTRAINTS, _sequence(_TRUE)))),
+        _der(
+            0xA3, _sequence(_alternative_names(host_names, addresses), _extension(_BASIC_CONSTRAINTS, _sequence(_TRUE)))
+        ),
     )
     certificate = _sequence(body, _sequence(_oid(_ECDSA_SHA256)), _bits(_signature(secret, body)))
     inner = _sequence(_integer(1), _der(0x04, secret.to_bytes(32)), _der(0xA1, _bits(point)))
@@ -193,10 +197,10 @@ def _extension(name: tuple[int, ...], value: bytes) -> bytes:
 _TRUE: Final = _der(0x01, b"\xff")
 
 
-def _alternative_names(host_names: list[str]) -> bytes:
+def _alternative_names(host_names: Sequence[str], addresses: Sequence[str]) -> bytes:
     hosts = dict.fromkeys(["localhost", *(name for name in host_names if name.isascii() and name)])
-    addresses = (ip_address("127.0.0.1"), ip_address("::1"))
-    names = [_der(0x82, host.encode()) for host in hosts] + [_der(0x87, address.packed) for address in addresses]
+    packed = dict.fromkeys(ip_address(address).packed for address in ("127.0.0.1", "::1", *addresses))
+    names = [_der(0x82, host.encode()) for host in hosts] + [_der(0x87, address) for address in packed]
     return _extension(_ALT_NAMES, _sequence(*names))
 
 

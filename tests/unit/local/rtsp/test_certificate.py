@@ -32,6 +32,15 @@ def test_openssl_verifies_it(tmp_path: Path, name: str) -> None:
     handshake(server_context(tmp_path), tmp_path / CERTIFICATE, name)
 
 
+def test_it_names_the_addresses_of_this_machine(tmp_path: Path) -> None:
+    context = server_context(tmp_path, ["192.0.2.7", "2001:db8::7"])
+    handshake(context, tmp_path / CERTIFICATE, "192.0.2.7")
+    handshake(context, tmp_path / CERTIFICATE, "2001:db8::7")
+    first = certificate_hash(tmp_path)
+    server_context(tmp_path, ["192.0.2.8"])
+    assert certificate_hash(tmp_path) != first
+
+
 def test_another_name_is_not_verified(tmp_path: Path) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(server_context(tmp_path), tmp_path / CERTIFICATE, "example.com")
