@@ -171,6 +171,9 @@ class CaptureEnd:
         if not state.is_finished and not self._watch.is_gone:
             name = self._info.streaming_id or self._info.session_id
             why = await stop_at_service(name, self._token, self._key)
+            if why is not None and name != self._info.session_id:
+                # Services differ in which of the two names they stop.
+                why = await stop_at_service(self._info.session_id, self._token, self._key)
             if why is not None:
                 self._say(f"the service did not stop the session: {why}")
         await self._recorder.stop()

@@ -151,6 +151,7 @@ class Child:
     async def stop(self, ask: Callable[[], Awaitable[object]] | None = None, ladder: Ladder | None = None) -> int:
         """End it: ask, interrupt, terminate, kill, each with its deadline; then reap. Returns the exit status."""
         steps = ladder or Ladder()
+        was_running = self.exit_status is None
         try:
             if self.exit_status is None and ask is not None and steps.ask_s > 0:
                 await ask()
@@ -160,8 +161,10 @@ class Child:
                     self._signal(number)
                     await self.wait(seconds)
         finally:
-            # Whatever interrupts the ladder, no process is left: its helpers in the group go with it.
-            self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+            # Whatever interrupts the ladder, no process is left: its helpers in the group go with it. The group of one
+            # that ended long ago may be somebody else's by now.
+            if was_running:
+                self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
             self.close_stdin()
         await self.wait()
         self._stderr_done.cancel()
