@@ -123,8 +123,11 @@ class Query:
         broken = self.broken.take_offsets()
         if strict and (failures or broken):
             # What stands before the trouble is still given, and nothing after it.
-            first = min([offset for offset, _ in failures] + broken) - block.offset
-            done, _ = self.shaped(source, Block(block.offset, block.data[:first])) if first else (Shaped(b"", None), [])
+            first = min([offset for offset, _ in failures] + broken)
+            failures = [failure for failure in failures if failure[0] == first]
+            broken = [offset for offset in broken if offset == first]
+            before = Block(block.offset, block.data[: first - block.offset])
+            done = self.shaped(source, before)[0] if before.data else Shaped(b"", None)
         if source.path is None:
             # Standard input cannot be read again to count its lines, so that is done now.
             failures = [(self._numbered(block, offset), message) for offset, message in failures]

@@ -1,0 +1,97 @@
+"""Two processes give what one gives: the same bytes in the same order, the same reports, the same errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from videodb_cli.eventlog import parallel
+from videodb_cli.eventlog.query import Part, Query, parts_of
+from videodb_cli.eventlog.scan import plan_of
+from videodb_cli.eventlog.selection import Selection
+from videodb_cli.eventlog.shape import Form
+from videodb_cli.eventlog.simpleplan import prepared
+from videodb_cli.eventlog.sources import Source
+from videodb_cli.eventlog.timerange import byte_range
+
+
+def _line(number: int) -> bytes:
+    channel = "transcript" if number % 3 else "alert"
+    event = {"ts": "2026-03-02T10:15:30.123Z", "unix_ts": 1772446530.5 + number, "channel": channel, "n": number}
+    return json.dumps(event, separators=(",", ":")).encode() + b"\n"
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Part]:
+    first, second = tmp_path / "log.1", tmp_path / "log"
+    first.write_bytes(b"".join(map(_line, range(500))) + b"broken\n" + _line(500))
+    second.write_bytes(b"".join(map(_line, range(501, 3000))) + b"torn")
+    return parts_of([Source(first), Source(second)], Selection())
+
+
+def _run(parts: list[Part], program: str, *, strict: bool = False) -> tuple[bytes, parallel.State]:
+    out: list[bytes] = []
+    plan, shaper = prepared(program, Form(), {}, strict=strict, whole=False)
+    plan = plan_of(Selection(channels=("transcript",))).and_(plan)
+    target = parts[0].source.path
+    assert target is not None
+    with target.with_name("out").open("wb", buffering=0) as file:
+        # Both processes write to the same file description, as they do to standard output.
+        state = Query(plan, shaper, thorough=True).run(
+            parts, lambda data: out.append(data) or file.write(data), strict=strict
+        )
+    return target.with_name("out").read_bytes(), state
+
+
+@pytest.mark.parametrize("program", [".", ".n", 'select(.channel == "transcript")', ".n + 1", ".n.x"])
+@pytest.mark.parametrize("strict", [False, True])
+def test_two_processes_give_what_one_gives(
+    parts: list[Part], program: str, strict: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, state = _run(parts, program, strict=strict)
+    monkeypatch.setattr(parallel, "can_fork", lambda _total: True)
+    monkeypatch.setattr(parallel, "chunks_of", lambda s, a, b, of=parallel.chunks_of: of(s, a, b, 1 << 13))
+    two, state_of_two = _run(parts, program, strict=strict)
+    assert two == one
+    for key in ("last", "broken", "broken_count"):
+        assert state_of_two[key] == state[key]
+    if not strict:
+        assert state_of_two["failure_count"] == state["failure_count"]
+
+
+def test_chunks_cover_everything_at_lines(parts: list[Part]) -> None:
+    path = parts[1].source.path
+    assert path is not None
+    content = path.read_bytes()
+    chunks = parallel.chunks_of(parts[1].source, 0, len(content), 1000)
+    assert len(chunks) > 100
+    assert b"".join(content[chunk.start : chunk.end] for chunk in chunks) == content
+    assert all(content[chunk.start - 1 : chunk.start] == b"\n" for chunk in chunks[1:])
+
+
+def test_what_the_second_process_raises_is_raised(parts: list[Part], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "can_fork", lambda _total: True)
+    chunks = parallel.chunks_of(parts[1].source, 0, 100_000, 1000)
+
+    def work(chunk: parallel.Chunk) -> int:
+        if chunk == chunks[7]:
+            raise BrokenPipeError
+        return 0
+
+    with pytest.raises(BrokenPipeError):
+        parallel.run_in_order(chunks, work, lambda _done, _state: None, {})
+
+
+def test_times_become_byte_ranges(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    padded = [_line(n)[:-2] + b',"x":"' + b"x" * 2000 + b'"}\n' for n in range(2000)]
+    path.write_bytes(b"".join(padded))
+    offset = sum(map(len, padded[:1000]))
+    found = byte_range(Source(path), 1772446530.5 + 1000, 1772446530.5 + 1000)
+    assert found.is_ordered
+    # The slack of two minutes on both sides, at one line a second.
+    assert found.start == sum(map(len, padded[:880])) <= offset < found.end == sum(map(len, padded[:1121]))
+    path.write_bytes(b"".join(padded[1000:] + padded[:1000]))
+    assert byte_range(Source(path), 1772446530.5 + 1000, None) == (0, path.stat().st_size, False)
