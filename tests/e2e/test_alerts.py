@@ -224,3 +224,35 @@ async def test_an_audio_index_and_an_alert_on_it(conn: Any, clip: Path, sources:
         assert [scene["description"] for scene in scenes["scenes"]] == ["Speech: She asked …"]
         await asyncio.to_thread(index.stop)
         assert sources.made[0].calls == ["start", "start_audio_index", "stop_audio_index"]
+
+
+async def test_a_session_that_cannot_record_any_more_fails(service: Running, conn: Any, sources: Any) -> None:
+    from videodb_cli.local.analysis.base import StreamState
+    from videodb_cli.local.rtsp.sdp import parse_description
+
+    async with connected(conn) as socket:
+        session = await asyncio.to_thread(
+            conn.create_capture_session, end_user_id="u", ws_connection_id=socket.connection_id
+        )
+        channels = [{"channel_id": "mic:default", "type": "audio"}, {"channel_id": "display:1", "type": "video"}]
+        body = {"session_id": session.id, "channels": channels}
+        started = await asyncio.to_thread(conn.post, path="capture/session/start", data=body)
+
+        async def publish(running: Any) -> None:
+            for channel in started["channels"]:
+                inlet = running.intake.rtsp.relay.find(channel["rtsp_url"].rpartition("/")[2])
+                kind = b"audio 0 RTP/AVP 0" if channel["type"] == "audio" else b"video 0 RTP/AVP 26"
+                assert inlet.announce(object(), parse_description(b"v=0\r\nm=" + kind)) is None
+                inlet.record()
+
+        await asyncio.to_thread(service.call, publish)
+        events = await events_of(socket, 3)
+        assert events[-1]["event"] == "capture_session.active"
+        full = StreamState("failed", "The recording cannot be written: No space left on device.")
+        sources.made[0].on_state(full)
+        await asyncio.to_thread(conn.get_capture_session, session.id)  # one channel still records
+        sources.made[1].on_state(full)
+        (failed,) = await events_of(socket, 1)
+        assert failed["event"] == "capture_session.failed"
+        assert failed["data"]["error"]["code"] == "INGEST_FAILED"
+        assert "No space left" in failed["data"]["error"]["message"]

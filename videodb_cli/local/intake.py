@@ -41,6 +41,10 @@ class IntakeListener(Protocol):
         """What is published for a channel cannot be read."""
         ...
 
+    def on_broken(self, session: CaptureSession, reason: str) -> None:
+        """Nothing of what is published can be recorded any more."""
+        ...
+
     def on_abandoned(self, session: CaptureSession) -> None:
         """No channel has had a publisher for a while."""
         ...
@@ -76,6 +80,7 @@ class _Run:
     closing: bool = False
     abandoned: asyncio.TimerHandle | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    watches: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Intake:
@@ -126,9 +131,7 @@ class Intake:
         run = self._runs.get(session.id)
         if run is None or run.closing:
             return
-        run.closing = True
-        if run.abandoned is not None:
-            run.abandoned.cancel()
+        _no_longer_watch(run)
         if self.rtsp is not None:
             for place in run.places:
                 self.rtsp.relay.drop(place.inlet)
@@ -137,6 +140,11 @@ class Intake:
         # The end of what was published ends the streams, in their own time: first what came last is heard.
         await asyncio.gather(*(self._streams.wait_stopped(stream, _FINISH_S) for stream in streams))
         await asyncio.gather(*(self._streams.stop(stream) for stream in streams))
+
+    def end(self) -> None:
+        """Tell nothing more of any session: the service ends."""
+        for run in self._runs.values():
+            _no_longer_watch(run)
 
     def recordings(self, session: CaptureSession) -> list[Recording]:
         """What was recorded of the channels that are to be stored, in the order of the channels."""
@@ -172,6 +180,7 @@ class Intake:
                 if not run.closing:
                     run.listener.on_refused(run.session, place.channel, error.message)
                 return
+            self._spawn(run, self._watch(run, stream), run.watches)
             place.runs += 1
             if place.runs > 1:
                 log.warning("channel %s is recorded anew: what came before is not exported", place.channel.channel_id)
@@ -179,6 +188,12 @@ class Intake:
             run.told = True
             run.session.rtstream_ids = tuple(other.stream.id for other in run.places if other.stream is not None)
             run.listener.on_recording(run.session)
+
+    async def _watch(self, run: _Run, stream: RTStream) -> None:
+        """Tell if a stream breaks (a full disk) and no other one is left. One that the user stops has no error."""
+        await self._streams.wait_stopped(stream, None)
+        if stream.error is not None and not run.closing and not any(place.flows for place in run.places):
+            run.listener.on_broken(run.session, f"{stream.name}: {stream.error}")
 
     def _add_stream(self, session: CaptureSession, place: _Place) -> RTStream:
         assert self.rtsp is not None  # noqa: S101 - see open
@@ -201,13 +216,22 @@ class Intake:
         run.abandoned = loop.call_later(self.abandoned_after_s, run.listener.on_abandoned, run.session)
 
     @staticmethod
-    def _spawn(run: _Run, work: Coroutine[object, object, None]) -> None:
+    def _spawn(run: _Run, work: Coroutine[object, object, None], tasks: set[asyncio.Task[None]] | None = None) -> None:
         task = asyncio.ensure_future(work)
-        run.tasks.add(task)
+        (run.tasks if tasks is None else tasks).add(task)
         task.add_done_callback(lambda done: _finished(run, done))
+
+
+def _no_longer_watch(run: _Run) -> None:
+    run.closing = True
+    if run.abandoned is not None:
+        run.abandoned.cancel()
+    for watch in tuple(run.watches):
+        watch.cancel()
 
 
 def _finished(run: _Run, task: asyncio.Task[None]) -> None:
     run.tasks.discard(task)
+    run.watches.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("a channel of %s could not be read", run.session.id, exc_info=error)

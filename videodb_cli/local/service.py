@@ -100,6 +100,7 @@ class Service:
 
     async def close(self) -> None:
         """Stop every stream and remove the media, unless they are to be kept."""
+        self.intake.end()
         await self.sessions.close()
         if self.intake.rtsp is not None:
             await self.intake.rtsp.close()  # first: streams that read from it end at once

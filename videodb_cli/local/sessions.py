@@ -8,6 +8,7 @@ created → starting → active → stopping → stopped → exported, or failed
   at the same address, in the same formats; the recording then has a hole, and its time stays true. Only when no channel
   has had a publisher for a minute does the service stop the session as if its recorder had, because what was recorded
   is worth more than a failure.
+- If what is published cannot be recorded any more on any channel (a full disk): ``failed``.
 - ``stopping``: nothing more is taken in; what was said last is still recognised. ``stopped``: all recordings are
   finished. ``exported`` follows if something was stored; ``failed`` if that cannot be exported.
 
@@ -154,6 +155,11 @@ class SessionKeeper:
         log.warning("channel %s of %s: %s", channel.channel_id, session.id, reason)
         if session.status == "starting":
             self.fail(session, "CHANNEL_UNREADABLE", f"{channel.channel_id} cannot be read: {reason}")
+
+    def on_broken(self, session: CaptureSession, reason: str) -> None:
+        """Nothing can be recorded any more: ``failed``. What was recorded before can be exported by the call."""
+        if session.status in {"starting", "active"}:
+            self.fail(session, "INGEST_FAILED", reason)
 
     def on_abandoned(self, session: CaptureSession) -> None:
         """Nobody publishes any more."""

@@ -158,8 +158,8 @@ class StreamRunner:
         if stream.media_id is not None:
             await asyncio.to_thread(self._media.remove, stream.media_id)
 
-    async def wait_stopped(self, stream: RTStream, timeout_s: float) -> bool:
-        """Whether ``stream`` has come to its own end, everything told, within ``timeout_s``."""
+    async def wait_stopped(self, stream: RTStream, timeout_s: float | None) -> bool:
+        """Whether ``stream`` has come to its end, everything told, within ``timeout_s`` (None: however long)."""
         if stream.status != "connected":
             return True
         stopped = asyncio.get_running_loop().create_future()
