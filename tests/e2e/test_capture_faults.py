@@ -110,6 +110,22 @@ def test_a_service_that_forgets_the_session(place: Place, service: CaptureServic
     assert place.publishers() == []
 
 
+def test_an_embedded_service_that_ends_in_the_middle(tmp_path: Path) -> None:
+    place = Place(tmp_path / "local", VIDEODB_LOCAL="1")
+    try:
+        place.json("capture", "start", "--source", str(VIDEO), "--give-up", "3")
+        place.run("local", "stop")
+        wait_until(lambda: place.info["status"] == "failed", 40, "the failure")
+        assert place.publishers() == []
+        place.run("capture", "stop")
+        assert [event["data"]["capture_session_id"] for event in place.named("capture.failed")] == [
+            place.info["session_id"]
+        ]
+        assert not (place.path / "videodb_ws_pid").exists()
+    finally:
+        place.clean_up()
+
+
 def test_without_ffmpeg_it_exits_7_and_names_the_command(place: Place, tmp_path: Path) -> None:
     (tmp_path / "imageio_ffmpeg.py").write_text("raise ImportError('not installed')")
     done = place.run(*FILE, PYTHONPATH=str(tmp_path), PATH=str(tmp_path))

@@ -17,7 +17,7 @@ from videodb_cli.capture.watch import SessionWatch
 from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
 from videodb_cli.rundir.paths import RunDir
 
-_STOP_TRIES: Final = 4
+_STOP_TRIES: Final = 3
 _STOPPED_S: Final = 60.0
 _EXPORT_S: Final = 1800.0
 # A service that exports by itself says so soon; one that does not is asked to.
@@ -171,8 +171,8 @@ class CaptureEnd:
         if not state.is_finished and not self._watch.is_gone:
             name = self._info.streaming_id or self._info.session_id
             why = await stop_at_service(name, self._token, self._key)
-            if why is not None and name != self._info.session_id:
-                # Services differ in which of the two names they stop.
+            if why is not None and name != self._info.session_id and self._watch.trouble is None:
+                # It answers, but not to this name: services differ in which of the two they stop.
                 why = await stop_at_service(self._info.session_id, self._token, self._key)
             if why is not None:
                 self._say(f"the service did not stop the session: {why}")

@@ -134,7 +134,12 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
             tidy = asyncio.create_task(_keep_own_log_small(request)) if request.detached else None
             capture = CaptureWatch(request.run_dir.capture_info, listener.journal.capture_failed)
             watching = asyncio.create_task(capture.run(), name="capture watch")
-            with stop_on_signals(listener.stop, audience.forced):
+
+            def stop() -> None:
+                capture.last_look()
+                listener.stop()
+
+            with stop_on_signals(stop, audience.forced):
                 try:
                     return await listener.run()
                 finally:

@@ -38,6 +38,11 @@ class CaptureWatch:
             await asyncio.to_thread(self._read)
             self.look()
 
+    def last_look(self) -> None:
+        """Look at once: whoever ends a failed capture ends its listener in the same breath."""
+        self._read()
+        self.look()
+
     def look(self) -> None:
         """Look at what was read last, and at the process behind it."""
         failure = self._failure()
