@@ -114,13 +114,12 @@ class Tally:
         counted: Counter[Any] = Counter(channels)
         if ev.OWN_CHANNEL in counted:
             return False
-        if None in counted:
+        if counted.pop(None, 0):
+            # Few events have no channel: those are looked at one by one.
             names = self._columns.column(events, 2)
-            channels = [
-                ev.channel_of({"event": name}) or NONE if channel is None else channel
-                for channel, name in zip(channels, names, strict=True)
-            ]
-            counted = Counter(channels)
+            for index in [index for index, channel in enumerate(channels) if channel is None]:
+                at = stamps[index]
+                self._group(ev.channel_of({"event": names[index]}) or NONE).see(1, at, at)
         backwards = channels[::-1]
         for channel, number in counted.items():
             first, last = stamps[channels.index(channel)], stamps[-1 - backwards.index(channel)]
