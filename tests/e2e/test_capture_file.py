@@ -269,3 +269,24 @@ def test_the_official_sdk_reads_what_videodb_captured(tmp_path: Path, clip: Path
     finally:
         place.clean_up()
         assert place.publishers() == []
+
+
+def test_a_pause_is_black_and_silent_while_time_goes_on(place: Place, clip: Path) -> None:
+    import av
+    import numpy as np
+
+    place.json("capture", "start", "--source", str(clip))
+    place.json("capture", "pause")
+    paused_at = place.json("capture", "status")["channels"][0]["media_s"]
+    wait_until(lambda: place.info["channels"][0]["media_s"] > paused_at + 3, 20, "three seconds of pause")
+    stopped = place.json("capture", "stop")
+    with av.open(stopped["stream_url"]) as container:
+        bright = [float(frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
+    with av.open(stopped["stream_url"]) as container:
+        sound = np.concatenate([frame.to_ndarray().ravel() for frame in container.decode(audio=0)])
+    assert len(bright) >= 30, "pictures go on"
+    assert bright[0] > 60
+    assert max(bright[-10:]) < 30
+    rate = 48000
+    assert np.abs(sound[:rate]).max() > 0.05
+    assert np.abs(sound[-rate:]).max() < 0.01
