@@ -70,7 +70,7 @@ bench: $(VENV)/.dev ## Measure, as ratios against real tools in one run.
 
 fuzz: $(VENV)/.dev ## Run the property tests of the event log and the listener in their long form: 20,000 examples each, some minutes.
 	@$(BIN)/python -m pytest -q tests/unit/eventlog tests/unit/listener --hypothesis-profile=fuzz --timeout 1800 \
-	  -k "plain_loop or same_as_libjq or forwards or backwards"
+	  -k "plain_loop or same_as_libjq or forwards or backwards or any_first_frame or any_answer or any_bytes"
 
 clean: ## Remove the virtual environment and caches.
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

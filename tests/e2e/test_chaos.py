@@ -41,6 +41,18 @@ def test_every_fault(service: Running, tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.parametrize("kind", [None, "close", "cut", "duplicate"])
+def test_renewals(service: Running, tmp_path: Path, kind: str | None) -> None:
+    """A connection that is renewed twice a second, with and without troubles of the old ones."""
+    chaos = Chaos(service, tmp_path / "events")
+    plan = [] if kind is None else [Fault(kind, times=3, after=60)]
+    lines = chaos.run(plan, seconds=2.5, options=("--max-age=500ms",))
+    breaches = chaos.broken_laws(lines)
+    assert not breaches, f"{kind}: {breaches}\nlog: {tmp_path}"
+    assert sum("renews" in line["data"] for line in lines if line.get("event") == "listener.connected") >= 3
+
+
+@pytest.mark.system
 def test_the_law_can_be_broken(service: Running, tmp_path: Path) -> None:
     """Without recovery it is: what a gap lost stays lost, and the check says so."""
     chaos = Chaos(service, tmp_path / "events")

@@ -64,7 +64,8 @@ def test_soak(service: Running, tmp_path: Path, capsys: pytest.CaptureFixture[st
     breaches = chaos.broken_laws(lines)
     assert not breaches, breaches
     assert gaps >= 2
-    assert memory < 4.0
+    # What may be read back is remembered for two minutes: until then memory still grows, by a few MB, to its plateau.
+    assert memory < (2.0 if SECONDS >= 240 else 10.0)
     assert descriptors < 1.0
 
 
