@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from videodb_cli import settings
 from videodb_cli.api.control_plane import ControlPlane
@@ -28,7 +29,7 @@ from videodb_cli.process.signals import deferred_interrupts
 from videodb_cli.process.start_token import is_same_process, start_token
 from videodb_cli.rundir import process_log
 from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import Credentials
+from videodb_cli.settings import Credentials, is_loopback
 
 _LOOK_S: Final = 0.1
 _KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -153,9 +154,27 @@ def prepare(
     return Prepared(request, Access(token, key))
 
 
+def hears_elsewhere(listened: str, wanted: str) -> bool:
+    """Tell whether a listener of one host is of no use to a session at another.
+
+    The embedded service comes back at another port, and its listener finds it there: two of this machine may be one.
+    """
+    names = [urlsplit(f"//{host}").hostname or "" for host in (listened, wanted)]
+    return listened != wanted and not all(is_loopback(name) for name in names)
+
+
 def _listener(order: StartOrder, key: Credentials) -> BackgroundListener:
     """Return the listener of the directory, started if there is none; an interrupt leaves none behind."""
-    was_running = running_listener(order.run_dir) is not None
+    running = running_listener(order.run_dir)
+    was_running = running is not None
+    host = running.get("host") if running is not None else None
+    if isinstance(host, str) and hears_elsewhere(host, key.host):
+        # Its id means nothing to the other service: no event of the session would ever arrive.
+        raise ConflictError(
+            f"the listener of {order.run_dir.path} hears {host}, and the capture would go to {key.host}",
+            code="other_service",
+            hint="videodb stop, or another directory: --dir DIR",
+        )
     with deferred_interrupts() as is_interrupted:
         found = ensure_listener(
             order.run_dir,

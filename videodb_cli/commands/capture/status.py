@@ -21,6 +21,7 @@ def status(
 ) -> int:
     """Tell how the capture does. Exit status 0: it runs; 4: none runs; 5: it does not answer; 6: it failed."""
     from videodb_cli.flows.capture_status import capture_status
+    from videodb_cli.flows.listener_status import listener_status
     from videodb_cli.flows.stop_capture import shown
 
     run_dir = existing_run_dir(directory, env_file)
@@ -30,7 +31,7 @@ def status(
     if as_json:
         console.data_json({"running": found.running, "pid": found.fields.get("pid"), **shown(found.fields)})
     else:
-        _show(found.fields, found.why)
+        _show(found.fields, found.why, listener_status(run_dir).connection_id if found.running else None)
     if found.why is not None:
         return 5
     if found.fields.get("status") == "failed":
@@ -38,7 +39,7 @@ def status(
     return 0 if found.running else 4
 
 
-def _show(fields: dict[str, Any], why: str | None) -> None:
+def _show(fields: dict[str, Any], why: str | None, connection_id: str | None) -> None:
     now = time.time()
     state = str(fields.get("status"))
     started = fields.get("started_at")
@@ -48,7 +49,7 @@ def _show(fields: dict[str, Any], why: str | None) -> None:
     trouble = why or (f"service: {fields['service_trouble']}" if fields.get("service_trouble") else "")
     rows = [("capture", f"{fields.get('session_id')} {state}{age}{reason}{' · ' if trouble else ''}{trouble}")]
     rows += [("channel", f"{c.get('channel_id')} · {_channel(c, now)}") for c in _objects(fields.get("channels"))]
-    rows += [("pipeline", _pipeline(item)) for item in _objects(fields.get("pipelines"))]
+    rows += [("pipeline", _pipeline(item, connection_id)) for item in _objects(fields.get("pipelines"))]
     exports = ("exported_video_id", "player_url", "stream_url")
     rows += [(name, str(fields[name])) for name in exports if fields.get(name)]
     for name, text in rows:
@@ -59,9 +60,11 @@ def _objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _pipeline(item: dict[str, Any]) -> str:
+def _pipeline(item: dict[str, Any], connection_id: str | None) -> str:
     name = f"{item.get('kind')} {item.get('label') or ''}".strip()
-    return f"{name} of {item.get('rtstream_id')} → {item.get('ws_connection_id')}"
+    target = item.get("ws_connection_id")
+    is_dead = connection_id is not None and target is not None and target != connection_id
+    return f"{name} of {item.get('rtstream_id')} → {target}{' (not the connection of now)' if is_dead else ''}"
 
 
 def _channel(channel: dict[str, Any], now: float) -> str:
