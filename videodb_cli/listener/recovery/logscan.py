@@ -5,7 +5,6 @@ Everything here reads the disk and may take seconds for gigabytes: it runs in a 
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
-from videodb_cli.eventlog.sources import Source, log_sources
+from videodb_cli.eventlog.sources import Source, log_sources, rotated_files
 from videodb_cli.listener.recovery.heard import Heard
 from videodb_cli.listener.recovery.seen import Seen, iter_events, members_of
 from videodb_cli.rundir import state
@@ -25,7 +24,6 @@ _OWN_NEEDLE = b'"channel":"videodb_cli"'
 # How far back the end of the last run is looked for: its own lines are few, and a start must not wait for gigabytes.
 _LAST_RUN_BYTES = 64 << 20
 _SCAN_BLOCK = 64 << 10
-_STAMP = re.compile(rb'\{"ts":"[^"]*","unix_ts":([0-9]+(?:\.[0-9]+)?)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +41,29 @@ class LastRun:
 
 def last_run(log: Path, end: int) -> LastRun | None:
     """Look at the log before byte ``end``. None for a log that holds no line with a time."""
-    if end <= 0:
-        return None
     look = _Backwards()
     seen_bytes = 0
-    for block in iter_blocks_backwards(Source(log, private=True), end):
-        lines = block.data.splitlines()
+    for block in _newest_first(log, end):
+        lines = block.splitlines()
         if look.heard_until is None:
             look.take_last(next((event for event, _ in iter_events(reversed(lines)) if ev.received_at(event)), None))
-        if _OWN_NEEDLE in block.data:
+        if _OWN_NEEDLE in block:
             for event, _ in iter_events(line for line in reversed(lines) if _OWN_NEEDLE in line):
                 if ev.is_own(event) and look.take_own(event):
                     return look.found()
-        seen_bytes += len(block.data)
+        seen_bytes += len(block)
         if seen_bytes > _LAST_RUN_BYTES:
             break
     return look.found()
+
+
+def _newest_first(log: Path, end: int) -> Iterator[bytes]:
+    """Blocks of a log before byte ``end``, then of its rotated files: a log that was just rotated says little."""
+    for block in iter_blocks_backwards(Source(log, private=True), end):
+        yield block.data
+    for path in reversed(rotated_files(log)):
+        for lines in _blocks_backwards(Source(path, private=True)):
+            yield b"\n".join(lines) + b"\n"
 
 
 class _Backwards:
@@ -128,6 +133,7 @@ def scan(run_dir: RunDir, *, seen_since: float, heard_since: float) -> LogConten
     oldest = min(seen_since, heard_since)
     for source in reversed(log_sources(run_dir)):
         for lines in _blocks_backwards(source):
+            received: float | None = None
             for event, line in iter_events(reversed(lines)):
                 received = ev.received_at(event)
                 if received is None:
@@ -136,8 +142,7 @@ def scan(run_dir: RunDir, *, seen_since: float, heard_since: float) -> LogConten
                     seen.note_older(event, line)
                 if received >= heard_since:
                     heard.add_event(event)
-            first = _STAMP.match(lines[0]) if lines else None
-            if first is not None and float(first.group(1)) < oldest:
+            if received is not None and received < oldest:
                 return LogContent(seen, heard)
             # The receiver shares this process: a scan of gigabytes must leave it its turns.
             time.sleep(0.0005)

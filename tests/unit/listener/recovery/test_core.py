@@ -317,6 +317,25 @@ def test_how_the_last_run_ended(tmp_path: Path, events: list[dict[str, Any]], ex
     )
 
 
+def test_a_log_that_was_just_rotated_says_little(tmp_path: Path) -> None:
+    log = tmp_path / "videodb_events.jsonl"
+    write(tmp_path / "videodb_events.jsonl.1", CONNECTED, {"channel": "x"})
+    write(log, own("log.rotated", reason="size"), {"channel": "x"})
+    found = logscan.last_run(log, log.stat().st_size)
+    assert found is not None
+    assert (found.heard_until, found.connection_id) == (T + 1, "ws-7")
+
+
+def test_logs_of_older_scripts_are_read(tmp_path: Path) -> None:
+    log = tmp_path / "videodb_events.jsonl"
+    log.write_text(
+        '{"channel": "transcript", "data": {}, "ts": "2026-03-02T10:15:30.123456+00:00", "unix_ts": 1772446530}\n'
+    )
+    found = logscan.last_run(log, log.stat().st_size)
+    assert found is not None
+    assert found.heard_until == T
+
+
 def test_a_scan_finds_streams_sessions_and_words(tmp_path: Path) -> None:
     active = {
         "event": "capture_session.active",
