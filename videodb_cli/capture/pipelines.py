@@ -99,6 +99,13 @@ def plan(streams: Iterable[SessionStream], wish: Wish) -> Plan:
     return found
 
 
+def check_wish(channels: Sequence[Channel], wish: Wish) -> None:
+    """Raise UsageError for what these channels cannot give, before a session is made for them."""
+    unmet = plan([SessionStream(c.id, c.id, (c.media,)) for c in channels], wish).unmet
+    if unmet:
+        raise UsageError("; ".join(unmet), code="pipeline", hint="videodb capture channels")
+
+
 def stream_of(channel: Channel, streams: Mapping[str, SessionStream], channels: Sequence[Channel]) -> str | None:
     """Return the id of the rtstream of a channel: by name, by the service's own category, else if only one fits."""
     for stream in streams.values():

@@ -8,8 +8,8 @@ import pytest
 from videodb_cli.api.failures import BadRequestError
 from videodb_cli.api.shapes import SessionStream
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.pipelines import Pipeline, Wish, media_of, plan, start_pipelines, stream_of
-from videodb_cli.errors import RefusedError
+from videodb_cli.capture.pipelines import Pipeline, Wish, check_wish, media_of, plan, start_pipelines, stream_of
+from videodb_cli.errors import RefusedError, UsageError
 
 MIC = SessionStream("r-mic", "mic:default", ("audio",))
 SYSTEM = SessionStream("r-sys", "system_audio:default", ("audio",))
@@ -40,6 +40,16 @@ def test_an_alert_gives_every_audio_stream_an_index() -> None:
 def test_what_no_stream_can_do_is_said(wish: Wish) -> None:
     assert plan([SCREEN], wish).unmet
     assert not plan(ALL, wish).unmet
+
+
+def test_what_no_channel_can_give_is_refused_before_a_session_is_made() -> None:
+    display = Channel("display:1", "display", "")
+    check_wish([display], Wish(visual_prompt="x", alerts=(("a", "b"),)))
+    for wish in (Wish(transcribe=True), Wish(alerts=(("a", "b"),))):
+        with pytest.raises(UsageError, match="--"):
+            check_wish([display], wish)
+    with pytest.raises(UsageError, match="--index-visuals"):
+        check_wish([Channel("mic:default", "mic", "")], Wish(visual_prompt="x"))
 
 
 def test_a_stream_without_media_types_is_known_by_its_name() -> None:

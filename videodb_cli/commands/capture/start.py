@@ -77,7 +77,7 @@ def start(
     """
     from videodb_cli.capture.arguments import Playback
     from videodb_cli.capture.channels import Wish as ChannelWish
-    from videodb_cli.capture.pipelines import Wish
+    from videodb_cli.capture.pipelines import Wish, check_wish
     from videodb_cli.flows.start_capture import StartOrder, refuse_second
 
     wish = ChannelWish(
@@ -104,6 +104,7 @@ def start(
     refuse_second(run_dir)
     quality = flags.quality_of(fps, size, video_kbps, audio_kbps)
     chosen, recorder_name = _channels(wish, source, recorder, env_file)
+    check_wish(chosen, pipelines)
     key, token = _access(run_dir, session=session, local=local, env_file=env_file)
     if key is None and not pipelines.is_empty:
         raise CredentialsError(
