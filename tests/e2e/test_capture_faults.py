@@ -1,6 +1,7 @@
 """What can go wrong between a recorder and the service. Each ends in a clear state and status, with nothing left."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,24 @@ def test_one_channel_that_does_not_start_fails_the_whole(place: Place, service: 
 def test_media_flow_but_the_service_never_says_active(place: Place, service: CaptureService) -> None:
     service.active_on_start = False
     assert refused(place, *FILE, "--timeout", "3", status=124)["code"] == "not_active"
+
+
+def test_the_log_alone_is_enough(place: Place, service: CaptureService) -> None:
+    service.active_on_start = False
+    streams = [{"rtstream_id": "rts-7", "name": "mic:file", "media_types": ["audio"]}]
+    event = {"event": "capture_session.active", "capture_session_id": "cap-1", "data": {"rtstreams": streams}}
+    with subprocess.Popen(
+        [sys.executable, "-m", "videodb_cli", *FILE, "--timeout", "20", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=place.environment,
+    ) as starting:
+        wait_until(lambda: len(place.publishers()) == 2, 20, "the publishers")
+        with (place.path / "videodb_events.jsonl").open("a") as log:
+            log.write(json.dumps({"ts": "2026-03-02T10:15:30.123Z", "unix_ts": 1772446530.123, **event}) + "\n")
+        out, _ = starting.communicate(timeout=30)
+    assert starting.returncode == 0
+    assert {c["channel_id"]: c["rtstream_id"] for c in json.loads(out)["channels"]}["mic:file"] == "rts-7"
 
 
 def test_a_session_that_fails_says_why(place: Place, service: CaptureService) -> None:

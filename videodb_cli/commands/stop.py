@@ -9,6 +9,7 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.errors import VideodbError
 from videodb_cli.rundir.paths import RunDir
 
 app = new_app()
@@ -48,10 +49,15 @@ def _stop_capture(run_dir: RunDir, env_file: str | None) -> str | None:
     from videodb_cli.commands.options import service_credentials
     from videodb_cli.flows.stop_capture import stop_capture
 
-    fields = stop_capture(
-        run_dir,
-        timeout_s=_CAPTURE_S,
-        credentials=lambda: service_credentials(run_dir, local=False, env_file=env_file, start=False),
-    )
+    try:
+        fields = stop_capture(
+            run_dir,
+            timeout_s=_CAPTURE_S,
+            credentials=lambda: service_credentials(run_dir, local=False, env_file=env_file, start=False),
+        )
+    except VideodbError as error:
+        # The listener is to end all the same; what is left of the session is said.
+        console.talk(f"the capture did not end in order: {error.message} · videodb capture status")
+        return None
     found = (fields or {}).get("session_id")
     return found if isinstance(found, str) else None
