@@ -290,3 +290,13 @@ def test_a_pause_is_black_and_silent_while_time_goes_on(place: Place, clip: Path
     rate = 48000
     assert np.abs(sound[:rate]).max() > 0.05
     assert np.abs(sound[-rate:]).max() < 0.01
+
+
+def test_stop_never_ends_a_listener_that_somebody_started_later(place: Place, clip: Path) -> None:
+    place.json("capture", "start", "--source", str(clip))
+    os.kill(place.info["pid"], signal.SIGKILL)
+    assert place.run("stop").returncode == 0
+    assert place.run("listen", "--detach").returncode == 0
+    pid = int((place.path / "videodb_ws_pid").read_text())
+    assert place.run("capture", "stop").returncode == 0
+    assert start_token(pid) is not None

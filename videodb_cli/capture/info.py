@@ -40,6 +40,7 @@ class CaptureInfo:
     recorder: str
     channels: tuple[Channel, ...]
     listener_started: bool = False
+    listener_pid: int | None = None
     started_at: float = field(default_factory=time.time)
     streaming_id: str | None = None
     status: str = "created"
@@ -75,6 +76,7 @@ class CaptureInfo:
             "streaming_session_id": self.streaming_id,
             "recorder": self.recorder,
             "listener_started": self.listener_started,
+            "listener_pid": self.listener_pid,
             "error": None if self.error is None else {"code": self.error[0], "message": self.error[1]},
             "session_status": session.status,
             "service_trouble": self.service_trouble,

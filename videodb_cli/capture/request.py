@@ -27,6 +27,7 @@ class CaptureRequest:
     duration_s: float | None = None
     start_timeout_s: float = 60.0
     listener_started: bool = False
+    listener_pid: int | None = None
     give_up_s: float = 45.0
 
     @property

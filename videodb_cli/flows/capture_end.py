@@ -197,8 +197,8 @@ class CaptureEnd:
     async def stop_listener(self) -> None:
         """End the listener that was started for this capture, unless it still has something to write down."""
         if self._info.listener_started and self._listener_may_go:
-            from videodb_cli.flows.stop_listener import stop_listener
+            from videodb_cli.flows.stop_listener import stop_own_listener
 
-            await asyncio.to_thread(stop_listener, self._run_dir)
+            await asyncio.to_thread(stop_own_listener, self._run_dir, self._info.listener_pid)
             # Whoever listens here from now on is none of ours.
             self._info.listener_started = False

@@ -73,6 +73,7 @@ class CaptureRun:
             request.recorder,
             request.channels,
             listener_started=request.listener_started,
+            listener_pid=request.listener_pid,
         )
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()

@@ -23,7 +23,7 @@ from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, Video
 from videodb_cli.flows.ensure_listener import BackgroundListener, ensure_listener, failure_of
 from videodb_cli.flows.listening import running_listener
 from videodb_cli.flows.run_capture import Access
-from videodb_cli.flows.stop_listener import stop_listener
+from videodb_cli.flows.stop_listener import stop_listener, stop_own_listener
 from videodb_cli.process.daemon import Spawned, spawn_detached
 from videodb_cli.process.signals import deferred_interrupts
 from videodb_cli.process.start_token import is_same_process, start_token
@@ -124,10 +124,10 @@ def prepare(
 
     Raises what these steps raise.
     """
-    connection_id, started = order.ws_id, False
+    connection_id, started, listener_pid = order.ws_id, False, None
     if connection_id is None and key is not None:
         found = _listener(order, key)
-        connection_id, started = found.connection_id, not found.was_running
+        connection_id, started, listener_pid = found.connection_id, not found.was_running, found.pid
     try:
         if connection_id is not None and order.ws_id is None:
             tell(ListenerReady(connection_id, started))
@@ -149,6 +149,7 @@ def prepare(
         duration_s=order.duration_s,
         start_timeout_s=order.timeout_s,
         listener_started=started,
+        listener_pid=listener_pid,
         give_up_s=order.give_up_s,
     )
     return Prepared(request, Access(token, key))
@@ -320,7 +321,7 @@ def end_background(run_dir: RunDir, request: CaptureRequest, pid: int | None) ->
             with contextlib.suppress(OSError):
                 os.kill(child, _KILL)
     if request.listener_started:
-        stop_listener(run_dir)
+        stop_own_listener(run_dir, request.listener_pid)
 
 
 def _end_process(pid: int, token: str) -> None:

@@ -17,12 +17,12 @@ from videodb_cli.capture.session import SessionState
 from videodb_cli.capture.watch import SessionWatch
 from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
 from videodb_cli.flows.capture_end import stop_at_service, wait_for_export
-from videodb_cli.flows.stop_listener import stop_listener
+from videodb_cli.flows.stop_listener import stop_own_listener
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials
 
 _LOOK_S: Final = 0.1
-_HIDDEN: Final = {"v", "pid", "start_token", "control", "written_at", "listener_started"}
+_HIDDEN: Final = {"v", "pid", "start_token", "control", "written_at", "listener_started", "listener_pid"}
 
 
 def stop_capture(
@@ -101,7 +101,7 @@ def _stop_running(run_dir: RunDir, timeout_s: float, tell: Callable[[str], None]
 def _let_listener_go(run_dir: RunDir, fields: dict[str, Any]) -> dict[str, Any]:
     """End a listener that `start` had started and nothing has ended yet."""
     if fields.get("listener_started"):
-        stop_listener(run_dir)
+        stop_own_listener(run_dir, fields.get("listener_pid"))
         fields = {**fields, "listener_started": False}
         capture_info.write(run_dir, {name: value for name, value in fields.items() if name != "v"})
     return fields

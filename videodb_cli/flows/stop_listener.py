@@ -52,6 +52,13 @@ def stop_listener(run_dir: RunDir, *, pause: Callable[[float], None] = time.slee
     return pid
 
 
+def stop_own_listener(run_dir: RunDir, pid: int | None) -> None:
+    """Stop the listener that was started as this process, and no other that somebody may have started since."""
+    holder = lock.holder(run_dir.lock)
+    if holder is not None and holder[0] == pid:
+        stop_listener(run_dir)
+
+
 def _ended_within(run_dir: RunDir, pid: int, token: str, seconds: float, pause: Callable[[float], None]) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
