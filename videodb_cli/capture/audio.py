@@ -50,9 +50,10 @@ def _none(reason: str) -> tuple[Probe, Probe]:
 def _ask() -> tuple[Probe, Probe]:
     try:
         import pulsectl
-    except (ImportError, OSError):
-        # OSError: the package is there, libpulse.so.0 is not.
-        return _ask_ffmpeg()
+    except ImportError:
+        return _ask_ffmpeg("pulsectl is not installed (pip install 'videodb-cli[capture]')")
+    except OSError:
+        return _ask_ffmpeg("libpulse.so.0 is missing")
     try:
         with pulsectl.Pulse("videodb channels", connect=False) as server:
             server.connect(autospawn=False)
@@ -82,13 +83,13 @@ def _server_is_likely() -> bool:
     return any((place / "native").exists() for place in places)
 
 
-def _ask_ffmpeg() -> tuple[Probe, Probe]:
+def _ask_ffmpeg(why: str) -> tuple[Probe, Probe]:
     if not _server_is_likely():
-        return _none("libpulse is missing, and no sound server is to be seen")
+        return _none(f"{why}, and no sound server is to be seen")
     try:
         answer = pulse_sources(find_ffmpeg("pulse"))
     except MissingDependencyError as error:
-        return _none(f"libpulse is missing, and {error.message}")
+        return _none(f"{why}, and {error.message}")
     if isinstance(answer, str):
         return _none(answer)
     sources = [

@@ -177,12 +177,14 @@ def _channels(
     wish: ChannelWish, source: Path | None, recorder: str, env_file: str | None
 ) -> tuple[tuple[Channel, ...], str]:
     from videodb_cli.capture.channels import choose
+    from videodb_cli.capture.ffmpeg import find_ffmpeg
     from videodb_cli.capture.recorders.choose import choose_recorder
     from videodb_cli.flows.list_channels import list_channels
     from videodb_cli.settings import base_url
 
     # Raises what is missing; the listing alone would only say so.
-    choose_recorder(recorder, from_file=source is not None)
+    if choose_recorder(recorder, from_file=source is not None).name != "official":
+        find_ffmpeg()
     listing = list_channels(source, recorder, api_url=base_url(env_file), log=lambda line: None)
     return choose(listing.channels, wish), listing.recorder.name
 
