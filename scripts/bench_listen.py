@@ -115,6 +115,8 @@ async def serve(pipe: Connection) -> None:
         if kind == "flood":
             await asyncio.sleep(0.5)
             for start in range(0, len(flood), 1 << 16):
+                if socket.transport.is_closing():
+                    return
                 socket.transport.write(flood[start : start + (1 << 16)])
                 while socket.transport.get_write_buffer_size() > 1 << 18:  # noqa: ASYNC110 - it has no event
                     await asyncio.sleep(0.0005)
