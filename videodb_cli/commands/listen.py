@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,30 +136,28 @@ def listen(
     is_local = wants_local(local, env_file)
     credentials = service_credentials(run_dir, local=is_local, env_file=env_file)
     if detach:
-        passed = ["--collection", collection]
-        if clear:
-            passed.append("--clear")
-        if max_retries is not None:
-            passed += ["--max-retries", str(max_retries)]
-        for name, seconds in (
-            ("--ping-interval", ping_interval),
-            ("--ping-timeout", ping_timeout),
-            ("--healthy-after", healthy_after),
-            ("--id-timeout", id_timeout),
-            ("--poll-interval", poll_interval),
-            ("--settle", settle),
-            ("--first-retry", first_retry),
-            ("--hold", hold),
-            ("--max-age", max_age),
-            ("--recover-window", recover_window),
-            ("--sync", sync.value),
-            *((("--max-size", max_size), ("--keep", keep)) if max_size is not None else ()),
-        ):
-            passed += [name, str(seconds)]
-        if no_recover:
-            passed.append("--no-recover")
-        if is_local:
-            passed.append("--local")
+        passed = _as_arguments(
+            {
+                "--collection": collection,
+                "--clear": clear,
+                "--local": is_local,
+                "--max-retries": max_retries,
+                "--max-age": max_age,
+                "--recover-window": recover_window,
+                "--no-recover": no_recover,
+                "--sync": sync.value,
+                "--max-size": max_size,
+                "--keep": keep if max_size is not None else None,
+                "--ping-interval": ping_interval,
+                "--ping-timeout": ping_timeout,
+                "--healthy-after": healthy_after,
+                "--id-timeout": id_timeout,
+                "--poll-interval": poll_interval,
+                "--settle": settle,
+                "--first-retry": first_retry,
+                "--hold": hold,
+            }
+        )
         _detach(run_dir, credentials, passed, clear=clear, replace=replace, timeout_s=timeout, as_json=as_json)
         return
     if replace:
@@ -198,6 +197,17 @@ def listen(
     )
     view = ListenView(host=credentials.host, log=run_dir.log, as_json=as_json, print_events=print_events, quiet=quiet)
     _run(request, view, ReadyPipe(ready_fd))
+
+
+def _as_arguments(options: Mapping[str, object]) -> list[str]:
+    """Write options as they are typed: what is None or False is left out, what is True stands alone."""
+    arguments: list[str] = []
+    for name, value in options.items():
+        if value is True:
+            arguments.append(name)
+        elif value is not None and value is not False:
+            arguments += [name, str(value)]
+    return arguments
 
 
 def _detach(
