@@ -14,7 +14,7 @@ from videodb_cli.capture.info import CaptureInfo
 from videodb_cli.capture.recorders.base import Recorder
 from videodb_cli.capture.session import SessionState
 from videodb_cli.capture.watch import SessionWatch
-from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
+from videodb_cli.errors import RefusedError, TimedOutError, UnreachableError, VideodbError
 from videodb_cli.rundir.paths import RunDir
 
 _STOP_TRIES: Final = 3
@@ -25,6 +25,7 @@ _ASK_EXPORT_AFTER_S: Final = 4.0
 _EXPORT_EVERY_S: Final = 1.0
 _NOTHING_AFTER_S: Final = 30.0
 _BACKENDS_S: Final = 10.0
+_UNREACHABLE_S: Final = 45.0
 _LAST_EVENT_S: Final = 3.0
 
 
@@ -66,7 +67,16 @@ async def wait_for_export(
     state = watch.state
     began = asked = time.monotonic()
     may_ask = True
+    reached = began
     while not hurry.is_set():
+        # A service that is gone must not keep a process waiting for half an hour.
+        reached = time.monotonic() if watch.trouble is None else reached
+        if time.monotonic() - reached > _UNREACHABLE_S:
+            raise UnreachableError(
+                f"the service cannot be asked for the export: {watch.trouble}",
+                code="export_unreachable",
+                hint="videodb capture stop",
+            )
         if state.has_failed:
             code, message = state.error or ("export_failed", "the service does not say why")
             raise RefusedError(f"the export failed: {message}", code=code)

@@ -144,7 +144,8 @@ class CaptureRun:
             ]
             try:
                 await self._live(watch, key, on_active)
-                await end.orderly(self.publish, stored=self._request.is_stored)
+                # What was stopped before any media flowed has nothing to be exported.
+                await end.orderly(self.publish, stored=self._request.is_stored and bool(self._flowing))
             except VideodbError as error:
                 await end.failed(error, self.publish)
                 raise

@@ -1,0 +1,88 @@
+"""The wait for an export: it comes by itself, is asked for, refused, or its service is gone. It always ends."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from videodb_cli.api.failures import BadRequestError, KeyRefusedError, RequestFailedError
+from videodb_cli.api.shapes import CaptureSession, Export
+from videodb_cli.capture.info import CaptureInfo
+from videodb_cli.capture.session import SessionState
+from videodb_cli.errors import RefusedError, TimedOutError, UnreachableError, VideodbError
+from videodb_cli.flows import capture_end
+from videodb_cli.flows.capture_end import wait_for_export
+
+INFO = CaptureInfo("cap-1", "default", None, "file", ())
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_ASK_EXPORT_AFTER_S", "_EXPORT_EVERY_S", "_NOTHING_AFTER_S", "_BACKENDS_S", "_UNREACHABLE_S"):
+        monkeypatch.setattr(capture_end, name, 0.05)
+
+
+class Service:
+    """Answers the export call with what it is given."""
+
+    def __init__(self, answer: Export | VideodbError) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    async def export_session(self, *_: Any, **__: Any) -> Export:
+        self.asked += 1
+        if isinstance(self.answer, VideodbError):
+            raise self.answer
+        return self.answer
+
+
+def stopped() -> SessionState:
+    state = SessionState("cap-1")
+    session = CaptureSession.read({"session_id": "cap-1", "status": "stopped"})
+    assert session is not None
+    state.on_session(session)
+    return state
+
+
+async def wait(
+    service: Service, *, trouble: str | None = None, gone: bool = False, timeout_s: float = 20
+) -> SessionState:
+    watch: Any = SimpleNamespace(state=stopped(), trouble=trouble, is_gone=gone)
+    plane: Any = service
+    async with asyncio.timeout(10):
+        await wait_for_export(watch, plane, INFO, timeout_s, asyncio.Event())
+    return watch.state
+
+
+async def test_it_is_asked_for_and_comes() -> None:
+    state = await wait(Service(Export("exported", "v1", "s", "p")))
+    assert (state.status, state.export.video_id, state.export.stream_url) == ("exported", "v1", "s")
+
+
+async def test_a_token_that_may_not_ask_leaves_it_to_the_backend() -> None:
+    service = Service(KeyRefusedError("no"))
+    assert (await wait(service)).status == "stopped"
+    assert service.asked == 1
+
+
+async def test_a_lasting_refusal_is_the_answer() -> None:
+    with pytest.raises(RefusedError, match="nothing was exported: no recordings"):
+        await wait(Service(BadRequestError("no recordings")))
+
+
+async def test_a_service_that_is_gone_does_not_keep_us() -> None:
+    with pytest.raises(UnreachableError):
+        await wait(Service(RequestFailedError("refused")), trouble="connection refused")
+    with pytest.raises(RefusedError, match="no longer knows"):
+        await wait(Service(RequestFailedError("refused")), gone=True)
+
+
+async def test_an_export_that_goes_on_for_ever_is_given_up() -> None:
+    with pytest.raises(TimedOutError):
+        await wait(Service(Export("exporting")), timeout_s=0.5)
+
+
+async def test_an_export_that_fails_says_so() -> None:
+    with pytest.raises(RefusedError, match="export failed"):
+        await wait(Service(Export("failed")))
