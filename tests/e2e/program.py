@@ -20,7 +20,7 @@ from videodb_cli.process.start_token import start_token
 VIDEODB = str(Path(sys.executable).with_name("videodb"))
 
 
-def eventually(condition: Callable[[], Any], timeout_s: float = 10.0, what: str = "it never came to pass") -> Any:
+def eventually(condition: Callable[[], Any], timeout_s: float = 20.0, what: str = "it never came to pass") -> Any:
     """Wait until the condition holds and return what it returned; AssertionError after the deadline."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
@@ -54,7 +54,7 @@ class Program:
     def pid(self) -> int:
         return self.process.pid
 
-    def wait_for(self, pattern: str, *, err: bool = False, timeout_s: float = 10.0) -> str:
+    def wait_for(self, pattern: str, *, err: bool = False, timeout_s: float = 20.0) -> str:
         """Wait for a line that has the pattern and return it."""
         lines = self.err if err else self.out
         what = f"no line with {pattern!r} in {lines}, other stream: {self.out if err else self.err}"
@@ -62,12 +62,12 @@ class Program:
         assert isinstance(found, str)
         return found
 
-    def end(self, number: int = signal.SIGTERM, timeout_s: float = 10.0) -> int:
+    def end(self, number: int = signal.SIGTERM, timeout_s: float = 30.0) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(number)
         return self.status(timeout_s)
 
-    def status(self, timeout_s: float = 10.0) -> int:
+    def status(self, timeout_s: float = 30.0) -> int:
         """Wait for the end and return the exit status."""
         status = self.process.wait(timeout_s)
         for reader in self._readers:
