@@ -94,7 +94,7 @@ class Losses:
         self._journal.disconnected(elder, ended, for_log=for_log, renewed_by=younger_id)
         if self._recoverer is not None:
             now = time.time()
-            self._recoverer.begin(Gap(ended.alive_at, now, elder.connection_id, younger_id))
+            self._recoverer.begin(Gap(ended.alive_at, now, elder.connection_id, younger_id, is_fresh=False))
 
     def note_new_id(self, connection: Connection, connection_id: str) -> None:
         """The service gave an open connection another id: what was bound to the old one may speak to nobody now."""
@@ -103,4 +103,4 @@ class Losses:
         self._journal.id_replaced(old, connection_id)
         if self._recoverer is not None:
             now = time.time()
-            self._recoverer.begin(Gap(now, now, old, connection_id))
+            self._recoverer.begin(Gap(now, now, old, connection_id, is_fresh=False))

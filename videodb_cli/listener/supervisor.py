@@ -101,6 +101,7 @@ class Listener:
         self._connection: Connection | None = None
         self._log_is_open = False
         self._has_stood = False
+        self._heard_at: float | None = None
         self._opening: asyncio.Future[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._refused_since: float | None = None
@@ -118,9 +119,10 @@ class Listener:
 
     @property
     def last_message_at(self) -> float | None:
-        """Unix seconds of the last message over any open socket."""
+        """Unix seconds of the last message of this run, over any socket."""
         young = self._connection.last_message_at if self._connection is not None else None
-        return max((at for at in (young, self._elders.last_message_at) if at is not None), default=None)
+        times = (young, self._elders.last_message_at, self._heard_at)
+        return max((at for at in times if at is not None), default=None)
 
     @property
     def ledger(self) -> Ledger:
@@ -351,6 +353,7 @@ class Listener:
     async def _leave(
         self, connection: Connection, hearing: asyncio.Task[Ended] | None, renewing: asyncio.Task[Connection]
     ) -> None:
+        self._heard_at = self.last_message_at
         self._connection = None
         if hearing is not None:
             hearing.cancel()

@@ -19,12 +19,16 @@ HEARD_BEFORE_S = OVERLAP_S + _QUIET_S + 180.0
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time in which nothing could be heard, or not over this connection. Unix seconds by our clock."""
+    """A time in which nothing could be heard, or not over this connection. Unix seconds by our clock.
+
+    ``is_fresh``: the new connection has only just been opened, so nothing can have been made for it.
+    """
 
     started: float
     ended: float
     old_id: str | None
     new_id: str
+    is_fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Pipeline:
     since: float
     born: float
     dead: bool = True
+    # It was there before the new connection was: nothing of it can come live.
+    certainly_dead: bool = False
     over: bool = False
     asked: bool = False
     last_new: float = 0.0

@@ -94,6 +94,8 @@ class Recoverer:
         )
         self._heard = Heard()
         self._heard_live = Heard()
+        # Streams and channels of which something came live, and it is not known yet from which index.
+        self._spoke: set[tuple[str, str]] = set()
         self._tally: Tally | None = None
         self._passes = 0
         self._fresh_gaps: list[Gap] = []
@@ -111,6 +113,7 @@ class Recoverer:
         self._around.watch_with(self._heard_event)
         for pipeline in self._targets.pipelines.values():
             pipeline.dead, pipeline.asked = True, False
+            pipeline.certainly_dead = pipeline.index_id is not None and gap.is_fresh
             pipeline.born = time.monotonic()
         self._fresh_gaps.append(gap)
         self.bind(gap.new_id)
@@ -144,11 +147,26 @@ class Recoverer:
         if found is None:
             return
         speakers = self._targets.of(*found)
-        if len(speakers) == 1:
-            speakers[0].dead = False
-        elif speakers:
-            # Which of them it was, their records will tell.
-            self._heard_live.add_event(event)
+        index_id = event.get("rtstream_index_id")
+        for pipeline in speakers:
+            if pipeline.index_id is None or pipeline.index_id == index_id:
+                pipeline.dead = False
+        if isinstance(index_id, str) or not any(pipeline.dead for pipeline in speakers):
+            return
+        # Which of them it was its records will tell; or that there is only one, if that is still so.
+        self._heard_live.add_event(event)
+        self._spoke.add(found)
+        self._targets.streams[found[0]].is_listed = False
+
+    def _believe_single_speakers(self) -> None:
+        """An index spoke; if its stream has no other one for that channel, it was that one."""
+        spoke, self._spoke = self._spoke, set()
+        for stream, channel in spoke:
+            speakers = self._targets.of(stream, channel)
+            if not self._targets.streams[stream].is_listed:
+                self._spoke.add((stream, channel))
+            elif len(speakers) == 1:
+                speakers[0].dead = False
 
     # ---- the loop ------------------------------------------------------------------------------------------------
 
@@ -219,6 +237,7 @@ class Recoverer:
         self._around.watch_with(None)
         self._heard, self._heard_live = Heard(), Heard()
         self._heard_since = None
+        self._spoke.clear()
         self._targets.clear()
         self._asker.forget_troubles()
         self._tally = None
@@ -229,7 +248,8 @@ class Recoverer:
         started = min(gap.started for gap in gaps)
         if self._tally is not None and (self._asker.troubles or not self._tally.is_asked):
             started = min(started, self._tally.gap.started)
-        return Gap(started, gaps[-1].ended, gaps[0].old_id, gaps[-1].new_id)
+        last = gaps[-1]
+        return Gap(started, last.ended, gaps[0].old_id, last.new_id, last.is_fresh)
 
     async def _prepare(self, gap: Gap) -> None:
         """Learn from the log what it holds and what there is to look at."""
@@ -288,7 +308,8 @@ class Recoverer:
         unlisted = [s for s in targets.streams.values() if not s.is_listed and not s.is_gone]
         listed = await asyncio.gather(*map(self._asker.indexes, unlisted))
         indexes = {stream.stream: found for stream, found in zip(unlisted, listed, strict=True)}
-        targets.add_pipelines(gap, limits, now, indexes)
+        targets.add_pipelines(gap, limits, now, indexes, is_first=self._passes == 0)
+        self._believe_single_speakers()
         asked = [p for p in targets.pipelines.values() if not p.is_done(now, settle_s)]
         found = await asyncio.gather(*map(self._ask, asked))
         records = sorted((event for events in found for event in events), key=lambda event: event["data"]["start"])
@@ -344,7 +365,7 @@ class Recoverer:
         if is_bound or not pipeline.dead:
             return self._policy.hold_s
         # In the first pass nothing but what was made for it can speak to the new connection.
-        return self._policy.hold_dead_s if self._passes else 0.0
+        return self._policy.hold_dead_s if self._passes and not pipeline.certainly_dead else 0.0
 
     async def _write(self, events: list[Event]) -> None:
         around = self._around

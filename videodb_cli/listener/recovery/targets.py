@@ -94,8 +94,13 @@ class Targets:
         known.name = known.name or name
         known.session = known.session or session
 
-    def add_pipelines(self, gap: Gap, limits: Limits, now: float, indexes: dict[str, dict[str, str]]) -> None:
-        """Make a pipeline of every transcription, and of every index (by stream: id to channel), that has none yet."""
+    def add_pipelines(
+        self, gap: Gap, limits: Limits, now: float, indexes: dict[str, dict[str, str]], *, is_first: bool = False
+    ) -> None:
+        """Make a pipeline of every transcription, and of every index (by stream: id to channel), that has none yet.
+
+        ``is_first``: in the first pass after a gap.
+        """
         wanted = [(stream, TRANSCRIPT, None) for stream in self.streams]
         found: list[tuple[str, str, str | None]] = [*wanted]
         found += [(stream, channel, index_id) for stream, of in indexes.items() for index_id, channel in of.items()]
@@ -108,6 +113,7 @@ class Targets:
             since = first_moment(gap, limits, trace, self.ahead_s(stream))
             pipeline = Pipeline(stream, channel, trace.spelling if trace else channel, index_id, since, now)
             pipeline.dead = index_id is None or self._index_connections.get(index_id) != gap.new_id
+            pipeline.certainly_dead = pipeline.dead and index_id is not None and is_first and gap.is_fresh
             pipeline.over = is_over(statuses.get(self.streams[stream].session or "", (None, 0.0))[0])
             self.pipelines[key] = pipeline
 
