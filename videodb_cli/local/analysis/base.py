@@ -67,11 +67,16 @@ class Analyser(ABC):
         self._changed = threading.Condition()
         self._finishing = False
         self._abandoned = False
+        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._guarded, name=name, daemon=True)
 
     def start(self) -> None:
         """Start the thread; models are loaded there, so that this returns at once."""
         self._thread.start()
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Whether the models are loaded, or never will be, within ``timeout_s``. What is fed meanwhile waits."""
+        return self._ready.wait(timeout_s)
 
     def request_finish(self) -> None:
         """Let the thread analyse what is pending and end. Returns at once."""
@@ -93,7 +98,10 @@ class Analyser(ABC):
 
     @abstractmethod
     def _run(self) -> None:
-        """The body of the thread. Ends when `_finishing` and nothing is pending, or as soon as `_abandoned`."""
+        """The body of the thread. Ends when `_finishing` and nothing is pending, or as soon as `_abandoned`.
+
+        Sets `_ready` once its models are loaded.
+        """
 
     def _guarded(self) -> None:
         try:
@@ -102,6 +110,8 @@ class Analyser(ABC):
             self._on_error(f"The analysis of {self._name} stopped: {error.message}")
         except Exception as error:  # noqa: BLE001 - a broken model must not end the stream; the reason is told
             self._on_error(f"The analysis of {self._name} stopped: {type(error).__name__}: {error}")
+        finally:
+            self._ready.set()
 
 
 def require_packages(*modules: str) -> None:

@@ -37,6 +37,7 @@ _REST_SHARE = 0.5  # of what a reading cost, so that a moving picture never take
 _REST_AT_MOST_S = 2.0
 _LONGEST_SIDE = 1920
 _MIN_SCORE = 0.6
+_ONE_COLOUR = 16  # levels between the darkest and the brightest point: no text that anybody could read
 _NICE = 3
 
 
@@ -107,6 +108,7 @@ class ScreenAnalyser(Analyser):
     def _run(self) -> None:
         _yield_to_speech()
         reader = _shared_reader()
+        self._ready.set()
         while not self._abandoned:
             candidate = self._take()
             if candidate is None:
@@ -208,8 +210,20 @@ class _TextReader:
             }
         )
         self._lock = threading.Lock()
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """The first run of a network costs as much as a reading: not when somebody waits for what it reads."""
+        import numpy as np
+
+        nothing = np.zeros((64, 320, 3), dtype=np.uint8)
+        self._engine(nothing, use_det=True, use_cls=False, use_rec=False)
+        self._engine(nothing, use_det=False, use_cls=False, use_rec=True)
 
     def read(self, picture: Picture) -> list[Line]:
+        """The lines of text, from top to bottom. A picture of one colour costs nothing."""
+        if int(picture.max()) - int(picture.min()) <= _ONE_COLOUR:
+            return []
         with self._lock:
             # All three flags each time: the engine keeps what the last call said.
             found: Any = self._engine(picture, use_det=True, use_cls=False, use_rec=False)

@@ -97,6 +97,7 @@ class SpeechAnalyser(Analyser):
     def _run(self) -> None:
         segmenter = SpeechSegmenter(_voice_detector())
         self._model()
+        self._ready.set()
         while not self._abandoned:
             chunks, ended = self._take()
             for samples, wall in chunks:

@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from videodb_cli.errors import ConflictError, NotFoundError, RefusedError
-from videodb_cli.local.analysis.base import Record, StreamState, require_packages
+from videodb_cli.local.analysis.base import StreamState, require_packages
+from videodb_cli.local.ingest.analysers import Analysers
 from videodb_cli.local.ingest.outputs import PLAYLIST, RECORDING, Outputs
 from videodb_cli.local.ingest.timeline import Placed, Timeline, WallClock, in_order
 
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
     import av
 
-    from videodb_cli.local.analysis.base import Analyser
-    from videodb_cli.local.analysis.screen import ScreenAnalyser
-    from videodb_cli.local.analysis.speech import SpeechAnalyser
+    from videodb_cli.local.analysis.base import Record
     from videodb_cli.local.ingest.audio import AudioTrack
     from videodb_cli.local.ingest.source import Source
     from videodb_cli.local.ingest.track import Track
@@ -60,12 +59,9 @@ class LiveStream:
         self.media_types: tuple[str, ...] = ()
         self._url = url
         self._directory = directory
-        self._on_record = on_record
         self._on_state = on_state
-        self._models_dir = models_dir
-        self._record_lock = threading.Lock()
         self._state_lock = threading.Lock()
-        self._control = threading.RLock()
+        self._control = threading.Lock()
         self._stopping = threading.Event()
         self._finishing = threading.Event()
         self._finished = threading.Event()
@@ -78,11 +74,9 @@ class LiveStream:
         self._outputs: Outputs | None = None
         self._video: VideoTrack | None = None
         self._audio: AudioTrack | None = None
-        self._speech: SpeechAnalyser | None = None
-        self._transcribes = False
-        self._indexes_sound = False
-        self._screen: ScreenAnalyser | None = None
-        self._leaving: list[Analyser] = []
+        self._analysers = Analysers(
+            require=self._require, on_record=on_record, on_error=self._complain, models_dir=models_dir
+        )
         self._reader = threading.Thread(target=self._run, name="ingest", daemon=True)
 
     def start(self) -> None:
@@ -120,87 +114,39 @@ class LiveStream:
         self._reader.start()
 
     def start_transcription(self) -> None:
-        """Transcribe what is said from now on. Does nothing if that runs.
+        """Transcribe what is said from now on; returns when the model is loaded. Does nothing if that runs.
 
         Raises `MissingDependencyError` (code ``model_missing`` without the speech model), `RefusedError` (code
         ``no_audio``) if the stream has no sound, `ConflictError` (code ``stream_not_running``).
         """
-        from videodb_cli.local.analysis.speech import SpeechAnalyser
-
-        with self._control:
-            if self._transcribes:
-                return
-            self._require_running("audio", "The stream has no sound.")
-            if self._speech is None:
-                self._listen(
-                    SpeechAnalyser(on_record=self._record, on_error=self._complain, models_dir=self._models_dir)
-                )
-            else:
-                self._speech.start_transcripts()
-            self._transcribes = True
+        self._analysers.start_transcription()
 
     def stop_transcription(self) -> None:
         """No longer transcribe. What was said before is still told."""
-        with self._control:
-            self._transcribes = False
-            if self._speech is not None and self._indexes_sound:
-                self._speech.stop_transcripts()
-            else:
-                self._stop_listening()
+        self._analysers.stop_transcription()
 
     def start_audio_index(self) -> None:
-        """Tell what is heard from now on: speech, silence, other sound. Does nothing if that runs.
+        """Tell what is heard from now on, without words if the speech model is missing. Does nothing if that runs.
 
-        Without the speech model it runs too, without words. Raises `MissingDependencyError` (a package),
-        `RefusedError` (code ``no_audio``) or `ConflictError` (code ``stream_not_running``).
+        Raises `MissingDependencyError` (a package), `RefusedError` (code ``no_audio``) or `ConflictError` (code
+        ``stream_not_running``).
         """
-        from videodb_cli.local.analysis.speech import SpeechAnalyser
-
-        with self._control:
-            if self._indexes_sound:
-                return
-            self._require_running("audio", "The stream has no sound.")
-            analyser = self._speech or SpeechAnalyser(
-                on_record=self._record, on_error=self._complain, models_dir=self._models_dir, transcribes=False
-            )
-            analyser.start_index()
-            if self._speech is None:
-                self._listen(analyser)
-            self._indexes_sound = True
+        self._analysers.start_audio_index()
 
     def stop_audio_index(self) -> None:
         """No longer tell what is heard."""
-        with self._control:
-            self._indexes_sound = False
-            if self._speech is not None and self._transcribes:
-                self._speech.stop_index()
-            else:
-                self._stop_listening()
+        self._analysers.stop_audio_index()
 
     def start_screen_index(self) -> None:
-        """Read the text of the picture from now on. Does nothing if that runs.
+        """Read the text of the picture from now on; returns when the reader is loaded. Does nothing if that runs.
 
         Raises `MissingDependencyError`, `RefusedError` (code ``no_video``), `ConflictError` (``stream_not_running``).
         """
-        from videodb_cli.local.analysis.screen import ScreenAnalyser
-
-        with self._control:
-            if self._screen is not None:
-                return
-            self._require_running("video", "The stream has no picture.")
-            analyser = ScreenAnalyser(on_record=self._record, on_error=self._complain)
-            analyser.start()
-            self._screen = analyser
-            if self._video is not None:
-                self._video.analyser = analyser
+        self._analysers.start_screen_index()
 
     def stop_screen_index(self) -> None:
         """No longer read the picture. What was seen before is still told."""
-        with self._control:
-            if self._video is not None:
-                self._video.analyser = None
-            self._leave(self._screen)
-            self._screen = None
+        self._analysers.stop_screen_index()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """End the stream, tell what was said and shown so far, finish the files. Idempotent; at most ``timeout_s``."""
@@ -244,17 +190,18 @@ class LiveStream:
         self._directory.mkdir(parents=True, exist_ok=True)
         outputs = Outputs(self._directory)
         if source.video is not None:
-            self._video = VideoTrack(source, outputs, on_failure=self._fail)
+            self._video = self._analysers.video = VideoTrack(source, outputs, on_failure=self._fail)
         if source.audio is not None:
-            self._audio = AudioTrack(source, outputs, on_failure=self._fail)
+            self._audio = self._analysers.audio = AudioTrack(source, outputs, on_failure=self._fail)
         outputs.start()
         self._outputs = outputs
 
-    def _require_running(self, media_type: str, otherwise: str) -> None:
+    def _require(self, media_type: str) -> None:
         if self._status != "running":
             raise ConflictError("The stream does not run.", code="stream_not_running")
         if media_type not in self.media_types:
-            raise RefusedError(otherwise, code=f"no_{media_type}")
+            lacks = "sound" if media_type == "audio" else "picture"
+            raise RefusedError(f"The stream has no {lacks}.", code=f"no_{media_type}")
 
     def _run(self) -> None:
         for track in self._tracks():
@@ -338,16 +285,8 @@ class LiveStream:
                 self._outputs.close()
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream must come to its end
             self._fail(f"The recording cannot be finished: {getattr(error, 'strerror', None) or error}.")
-        with self._control:
-            self._status = "finishing"
-            self._leave(self._speech)
-            self._leave(self._screen)
-            leaving = list(self._leaving)
-        for analyser in leaving:
-            while not analyser.wait_finished(0.2):
-                if time.monotonic() > self._flush_until:
-                    analyser.abandon()
-                    break
+        self._analysers.finish(self._close)
+        self._analysers.wait_finished(lambda: self._flush_until)
         try:
             self._tell(StreamState("failed" if self._failure else "ended", self._failure))
         finally:
@@ -359,26 +298,8 @@ class LiveStream:
         if self._audio is not None:
             yield self._audio
 
-    def _listen(self, analyser: SpeechAnalyser) -> None:
-        analyser.start()
-        self._speech = analyser
-        if self._audio is not None:
-            self._audio.analyser = analyser
-
-    def _stop_listening(self) -> None:
-        if self._audio is not None:
-            self._audio.analyser = None
-        self._leave(self._speech)
-        self._speech = None
-
-    def _leave(self, analyser: Analyser | None) -> None:
-        if analyser is not None:
-            analyser.request_finish()
-            self._leaving = [*self._leaving, analyser]
-
-    def _record(self, record: Record) -> None:
-        with self._record_lock:
-            self._on_record(record)
+    def _close(self) -> None:
+        self._status = "finishing"
 
     def _complain(self, message: str) -> None:
         if self._status == "running":

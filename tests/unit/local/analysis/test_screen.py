@@ -167,3 +167,40 @@ def test_broken_model_is_told_and_ends_nothing_else(rig: Rig, monkeypatch: pytes
     rig.wait(lambda: bool(rig.errors))
     assert "screen stopped" in rig.errors[0]
     rig.show(_frame(1))  # nobody looks any more, and nobody hangs
+
+
+def test_it_is_ready_when_the_reader_is_loaded_and_what_came_meanwhile_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = threading.Event()
+
+    def load() -> FakeReader:
+        assert loaded.wait(10)
+        return FakeReader()
+
+    monkeypatch.setattr(screen, "_shared_reader", load)
+    rig = Rig(FakeReader())
+    rig.analyser.start()
+    rig.show(_frame(0))
+    assert not rig.analyser.wait_ready(0.05)
+    loaded.set()
+    assert rig.analyser.wait_ready(10)
+    rig.finish()
+    assert _texts(rig) == ["first line"]
+
+
+def test_nobody_waits_for_a_reader_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load() -> FakeReader:
+        raise OSError("no such model")
+
+    monkeypatch.setattr(screen, "_shared_reader", load)
+    rig = Rig(FakeReader())
+    rig.analyser.start()
+    assert rig.analyser.wait_ready(10)
+    rig.finish()
+    assert rig.errors == ["The analysis of screen stopped: OSError: no such model"]
+
+
+def test_a_picture_of_one_colour_is_not_given_to_the_engine() -> None:
+    reader = object.__new__(screen._TextReader)  # without an engine: it would be asked, and is not there
+    assert reader.read(np.full((720, 1280, 3), 40, np.uint8)) == []
+    with pytest.raises(AttributeError):
+        reader.read(np.eye(720, dtype=np.uint8)[:, :, None].repeat(3, 2) * 255)
