@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,16 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("quick", deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fuzz", settings.get_profile("quick"), max_examples=20_000)
 settings.load_profile("quick")
+
+_EXIT_WITHIN_S = 60
+
+
+def pytest_unconfigure() -> None:
+    """Show the stacks of a process that does not end after its last test, and end it.
+
+    A single test is watched by pytest-timeout; but a thread that it left behind keeps the interpreter waiting for ever.
+    """
+    faulthandler.dump_traceback_later(_EXIT_WITHIN_S, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,7 @@ from videodb_cli.listener.updates import (
     Resumed,
     Retrying,
     Statement,
+    Unconfirmed,
     Update,
 )
 
@@ -117,6 +118,8 @@ class ListenView:
                 self._say(f"the log cannot be written: {reason} · {waiting_bytes} bytes wait in memory")
             case LogWritable(seconds):
                 self._say(f"the log can be written again after {seconds:.1f} s, nothing lost")
+            case Unconfirmed():
+                self._say("the disk is slow: everything is written, the system still brings the last lines to the disk")
 
     def say_statement(self, statement: Statement) -> None:
         """Say what was heard and lost, at the end."""

@@ -100,6 +100,7 @@ class LogStore:
         self._troubled_since: float | None = None
         self.lines = 0
         self.size = 0
+        self.is_confirmed = True
         # What was there when the log was opened: nothing of this run.
         self.opened_size = 0
 
@@ -196,15 +197,20 @@ class LogStore:
             )
 
     def close(self, timeout_s: float = 5.0) -> int:
-        """Write what is left and close. Returns the number of bytes that could not be written in time."""
+        """Write what is left and close. Returns the number of bytes that could not be written in time.
+
+        `is_confirmed` says afterwards whether the disk has confirmed the rest, or is too slow to be waited for.
+        """
+        deadline = time.monotonic() + timeout_s
         if self._thread is not None:
             self._closing = True
             self._wake.set()
             self._thread.join(timeout_s)
+            self.is_confirmed = not self._thread.is_alive()
             if not self._thread.is_alive():
                 self._thread = None
                 if self._commit is not None:
-                    self._commit.close()
+                    self.is_confirmed = self._commit.close(deadline - time.monotonic())
                 with contextlib.suppress(OSError):
                     os.close(self._fd)
         return self.pending_bytes

@@ -48,27 +48,36 @@ class GroupCommit:
         if not self._dirty.is_set():
             self._dirty.set()
 
-    def close(self) -> None:
-        """Sync what is left and end. Idempotent."""
+    def close(self, timeout_s: float = 5.0) -> bool:
+        """Sync what is left and end. Returns False if the disk has not confirmed it in time. Idempotent.
+
+        What was written is with the system then, which goes on bringing it to the disk after our end.
+        """
         self._end.set()
         self._dirty.set()
-        self._thread.join()
+        self._thread.join(max(timeout_s, 0.0))
+        if self._thread.is_alive():
+            return False
         with self._lock:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
+        return True
 
     def _run(self) -> None:
         while True:
             self._dirty.wait()
-            ending = self._end.wait(self._interval_s)
+            self._end.wait(self._interval_s)
+            # In this order: an end that is asked for between these two lines wakes us once more, and is never slept
+            # through, which would keep a stop waiting for ever.
+            self._dirty.clear()
+            ending = self._end.is_set()
             self._sync()
             if ending:
                 return
 
     def _sync(self) -> None:
         with self._lock:
-            self._dirty.clear()
             if self._fd < 0:
                 return
             try:

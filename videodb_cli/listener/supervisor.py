@@ -37,6 +37,7 @@ from videodb_cli.listener.updates import (
     Retrying,
     Statement,
     Stopping,
+    Unconfirmed,
     Update,
 )
 
@@ -240,6 +241,8 @@ class Listener:
         await self._files.release()
         if unwritten:
             raise RefusedError(f"{unwritten} bytes of events could not be written to the log", code="log")
+        if not self._store.is_confirmed:
+            self._on_update(Unconfirmed())
         return statement
 
     async def _open_log(self) -> None:

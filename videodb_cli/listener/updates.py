@@ -84,6 +84,11 @@ class LogWritable:
 
 
 @dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """At the end the disk was too slow to be waited for: the system goes on bringing the last lines to it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stopping:
     """It was asked to end."""
 
@@ -112,5 +117,6 @@ Update = (
     | Retrying
     | LogUnwritable
     | LogWritable
+    | Unconfirmed
     | Stopping
 )
