@@ -30,6 +30,11 @@ def lock_path(run_dir: RunDir) -> Path:
     return run_dir.path / "videodb_capture.lock"
 
 
+def start_lock_path(run_dir: RunDir) -> Path:
+    """Return the path of the lock of `capture start`; held means that somebody starts a capture."""
+    return run_dir.path / ".videodb_capture_start.lock"
+
+
 @dataclass(slots=True)
 class CaptureInfo:
     """What is known of the capture of a directory. Times are Unix seconds."""

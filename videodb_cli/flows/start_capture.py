@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,14 +20,16 @@ from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.pipelines import Wish
 from videodb_cli.capture.request import CaptureRequest
 from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, VideodbError
+from videodb_cli.flows.capture_end import stop_at_service
 from videodb_cli.flows.ensure_listener import BackgroundListener, ensure_listener, failure_of
 from videodb_cli.flows.listening import running_listener
 from videodb_cli.flows.run_capture import Access
 from videodb_cli.flows.stop_listener import stop_listener, stop_own_listener
 from videodb_cli.process.daemon import Spawned, spawn_detached
 from videodb_cli.process.signals import deferred_interrupts
-from videodb_cli.process.start_token import is_same_process, start_token
+from videodb_cli.process.start_token import current_start_token, is_same_process, start_token
 from videodb_cli.rundir import process_log
+from videodb_cli.rundir.lock import DirectoryLock, LockHeldError, holder
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials, is_loopback
 
@@ -94,7 +96,33 @@ class StartOrder:
     give_up_s: float = 45.0
 
 
-def refuse_second(run_dir: RunDir) -> None:
+@contextlib.contextmanager
+def sole_start(run_dir: RunDir) -> Iterator[None]:
+    """Within the block nobody else starts a capture in this directory: of two at once, one makes no session at all.
+
+    The lock of the capture itself is taken by the background process, and that begins only after the session is made.
+    Raises ConflictError.
+    """
+    path = capture_info.start_lock_path(run_dir)
+    starting = DirectoryLock(path)
+    try:
+        starting.acquire(current_start_token())
+    except LockHeldError:
+        found = holder(path)
+        by = f" by pid {found[0]}" if found is not None else ""
+        raise ConflictError(
+            f"a capture is just being started in {run_dir.path}{by}",
+            code="already_running",
+            hint="videodb capture status · videodb capture stop",
+        ) from None
+    try:
+        _refuse_second(run_dir)
+        yield
+    finally:
+        starting.release()
+
+
+def _refuse_second(run_dir: RunDir) -> None:
     """Raise ConflictError if a capture runs in this directory; clean up after one that crashed."""
     if capture_info.is_running(run_dir):
         fields = capture_info.read(run_dir) or {}
@@ -199,6 +227,10 @@ def _session(
         session_id, collection_id, recorder_token = order.session_id, order.collection, token
         if key is not None:
             async with ControlPlane(key) as service:
+                # The session comes last: if anything else fails, none is left behind that nobody will ever start.
+                if recorder_token is None:
+                    made = await service.create_client_token()
+                    recorder_token = Credentials(made.token, key.base_url, "the session's client token", "the key's")
                 if session_id is None:
                     session = await service.create_session(
                         order.collection,
@@ -207,9 +239,6 @@ def _session(
                         metadata=order.metadata,
                     )
                     session_id, collection_id = session.id, session.collection_id or order.collection
-                if recorder_token is None:
-                    made = await service.create_client_token()
-                    recorder_token = Credentials(made.token, key.base_url, "the session's client token", "the key's")
         if session_id is None or recorder_token is None:
             raise RefusedError("there is neither a key nor a client token", code="no_key")
         return session_id, collection_id, recorder_token
@@ -238,7 +267,7 @@ def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[Upd
             progress.look()
             return _judge(spawned, run_dir)
         except BaseException:
-            end_background(run_dir, prepared.request, spawned_pid)
+            end_background(run_dir, prepared, spawned_pid)
             raise
 
 
@@ -310,8 +339,9 @@ class _Progress:
             self._tell(StillWaiting(tuple(states.items()), session, now - self._began))
 
 
-def end_background(run_dir: RunDir, request: CaptureRequest, pid: int | None) -> None:
+def end_background(run_dir: RunDir, prepared: Prepared, pid: int | None) -> None:
     """End a background process that is of no use, and what was started for it. Waits until it is gone."""
+    request = prepared.request
     token = start_token(pid) if pid is not None else None
     if pid is not None and token is not None:
         _end_process(pid, token)
@@ -320,8 +350,22 @@ def end_background(run_dir: RunDir, request: CaptureRequest, pid: int | None) ->
         if is_same_process(child, child_token):
             with contextlib.suppress(OSError):
                 os.kill(child, _KILL)
+    if fields.get("session_id") != request.session_id:
+        _end_session(prepared)
     if request.listener_started:
         stop_own_listener(run_dir, request.listener_pid)
+
+
+def _end_session(prepared: Prepared) -> None:
+    """Stop a session that its background process never got to: it would stay ``created`` for ever."""
+    import asyncio
+
+    async def end() -> None:
+        async with ControlPlane(prepared.access.token) as service:
+            await stop_at_service(prepared.request.session_id, service, None)
+
+    with contextlib.suppress(VideodbError):
+        asyncio.run(end())
 
 
 def _end_process(pid: int, token: str) -> None:

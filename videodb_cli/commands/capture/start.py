@@ -78,7 +78,7 @@ def start(
     from videodb_cli.capture.arguments import Playback
     from videodb_cli.capture.channels import Wish as ChannelWish
     from videodb_cli.capture.pipelines import Wish, check_wish
-    from videodb_cli.flows.start_capture import StartOrder, refuse_second
+    from videodb_cli.flows.start_capture import StartOrder, sole_start
 
     wish = ChannelWish(
         ids=tuple(channel or ()),
@@ -101,34 +101,34 @@ def start(
     _check(wish, pipelines, source, session=session, loop=loop, speed=speed)
     run_dir = paths.create(resolve_directory(None, directory, env_file).path)
     remove_stale(run_dir)
-    refuse_second(run_dir)
-    quality = flags.quality_of(fps, size, video_kbps, audio_kbps)
-    chosen, recorder_name = _channels(wish, source, recorder, env_file)
-    check_wish(chosen, pipelines)
-    key, token = _access(run_dir, session=session, local=local, env_file=env_file)
-    if key is None and not pipelines.is_empty:
-        raise CredentialsError(
-            "pipelines are started with an API key, and there is only a client token",
-            code="no_key",
-            hint="start them where the key is, on the session's rtstreams",
+    with sole_start(run_dir):
+        quality = flags.quality_of(fps, size, video_kbps, audio_kbps)
+        chosen, recorder_name = _channels(wish, source, recorder, env_file)
+        check_wish(chosen, pipelines)
+        key, token = _access(run_dir, session=session, local=local, env_file=env_file)
+        if key is None and not pipelines.is_empty:
+            raise CredentialsError(
+                "pipelines are started with an API key, and there is only a client token",
+                code="no_key",
+                hint="start them where the key is, on the session's rtstreams",
+            )
+        order = StartOrder(
+            run_dir=run_dir,
+            channels=chosen,
+            recorder=recorder_name,
+            collection=collection,
+            end_user=end_user,
+            metadata=dict(flags.pairs(metadata, "--metadata KEY=VALUE")),
+            quality=quality,
+            playback=Playback(source.absolute(), loop, speed) if source is not None else None,
+            pipelines=pipelines,
+            duration_s=duration,
+            timeout_s=timeout,
+            session_id=session,
+            ws_id=ws_id,
+            give_up_s=give_up,
         )
-    order = StartOrder(
-        run_dir=run_dir,
-        channels=chosen,
-        recorder=recorder_name,
-        collection=collection,
-        end_user=end_user,
-        metadata=dict(flags.pairs(metadata, "--metadata KEY=VALUE")),
-        quality=quality,
-        playback=Playback(source.absolute(), loop, speed) if source is not None else None,
-        pipelines=pipelines,
-        duration_s=duration,
-        timeout_s=timeout,
-        session_id=session,
-        ws_id=ws_id,
-        give_up_s=give_up,
-    )
-    _run(order, key, token, foreground=foreground, as_json=as_json)
+        _run(order, key, token, foreground=foreground, as_json=as_json)
 
 
 def _run(
