@@ -35,6 +35,9 @@ def test_every_fault(service: Running, tmp_path: Path, kind: str) -> None:
     if kind in _CALL_PATHS or kind in {"reject", "no_first_frame", "event_first"}:
         # Only a reconnect, or what is done after one, meets it.
         plan.append(Fault("close", times=2, after=30))
+    if kind == "late":
+        # Long enough after its record was read back.
+        plan = [Fault("close", after=30), Fault(kind, times=8, after=40, seconds=3.5)]
     if kind == "clock_skew":
         plan = [Fault(kind, times=0, seconds=-45.0), Fault("cut", times=2, after=40)]
     hold(service, tmp_path / "events", plan, 1.5, kind)

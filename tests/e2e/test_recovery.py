@@ -153,6 +153,8 @@ def test_a_planned_renewal_loses_nothing_and_doubles_nothing(stage: Stage, direc
     assert sorted(texts(lines, "x")) == ["both", "new", "old", "twice", "twice"]
     assert texts(lines, "transcript") == ["one"]
     assert not [line for line in lines if line.get("event") == "listener.gap"]
+    stopped = next(line["data"] for line in lines if line.get("event") == "listener.stopped")
+    assert (stopped["doubles"], stopped["dropped"]) == (1, 0)
 
 
 def _state(directory: Path) -> dict[str, Any]:

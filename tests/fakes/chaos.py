@@ -188,7 +188,9 @@ class Chaos:
         deadline = time.monotonic() + self.settle_timeout_s
         wanted = {item.text for item in self.produced if item.kind != "alert"}
         while time.monotonic() < deadline:
-            if wanted <= {line.get("data", {}).get("text") for line in listener.lines() if "raw" not in line}:
+            if self._running.service.faults.delayed == 0 and wanted <= {
+                line.get("data", {}).get("text") for line in listener.lines() if "raw" not in line
+            }:
                 # What is in flight twice would come now.
                 time.sleep(0.6)
                 return
@@ -198,10 +200,16 @@ class Chaos:
 
     def broken_laws(self, lines: list[dict[str, Any]]) -> list[str]:
         """Hold the log to what went out; returns a sentence for each breach."""
-        live = [line for line in lines if line.get("channel") != "videodb_cli" and not line.get("recovered")]
+        live = list(filter(_is_live, lines))
         recovered = [line for line in lines if line.get("recovered")]
+        # What came after it had been read back stands in the log as what it is, and not as the event again.
+        received = [
+            json.loads(line["data"]["message"]) if line.get("event") == "listener.late" else line
+            for line in lines
+            if _is_live(line) or line.get("event") == "listener.late"
+        ]
         return [
-            *self._connection_breaches(live),
+            *self._connection_breaches(received),
             *self._double_breaches(live, recovered),
             *self._loss_breaches(lines),
             *_order_breaches(lines),
@@ -254,6 +262,10 @@ class Chaos:
         return [f"lost in silence: {[item.text for item in silent[:5]]} of {len(silent)}"] if silent else []
 
 
+def _is_live(line: dict[str, Any]) -> bool:
+    return line.get("channel") != "videodb_cli" and not line.get("recovered")
+
+
 def _ended_connections(lines: list[dict[str, Any]]) -> set[str]:
     """Connections of which the log says that alerts to them are lost. A replaced id belongs to its connection."""
     ended = set()
@@ -303,11 +315,18 @@ def random_plan(seed: int) -> list[Fault]:
     dice = random.Random(seed)
     kinds = (
         ["close", "cut"] * 3
-        + ["half_open", "pause", "duplicate", "out_of_order", "oversize", "binary", "garbage", "id_change"]
+        + ["half_open", "pause", "duplicate", "out_of_order", "oversize", "binary", "garbage", "id_change", "late"]
         + ["refuse", "status", "stall", "slow", "garbage_body", "token_expiry"]
         + ["reject", "no_first_frame", "event_first", "clock_skew"]
     )
     return [random_fault(dice, dice.choice(kinds)) for _ in range(dice.randint(2, 7))]
+
+
+def _seconds(dice: random.Random, kind: str) -> float:
+    if kind == "clock_skew":
+        return dice.choice([-100.0, -5.0, 5.0, 100.0])
+    # A late event is one that comes after its record was read back: records wait for two seconds here.
+    return dice.uniform(1.0, 4.0) if kind == "late" else dice.uniform(0.1, 1.2)
 
 
 def random_fault(dice: random.Random, kind: str) -> Fault:
@@ -319,7 +338,7 @@ def random_fault(dice: random.Random, kind: str) -> Fault:
         path=path if kind in {"refuse", "status", "stall", "slow", "garbage_body", "token_expiry"} else "",
         status=dice.choice([400, 402, 403, 404, 429, 500, 502, 503]),
         retry_after=dice.choice([None, None, 0, 0.2]),
-        seconds=dice.choice([-100.0, -5.0, 5.0, 100.0]) if kind == "clock_skew" else dice.uniform(0.1, 1.2),
+        seconds=_seconds(dice, kind),
         code=dice.choice([1000, 1001, 1008, 1011, 1012, 4000]),
         size=dice.choice([1 << 12, 1 << 17, 3 << 20]),
     )

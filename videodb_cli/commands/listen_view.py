@@ -125,9 +125,11 @@ class ListenView:
         """Say what was heard and lost, at the end."""
         count = {0: "no gaps", 1: f"1 gap of {statement.gap_s:.1f} s"}
         gaps = count.get(statement.gaps, f"{statement.gaps} gaps of {statement.gap_s:.1f} s in all")
+        doubles = f" · {statement.doubles} came twice" if statement.doubles else ""
         self._say(
             f"stopped · connected {_duration(statement.connected_s)} · {statement.live} events · {gaps} · "
             f"{statement.recovered} recovered · {statement.unparsable} unparsable · dropped {statement.dropped}"
+            f"{doubles}"
         )
 
     def _say_id(self, connection_id: str) -> None:

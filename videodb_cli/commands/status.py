@@ -22,7 +22,17 @@ _MAX_DEAD_ROWS = 5
 # Of the state file, in its order.
 _FIELDS = (
     *("written_at", "started_at", "host", "connected_since", "last_message_at", "last_pong_at"),
-    *("ping_interval_s", "ping_timeout_s", "events", "unparsable", "recovered", "reconnects", "gaps", "gap_s"),
+    *(
+        "ping_interval_s",
+        "ping_timeout_s",
+        "events",
+        "unparsable",
+        "recovered",
+        "doubles",
+        "reconnects",
+        "gaps",
+        "gap_s",
+    ),
     *("events_per_s", "dead_pipelines", "log_bytes", "pending_bytes", "log_writable", "output_dropped"),
     *("retry_at", "last_failure"),
 )

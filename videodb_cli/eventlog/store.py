@@ -124,9 +124,13 @@ class LogStore:
     def receive(self, raw: bytes) -> tuple[bytes, Event | None]:
         """Stamp a received message and queue it. Returns the line and the event (None if it was kept as raw)."""
         rest, event = compose(raw)
+        return self.append(rest), event
+
+    def append(self, rest: bytes) -> bytes:
+        """Stamp and queue what `record.compose` has made of a message. Returns the line."""
         line = self._stamped(rest)
         self._put(line)
-        return line, event
+        return line
 
     def record(self, event: str, text: str, data: Mapping[str, Any]) -> bytes:
         """Stamp and queue a line of our own, e.g. ``listener.gap``. Returns the line."""

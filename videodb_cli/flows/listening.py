@@ -172,6 +172,9 @@ def _recoverer_for(
         def watch_with(watch: Callable[[Event], None] | None) -> None:
             intake.watch = watch
 
+        def absorb_with(absorb: Callable[[Event, bytes], bool]) -> None:
+            intake.absorb = absorb
+
         around = Surroundings(
             run_dir=request.run_dir,
             collection=request.collection,
@@ -180,6 +183,7 @@ def _recoverer_for(
             ledger=ledger,
             on_update=on_update,
             watch_with=watch_with,
+            absorb_with=absorb_with,
             flush=store.flush,
             has_room=lambda: store.pending_bytes < MAX_PENDING_BYTES // 2,
         )

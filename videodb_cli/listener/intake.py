@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
 
-from videodb_cli.eventlog.record import Event
+from videodb_cli.eventlog.record import Event, compose
 from videodb_cli.eventlog.store import LogStore
 from videodb_cli.listener.connection import AttemptFailedError, Connection, connection_id_in
 from videodb_cli.listener.ledger import Ledger
@@ -24,8 +24,8 @@ _MAX_HELD = 1000
 class Intake:
     """Takes messages of all open sockets, in order of arrival.
 
-    ``watch`` gets every event while somebody needs to know what came (the recovery does); ``twins`` is set while two
-    sockets are open at once.
+    ``watch`` gets every event while somebody needs to know what came (the recovery does); ``absorb`` may take an event
+    that the log holds already, with the message that brought it; ``twins`` is set while two sockets are open at once.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Intake:
         self._seen = seen
         self._on_line = on_line
         self.watch: Callable[[Event], None] | None = None
+        self.absorb: Callable[[Event, bytes], bool] | None = None
         self.twins: Twins | None = None
 
     @property
@@ -53,9 +54,19 @@ class Intake:
         if self.is_full:
             raise AttemptFailedError("too much came before the connection id")
 
+    def take_twin(self) -> None:
+        """Count a message that another socket has brought already."""
+        self._ledger.doubles += 1
+
     def take(self, raw: bytes) -> None:
         """Take one message that is an event or is kept as it is."""
-        line, event = self._store.receive(raw)
+        rest, event = compose(raw)
+        if event is not None and self.absorb is not None and self.absorb(event, raw):
+            self._ledger.doubles += 1
+            if self.watch is not None:
+                self.watch(event)
+            return
+        line = self._store.append(rest)
         if event is None:
             self._ledger.unparsable += 1
         else:
@@ -143,6 +154,7 @@ class Ear:
             self._on_healthy()
             self._on_healthy = None
         if intake.twins is not None and intake.twins.is_twin(id(self), raw):
+            intake.take_twin()
             return
         intake.take(raw)
         if intake.is_full:

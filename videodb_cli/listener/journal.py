@@ -92,6 +92,11 @@ class Journal:
             self._on_line(line, event)
         return line
 
+    def late(self, what: str, after_s: float, message: bytes) -> None:
+        """A live event came whose record was read back before: what the service sent, word for word."""
+        text = f"{what} came live {after_s:.1f} s after it had been read back"
+        self._write("listener.late", text, {"after_s": round(after_s, 3), "message": message.decode()})
+
     def capture_failed(self, session_id: str, code: str, message: str) -> None:
         """The capture of this directory failed here; what the service says about its session is another matter."""
         data = {"capture_session_id": session_id, "error": {"code": code, "message": message}}
@@ -111,7 +116,8 @@ def _statement_text(statement: Statement) -> str:
     gaps = (
         f"{statement.gaps} gaps of {statement.gap_s:g} s" if statement.gaps != 1 else f"1 gap of {statement.gap_s:g} s"
     )
+    doubles = f", {statement.doubles} came twice" if statement.doubles else ""
     return (
         f"stopped after {statement.connected_s:.0f} s connected: {statement.live} events, {gaps}, "
-        f"{statement.recovered} recovered, {statement.unparsable} unparsable, {statement.dropped} dropped"
+        f"{statement.recovered} recovered, {statement.unparsable} unparsable, {statement.dropped} dropped{doubles}"
     )

@@ -18,6 +18,8 @@ class Ledger:
         self.unparsable = 0
         self.recovered = 0
         self.dropped = 0
+        # Messages that the log held already: over another socket, or read back.
+        self.doubles = 0
         self.gaps = 0
         self.gap_s = 0.0
         self.reconnects = 0
@@ -63,4 +65,5 @@ class Ledger:
             gaps=self.gaps,
             gap_s=round(self.gap_s, 3),
             dropped=self.dropped,
+            doubles=self.doubles,
         )

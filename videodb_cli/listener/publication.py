@@ -94,6 +94,7 @@ def listener_fields(listener: Listener, host: str) -> dict[str, Any]:
         "events": ledger.live,
         "unparsable": ledger.unparsable,
         "recovered": ledger.recovered,
+        "doubles": ledger.doubles,
         "reconnects": ledger.reconnects,
         "gaps": ledger.gaps,
         "gap_s": round(ledger.gap_s, 3),

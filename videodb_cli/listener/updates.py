@@ -95,7 +95,10 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one run of the listener heard and lost. Seconds and counts."""
+    """What one run of the listener heard and lost. Seconds and counts.
+
+    ``doubles``: messages that the log held already, which came over a second socket or after they had been read back.
+    """
 
     connected_s: float
     live: int
@@ -104,6 +107,7 @@ class Statement:
     gaps: int
     gap_s: float
     dropped: int
+    doubles: int = 0
 
 
 Update = (

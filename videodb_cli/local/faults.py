@@ -39,6 +39,7 @@ FRAME_KINDS: Final = (
     "half_open",
     "duplicate",
     "out_of_order",
+    "late",
     "oversize",
     "binary",
     "garbage",
@@ -120,6 +121,8 @@ class Faults:
         self._left: list[Fault] = []
         self._always: list[Fault] = []
         self.struck: dict[str, int] = {}
+        # Frames that are held back and go out later.
+        self.delayed = 0
         # Told of each frame that goes out: connection id, frame. Tests hold the receiver to it.
         self.on_frame: Callable[[str, Frame], None] = lambda _connection, _frame: None
 
@@ -131,6 +134,16 @@ class Faults:
     def as_json(self) -> dict[str, object]:
         """What is still to come, and what has struck."""
         return {"faults": [fault.as_json() for fault in (*self._left, *self._always)], "struck": dict(self.struck)}
+
+    def delay(self, seconds: float, send: Callable[[], None]) -> None:
+        """Send a frame later, behind all that wait then."""
+
+        def send_now() -> None:
+            self.delayed -= 1
+            send()
+
+        self.delayed += 1
+        asyncio.get_running_loop().call_later(seconds, send_now)
 
     def take(self, kinds: tuple[str, ...], *, path: str = "", after: int = 0) -> Fault | None:
         """The next fault of these kinds that is due here, counted as struck."""
@@ -255,6 +268,10 @@ class FaultyFrames:
                 # It goes out behind the next one.
                 held, self._held = self._held, frame
                 return [] if held is None else [held]
+            case "late":
+                # Its record can be read meanwhile.
+                self._faults.delay(fault.seconds, lambda: self._connection.send(frame))
+                return []
             case "oversize":
                 return [frame, orjson.dumps({"channel": "oversize", "data": {"text": "x" * fault.size}}).decode()]
             case "binary":

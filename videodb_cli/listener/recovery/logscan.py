@@ -15,6 +15,7 @@ from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
 from videodb_cli.eventlog.sources import Source, log_sources, rotated_files
+from videodb_cli.listener.recovery.doubles import MAX_WAITING, Doubles
 from videodb_cli.listener.recovery.heard import Heard
 from videodb_cli.listener.recovery.seen import Seen, iter_events, members_of
 from videodb_cli.rundir import state
@@ -125,11 +126,13 @@ class LogContent:
 
     seen: Seen
     heard: Heard
+    # What was read back then, and may still come live.
+    read_back: Doubles
 
 
 def scan(run_dir: RunDir, *, seen_since: float, heard_since: float) -> LogContent:
     """Read the log backwards, rotated files included, to what was received at these times (Unix seconds)."""
-    seen, heard = Seen(), Heard()
+    seen, heard, read_back = Seen(), Heard(), Doubles()
     oldest = min(seen_since, heard_since)
     for source in reversed(log_sources(run_dir)):
         for lines in _blocks_backwards(source):
@@ -142,11 +145,13 @@ def scan(run_dir: RunDir, *, seen_since: float, heard_since: float) -> LogConten
                     seen.note_older(event, line)
                 if received >= heard_since:
                     heard.add_event(event)
+                    if ev.is_recovered(event) and len(read_back) < MAX_WAITING:
+                        read_back.add(event, received)
             if received is not None and received < oldest:
-                return LogContent(seen, heard)
+                return LogContent(seen, heard, read_back)
             # The receiver shares this process: a scan of gigabytes must leave it its turns.
             time.sleep(0.0005)
-    return LogContent(seen, heard)
+    return LogContent(seen, heard, read_back)
 
 
 def _blocks_backwards(source: Source) -> Iterator[list[bytes]]:

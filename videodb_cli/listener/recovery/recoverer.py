@@ -20,6 +20,7 @@ from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.recovery import logscan
 from videodb_cli.listener.recovery.asking import Asker
+from videodb_cli.listener.recovery.backfill import Backfill
 from videodb_cli.listener.recovery.heard import Heard
 from videodb_cli.listener.recovery.pipeline import HEARD_BEFORE_S, Gap, Limits, Pipeline, next_pause_s
 from videodb_cli.listener.recovery.records import is_over, lifecycle_events, live_event, record_of
@@ -29,7 +30,6 @@ from videodb_cli.listener.recovery.targets import SessionTarget, Targets
 from videodb_cli.listener.updates import CouldNot, Recovered, Update
 from videodb_cli.rundir.paths import RunDir
 
-_CHUNK = 200
 # A stream that belongs to no session is asked every so many passes whether it is over.
 _LOOK_EVERY = 6
 _BEGINNINGS = frozenset(("starting", "active"))
@@ -51,7 +51,8 @@ class RecoveryPolicy:
 class Surroundings:
     """What a recovery finds in its listener.
 
-    ``watch_with`` takes who is to see every live event, or None; ``flush`` waits, in a thread, until everything that
+    ``watch_with`` takes who is to see every live event, or None; ``absorb_with`` who takes those that are in the log as
+    recovered, instead of the log; ``flush`` waits, in a thread, until everything that
     was received is in the log; ``has_room`` says whether the log takes more at the moment.
     """
 
@@ -62,6 +63,7 @@ class Surroundings:
     ledger: Ledger
     on_update: Callable[[Update], None]
     watch_with: Callable[[Callable[[Event], None] | None], None]
+    absorb_with: Callable[[Callable[[Event, bytes], bool]], None]
     flush: Callable[[float], bool]
     has_room: Callable[[], bool]
 
@@ -92,6 +94,7 @@ class Recoverer:
         self._asker = Asker(
             calls, self._targets, lambda what, why: around.on_update(CouldNot(what, why)), policy.poll_s
         )
+        self._backfill = Backfill(around)
         self._heard = Heard()
         self._heard_live = Heard()
         # Streams and channels of which something came live, and it is not known yet from which index.
@@ -143,6 +146,7 @@ class Recoverer:
 
     def _heard_event(self, event: Event) -> None:
         """A live event came: what it says need not be fetched, and its pipeline speaks to us."""
+        self._backfill.heard(event)
         found = self._heard.add_event(event)
         if found is None:
             return
@@ -275,6 +279,9 @@ class Recoverer:
         content = await asyncio.to_thread(
             logscan.scan, self._around.run_dir, seen_since=seen_since, heard_since=heard_since
         )
+        if not self._knows_log:
+            # Later the log says nothing of it that this run has not written itself.
+            self._backfill.was_read_back(content.read_back)
         self._knows_log = True
         self._heard_since = heard_since
         self._around.seen.add_older(content.seen)
@@ -303,6 +310,7 @@ class Recoverer:
         limits = Limits(self._policy.window_s, self.floor)
         settle_s = self._policy.settle_s
         now = time.monotonic()
+        self._backfill.begin_pass()
         sessions = [s for s in targets.sessions.values() if not s.is_done(now, settle_s)]
         changes = [event for events in await asyncio.gather(*map(self._ask_session, sessions)) for event in events]
         unlisted = [s for s in targets.streams.values() if not s.is_listed and not s.is_gone]
@@ -315,7 +323,7 @@ class Recoverer:
         records = sorted((event for events in found for event in events), key=lambda event: event["data"]["start"])
         early = [event for event in changes if event["status"] in _BEGINNINGS]
         late = [event for event in changes if event["status"] not in _BEGINNINGS]
-        await self._write([*early, *records, *late])
+        await self._backfill.write([*early, *records, *late], self._count)
         if self._passes % _LOOK_EVERY == 0:
             await asyncio.gather(*map(self._asker.whether_over, targets.streams_of_no_session()))
         self._forget()
@@ -367,24 +375,9 @@ class Recoverer:
         # In the first pass nothing but what was made for it can speak to the new connection.
         return self._policy.hold_dead_s if self._passes and not pipeline.certainly_dead else 0.0
 
-    async def _write(self, events: list[Event]) -> None:
-        around = self._around
-        for number, event in enumerate(events, 1):
-            while not around.has_room():  # noqa: ASYNC110 - the writer is a thread
-                await asyncio.sleep(0.2)
-            try:
-                line = around.journal.recovered_event(event)
-            except TypeError:
-                # What the service says of it is nested deeper than JSON is written: that it happened counts more.
-                event = {**event, "data": {}}  # noqa: PLW2901 - the same event
-                line = around.journal.recovered_event(event)
-            around.seen.note(event, line)
-            around.ledger.recovered += 1
-            if self._tally is not None:
-                self._tally.counts[event["channel"]] += 1
-            if number % _CHUNK == 0:
-                # Live events must not wait behind thousands of old ones.
-                await asyncio.sleep(0)
+    def _count(self, event: Event) -> None:
+        if self._tally is not None:
+            self._tally.counts[event["channel"]] += 1
 
     def _tell(self) -> None:
         """Write down what the gap has brought back, if that has not been told yet."""

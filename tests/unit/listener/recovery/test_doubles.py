@@ -1,0 +1,313 @@
+"""Nothing is written twice because it came live and was read back, in either order; and nothing received vanishes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videodb_cli.eventlog.record import Event
+from videodb_cli.eventlog.store import LogStore
+from videodb_cli.listener.intake import Intake
+from videodb_cli.listener.journal import Journal
+from videodb_cli.listener.ledger import Ledger
+from videodb_cli.listener.recovery.backfill import Backfill
+from videodb_cli.listener.recovery.doubles import KEPT_S, Doubles
+from videodb_cli.listener.recovery.heard import Heard
+from videodb_cli.listener.recovery.pipeline import Gap, Pipeline
+from videodb_cli.listener.recovery.records import Record, live_event
+from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy, Surroundings
+from videodb_cli.listener.recovery.seen import Seen
+from videodb_cli.rundir.paths import RunDir
+
+T = 1772446530.0
+
+
+def said(text: str, start: float = T, stream: str = "rts-1", **more: Any) -> Event:
+    data = {"text": text, "is_final": True, "start": int(start * 1000), "end": int((start + 2) * 1000), **more}
+    return {"channel": "transcript", "rtstream_id": stream, "rtstream_name": "mic:default", "data": data}
+
+
+def session(status: str, **data: Any) -> Event:
+    name = f"capture_session.{status}"
+    return {
+        "channel": "capture_session",
+        "event": name,
+        "capture_session_id": "cap-1",
+        "status": status,
+        "data": data,
+    }
+
+
+# ---- what is a double of what ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "is_double"),
+    [
+        (said("Hello  THERE", T + 0.9), True),
+        (said("Hello there", T + 1.1), False),
+        (said("Hello there", stream="rts-2"), False),
+        (said("Hello there", is_final=False), False),
+        (said("Hello there", confidence=0.9), True),
+        ({"channel": "x"}, False),
+    ],
+)
+def test_the_rule(event: Event, is_double: bool) -> None:
+    doubles = Doubles()
+    doubles.add(said("hello there"), T)
+    assert (doubles.take(event, T + 7) == 7.0) is is_double
+    assert len(doubles) == (0 if is_double else 1)
+
+
+def test_one_is_the_double_of_one() -> None:
+    doubles = Doubles()
+    doubles.add(said("yes"), T)
+    assert doubles.take(said("yes", T + 0.4), T) is not None
+    assert doubles.take(said("yes", T + 0.8), T) is None, "it was said again"
+
+
+def test_a_life_cycle_event_that_says_more_is_no_double() -> None:
+    doubles = Doubles()
+    doubles.add(session("failed"), T)
+    assert doubles.take(session("stopped"), T) is None
+    assert doubles.take(session("failed", error={"code": "X"}), T) is None
+    assert doubles.take(session("failed"), T) is not None
+
+
+def test_what_waits_is_bounded() -> None:
+    doubles = Doubles(limit=3)
+    for number in range(10):
+        doubles.add(said(str(number)), T)
+    assert len(doubles) == 3
+    assert doubles.take(said("6"), T) is None
+    assert doubles.take(said("9"), T) is not None
+    doubles.add(said("late"), T + 1)
+    assert doubles.take(said("late"), T + KEPT_S + 2) is None
+    assert len(doubles) == 0
+
+
+# ---- the law -----------------------------------------------------------------------------------------------------
+
+
+class World:
+    """One pipeline, one log, and a service that delivers live and by records in any order."""
+
+    def __init__(self) -> None:
+        self.log: list[Event] = []
+        self.late: list[Event] = []
+        self.absorb: Any = None
+        journal = SimpleNamespace(
+            recovered_event=lambda event: self.log.append(event) or b"",
+            late=lambda _name, _after_s, message: self.late.append(json.loads(message)),
+        )
+        around: Any = SimpleNamespace(
+            journal=journal,
+            seen=SimpleNamespace(note=lambda _event, _line: None),
+            ledger=Ledger(T),
+            has_room=lambda: True,
+            absorb_with=lambda absorb: setattr(self, "absorb", absorb),
+        )
+        self.backfill = Backfill(around)
+        self.heard = Heard()
+        self.pipeline = Pipeline("rts-1", "transcript", "transcript", None, T - 60, 0.0)
+        self.readable: list[Record] = []
+        self.found: list[Event] = []
+        self.now = 0.0
+
+    def live(self, number: int) -> None:
+        event = said(f"thing {number % 3}", T + 10 * number)
+        if self.absorb is None or not self.absorb(event, json.dumps(event).encode()):
+            self.log.append(event)
+        self.backfill.heard(event)
+        self.heard.add_event(event)
+
+    def record(self, number: int) -> None:
+        start = T + 10 * number + 0.0004
+        self.readable.append(Record(f"Thing {number % 3}", start, start + 2.0))
+
+    def ask(self) -> None:
+        self.write()
+        self.backfill.begin_pass()
+        new = self.pipeline.take_new(self.readable, self.heard, self.now, 0.0)
+        self.found = [live_event("transcript", "rts-1", "mic:default", record) for record in new]
+
+    def write(self) -> None:
+        found, self.found = self.found, []
+        run(self.backfill.write(found, lambda _: None))
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run what never really waits."""
+    with pytest.raises(StopIteration):
+        work.send(None)
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(("live", "live", "record", "ask", "write")), st.integers(0, 5)), max_size=60)
+
+
+@given(STEPS)
+def test_each_thing_once_whatever_comes_first(steps: list[tuple[str, int]]) -> None:
+    world = World()
+    sent: Counter[int] = Counter()
+    for step, number in steps:
+        if step == "live":
+            sent[number] += 1
+            world.live(number)
+        elif step == "record":
+            world.record(number)
+        else:
+            getattr(world, step)()
+    world.ask()
+    world.write()
+    logged = Counter(round((event["data"]["start"] / 1000 - T) / 10) for event in world.log)
+    late = Counter(round((event["data"]["start"] / 1000 - T) / 10) for event in world.late)
+    made = {round((record.start - T) / 10) for record in world.readable}
+    for number in range(6):
+        # What the service itself delivers twice is two; what it delivers once, or only by a record, is one.
+        assert logged[number] == (sent[number] or (number in made)), (number, world.log)
+    live = sum(not event.get("recovered") for event in world.log)
+    assert live + late.total() == sent.total(), "every message received stands in the log"
+
+
+# ---- with the parts around ---------------------------------------------------------------------------------------
+
+
+class SlowCalls:
+    """A service one of whose streams answers at once and the other only when it is told to."""
+
+    clock_offset_s = None
+
+    def __init__(self) -> None:
+        self.waiting, self.answer = asyncio.Event(), asyncio.Event()
+
+    async def scene_indexes(self, _stream: str) -> list[Any]:
+        return []
+
+    async def transcription_records(self, stream: str, _since: float) -> list[Any]:
+        if stream == "rts-2":
+            self.waiting.set()
+            await self.answer.wait()
+            return []
+        return [{"text": "said in the gap", "start": T + 5.0, "end": T + 7.0}]
+
+    async def transcription_status(self, _stream: str) -> str:
+        return "stopped"
+
+    async def stream(self, _stream: str) -> dict[str, Any]:
+        return {"status": "active"}
+
+
+class Listening:
+    """The parts of a listener around a recovery, and its log."""
+
+    def __init__(self, directory: Path, calls: Any) -> None:
+        self.store = LogStore(directory / "videodb_events.jsonl")
+        self.store.open()
+        self.ledger = Ledger(T)
+        seen = Seen()
+        journal = Journal(self.store, "host", None)
+        self.intake = Intake(self.store, self.ledger, seen, None)
+        self.recoverer = Recoverer(
+            calls,
+            Surroundings(
+                run_dir=RunDir(directory),
+                collection="default",
+                seen=seen,
+                journal=journal,
+                ledger=self.ledger,
+                on_update=lambda _: None,
+                watch_with=lambda watch: setattr(self.intake, "watch", watch),
+                absorb_with=lambda absorb: setattr(self.intake, "absorb", absorb),
+                flush=self.store.flush,
+                has_room=lambda: True,
+            ),
+            RecoveryPolicy(poll_s=0.01, settle_s=60.0, hold_s=0.0, hold_dead_s=0.0),
+        )
+
+    def lines(self) -> list[dict[str, Any]]:
+        self.store.flush(5)
+        return [json.loads(line) for line in self.store.path.read_bytes().splitlines()]
+
+    def texts(self) -> list[tuple[str, bool]]:
+        found = [line for line in self.lines() if line["channel"] == "transcript"]
+        return [(line["data"]["text"], line.get("recovered", False)) for line in found]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds; the caller has a deadline."""
+    while not condition():  # noqa: ASYNC110 - threads make it come true
+        await asyncio.sleep(0.005)
+
+
+def take(listening: Listening, event: Event) -> None:
+    listening.intake.take(json.dumps(event).encode())
+
+
+async def test_what_comes_live_while_the_service_answers_slowly_is_not_written_again(tmp_path: Path) -> None:
+    calls = SlowCalls()
+    listening = Listening(tmp_path, calls)
+    for stream in ("rts-1", "rts-2"):
+        take(listening, said("before", T - 1, stream))
+    now = time.time()
+    listening.recoverer.begin(Gap(now - 5, now, "ws-1", "ws-2"))
+    async with asyncio.timeout(10):
+        await calls.waiting.wait()
+        # The other stream's answer is there, and cannot be written before this one's.
+        heard = listening.recoverer._heard
+        await until(lambda: heard.has("rts-1", "transcript", "said in the gap", T + 5, T + 7))
+        take(listening, said("said in the gap", T + 5))
+        calls.answer.set()
+        await until(lambda: any(line.get("event") == "listener.recovered" for line in listening.lines()))
+        await listening.recoverer.stop()
+    assert listening.texts() == [("before", False), ("before", False), ("said in the gap", False)]
+    assert (listening.ledger.recovered, listening.ledger.doubles) == (0, 0)
+
+
+async def test_what_comes_live_after_it_was_read_back_is_written_down_as_late(tmp_path: Path) -> None:
+    calls = SlowCalls()
+    calls.answer.set()
+    listening = Listening(tmp_path, calls)
+    take(listening, said("before", T - 1))
+    now = time.time()
+    listening.recoverer.begin(Gap(now - 5, now, "ws-1", "ws-2"))
+    async with asyncio.timeout(10):
+        await until(lambda: len(listening.texts()) == 2)
+        late = said("Said in the gap", T + 5.0004, words=["with", "more"])
+        take(listening, late)
+        take(listening, late)
+        await listening.recoverer.stop()
+    # What the service sent twice is two: one of them is the one that was read back.
+    assert listening.texts() == [("before", False), ("said in the gap", True), ("Said in the gap", False)]
+    told = [line["data"] for line in listening.lines() if line.get("event") == "listener.late"]
+    assert [json.loads(data["message"]) for data in told] == [late]
+    assert told[0]["text"].startswith("transcript of mic:default came live ")
+    assert listening.ledger.statement(now).doubles == 1
+
+
+async def test_a_restarted_listener_knows_what_was_read_back(tmp_path: Path) -> None:
+    """One that a supervisor starts again after each drop has its memory in the log."""
+    listening = Listening(tmp_path, SlowCalls())
+    take(listening, said("before", T - 1))
+    listening.store.recovered({**said("read back", T + 2), "recovered": True})
+    listening.store.close()
+    calls = SlowCalls()
+    calls.answer.set()
+    again = Listening(tmp_path, calls)
+    now = time.time()
+    again.recoverer.begin(Gap(now - 5, now, "ws-1", "ws-2"))
+    async with asyncio.timeout(10):
+        await until(lambda: again.intake.absorb is not None)
+        take(again, said("read back", T + 2))
+        await again.recoverer.stop()
+    assert ("read back", False) not in again.texts()
+    assert again.ledger.doubles == 1
