@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 Path = tuple[str, ...]
 
@@ -17,16 +17,23 @@ class Columns:
     A path that leads through null, or to nothing, gives None, as in jq.
     """
 
-    def __init__(self, paths: Sequence[Path], kind: Any = Any, kinds: Mapping[Path, Any] | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        kind: Any = Any,
+        kinds: Mapping[Path, Any] | None = None,
+        required: Collection[Path] = (),
+    ) -> None:
         """``kind`` is the type of the values, ``kinds`` of some of them; others make ``read`` raise.
 
-        ``kinds`` may hold paths that are looked at and not read. No path is the beginning of another.
+        ``kinds`` may hold paths that are looked at and not read. No path is the beginning of another. A line without
+        a value at a ``required`` path makes ``read`` raise.
         """
         import msgspec
 
         names: dict[Path, str] = {}
         known = dict.fromkeys(paths, kind) | dict(kinds or {})
-        self._decoder = msgspec.json.Decoder(_struct(known, (), names))
+        self._decoder = msgspec.json.Decoder(_struct(known, (), names, required))
         self._attributes = [tuple(names[path[: depth + 1]] for depth in range(len(path))) for path in paths]
 
     def read(self, data: bytes) -> list[list[Any]]:
@@ -34,7 +41,7 @@ class Columns:
         events = self.decode(data)
         return [self.column(events, index) for index in range(len(self._attributes))]
 
-    def decode(self, data: bytes) -> list[Any]:
+    def decode(self, data: bytes | memoryview) -> list[Any]:
         """What ``column`` takes, one entry a line. Raises as ``read`` does."""
         events: list[Any] = self._decoder.decode_lines(data)
         return events
@@ -49,6 +56,12 @@ class Columns:
             else:
                 column = [None if value is None else getattr(value, name) for value in column]
         return column
+
+    def value(self, event: Any, index: int) -> Any:
+        """The value at the path of this number, of one event."""
+        for name in self._attributes[index]:
+            event = None if event is None else getattr(event, name)
+        return event
 
 
 def can_be_columns(paths: Sequence[Path]) -> bool:
@@ -67,7 +80,7 @@ _FIRST: dict[str, Callable[[list[Any]], list[Any]]] = {
 }
 
 
-def _struct(kinds: Mapping[Path, Any], base: Path, names: dict[Path, str]) -> Any:
+def _struct(kinds: Mapping[Path, Any], base: Path, names: dict[Path, str], required: Collection[Path]) -> Any:
     import msgspec
 
     fields: list[tuple[str, Any, Any]] = []
@@ -77,6 +90,7 @@ def _struct(kinds: Mapping[Path, Any], base: Path, names: dict[Path, str]) -> An
         below = {path: kind for path, kind in kinds.items() if path[depth] == key and len(path) > depth + 1}
         name = f"f{len(fields)}"
         names[here] = name
-        of_key = _struct(below, here, names) | None if below else kinds[here]
-        fields.append((name, of_key, msgspec.field(default=None, name=key)))
-    return msgspec.defstruct(f"Level{depth}", fields, gc=False)
+        of_key = _struct(below, here, names, required) | None if below else kinds[here]
+        default = msgspec.NODEFAULT if here in required else None
+        fields.append((name, of_key, msgspec.field(default=default, name=key)))
+    return msgspec.defstruct(f"Level{depth}", fields, gc=False, kw_only=True)

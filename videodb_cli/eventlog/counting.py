@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from videodb_cli.eventlog import parallel
 from videodb_cli.eventlog.query import THOROUGH, iter_parts
-from videodb_cli.eventlog.reader import iter_blocks
+from videodb_cli.eventlog.reader import Block, View, iter_views
 from videodb_cli.eventlog.scan import BrokenLines, Scanner, countable_lines
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from videodb_cli.eventlog.parallel import Chunk, State
     from videodb_cli.eventlog.query import Part
-    from videodb_cli.eventlog.reader import Block
     from videodb_cli.eventlog.scan import Plan
     from videodb_cli.eventlog.sources import Source
     from videodb_cli.eventlog.stats import Tally
@@ -41,21 +40,25 @@ def count_parts(
 
 
 def _count_in_two(parts: Sequence[Part], sources: list[Source], counter: _Counter) -> BrokenLines:
-    def work(chunk: Chunk) -> list[list[int]]:
-        for block in iter_blocks(chunk.source, chunk.start, chunk.end):
-            counter.count(chunk.source, block)
-        number = sources.index(chunk.source)
-        return [[number, offset] for offset in counter.broken.take_offsets()]
+    def work(chunk: Chunk) -> None:
+        for view in iter_views(chunk.source, chunk.start, chunk.end):
+            counter.count_view(chunk.source, view)
 
-    def commit(done: list[list[int]], state: State) -> None:
-        state["broken"].extend(done)
+    def keep() -> State:
+        places = [[sources.index(source), offset] for source, offset in counter.broken.take_places()]
+        return {"tally": counter.tally.dump(), "broken": places}
 
-    chunks = [c for p in parts for c in parallel.chunks_of(p.source, p.start, p.end or 0)]
+    # What both would import after the fork is imported once.
+    import msgspec  # noqa: F401
+    import stringzilla  # noqa: F401
+
+    total = sum(part.size for part in parts)
+    chunks = [c for p in parts for c in parallel.chunks_of(p.source, p.start, p.end or 0, parallel.chunk_size(total))]
     # The second process begins with a copy of the empty tally, so what it has at the end is its own.
-    state = parallel.run_in_order(chunks, work, commit, {"broken": []}, counter.tally.dump)
-    counter.tally.merge(state["second"])
+    second = parallel.run_in_any_order(chunks, work, keep)
+    counter.tally.merge(second["tally"])
     broken = BrokenLines()
-    for number, offset in state["broken"]:
+    for number, offset in sorted(keep()["broken"] + second["broken"]):
         broken.add(sources[number], offset)
     return broken
 
@@ -72,6 +75,10 @@ class _Counter:
 
     def count(self, source: Source, block: Block) -> None:
         """Count what is selected of a block."""
-        count = countable_lines(block.data, thorough=self._thorough) if self._takes_all else 0
-        if not self.tally.add_block(block.data, count):
-            self.tally.add_lines(self.scanner.raw_lines(source, block))
+        self.count_view(source, View(block.offset, memoryview(block.data)))
+
+    def count_view(self, source: Source, view: View) -> None:
+        """The same of a block on loan, copied only where that does not do."""
+        count = countable_lines(view.data, thorough=self._thorough) if self._takes_all else 0
+        if not self.tally.add_block(view.data, count):
+            self.tally.add_lines(self.scanner.raw_lines(source, Block(view.offset, bytes(view.data))))

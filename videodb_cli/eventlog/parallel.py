@@ -1,8 +1,8 @@
-"""Two processes over the chunks of a log, with results committed in order.
+"""Two processes over the chunks of a log, with results committed in order, or added up in any.
 
-Both go over every second chunk and hold their results back until it is their turn: a small state, which goes to and fro
-between them, is the turn. Nothing but that state crosses the pipe, so output costs no copying. ``os.fork`` is used,
-because a second interpreter would cost more to start than it gains below half a gigabyte.
+In order, both go over every second chunk and hold their results back until it is their turn: a small state, which goes
+to and fro between them, is the turn. Nothing but that state crosses the pipe, so output costs no copying. ``os.fork``
+is used, because a second interpreter would cost more to start than it gains below half a gigabyte.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Two processes gain from about 40 MB on, and lose at 4 MB.
 WORTH_IT = 40 << 20
 CHUNK = 4 << 20
+# What every pipe holds before writing to it waits, and the size of a chunk's number in it.
+_PIPE_ROOM = 1 << 14
+_NUMBER = 4
 
 State = dict[str, Any]
 
@@ -62,16 +65,69 @@ def can_fork(total: int) -> bool:
     return (len(affinity(0)) if affinity else os.cpu_count() or 1) > 1
 
 
+def chunk_size(total: int) -> int:
+    """Bytes of a chunk for ``run_in_any_order``: as many chunks as there is room for in a pipe, and no more."""
+    return max(CHUNK, total // (_PIPE_ROOM // _NUMBER))
+
+
+def run_in_any_order(chunks: Sequence[Chunk], work: Callable[[Chunk], object], keep: Callable[[], State]) -> State:
+    """``work`` on every chunk, by whichever of two processes is free; gives what ``keep`` gave in the second one.
+
+    For work that adds up, so that nobody waits for the other. Errors of the second process are raised here.
+    ``chunk_size`` says how large chunks must be.
+    """
+    # A pipe full of numbers is the queue: reading four bytes takes one chunk, for one process only.
+    take, put = os.pipe()
+    os.write(put, b"".join(number.to_bytes(_NUMBER) for number in range(len(chunks))))
+    os.close(put)
+    from_child, to_parent = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(from_child)
+        _be_helper(chunks, work, keep, take, os.fdopen(to_parent, "wb"))
+    os.close(to_parent)
+    try:
+        with os.fdopen(from_child, "rb") as receive:
+            _work_off(chunks, work, take)
+            second = _take(receive)
+    finally:
+        os.close(take)
+        os.waitpid(child, 0)
+    if failure := second.get("failure"):
+        raise _revived(failure)
+    return second
+
+
+def _work_off(chunks: Sequence[Chunk], work: Callable[[Chunk], object], take: int) -> None:
+    while number := os.read(take, _NUMBER):
+        work(chunks[int.from_bytes(number)])
+
+
+def _be_helper(
+    chunks: Sequence[Chunk], work: Callable[[Chunk], object], keep: Callable[[], State], take: int, send: BinaryIO
+) -> None:
+    """The second process of ``run_in_any_order``. Never returns."""
+    status = 1
+    try:
+        _work_off(chunks, work, take)
+        _give(send, keep())
+        status = 0
+    except BaseException as error:  # noqa: BLE001 - it goes to the first process, which raises it
+        try:
+            _give(send, {"failure": _described(error)})
+        except BaseException:  # noqa: BLE001, S110 - the first process is gone, and so is everybody who could be told
+            pass
+    finally:
+        os._exit(status)
+
+
 def run_in_order(
     chunks: Sequence[Chunk],
     work: Callable[[Chunk], Any],
     commit: Callable[[Any, State], None],
     state: State,
-    keep: Callable[[], State] | None = None,
 ) -> State:
     """``work`` on every chunk in two processes, ``commit`` of its results in order; gives the last state.
-
-    ``keep`` is called in the second process when all is done, and what it gives stands in the state as ``second``.
 
     The state is JSON. ``commit`` changes it, and ends everything early by setting ``stop`` in it. Errors of the second
     process are raised here. The caller has flushed its output before.
@@ -81,7 +137,7 @@ def run_in_order(
     if child == 0:
         os.close(to_child[1])
         os.close(to_parent[0])
-        _be_second(chunks, work, commit, keep, os.fdopen(to_child[0], "rb"), os.fdopen(to_parent[1], "wb"))
+        _be_second(chunks, work, commit, os.fdopen(to_child[0], "rb"), os.fdopen(to_parent[1], "wb"))
     os.close(to_child[0])
     os.close(to_parent[1])
     receive, send = os.fdopen(to_parent[0], "rb"), os.fdopen(to_child[1], "wb")
@@ -125,14 +181,13 @@ def _be_second(
     chunks: Sequence[Chunk],
     work: Callable[[Chunk], Any],
     commit: Callable[[Any, State], None],
-    keep: Callable[[], State] | None,
     receive: BinaryIO,
     send: BinaryIO,
 ) -> None:
     """The second process: odd chunks. Never returns."""
     status = 1
     try:
-        _second_turns(chunks, work, commit, keep, receive, send)
+        _second_turns(chunks, work, commit, receive, send)
         status = 0
     except BaseException as error:  # noqa: BLE001 - it goes to the first process, which raises it
         try:
@@ -148,7 +203,6 @@ def _second_turns(
     chunks: Sequence[Chunk],
     work: Callable[[Chunk], Any],
     commit: Callable[[Any, State], None],
-    keep: Callable[[], State] | None,
     receive: BinaryIO,
     send: BinaryIO,
 ) -> None:
@@ -162,13 +216,9 @@ def _second_turns(
         except BaseException as error:  # noqa: BLE001 - as above; the turn is ours already
             _give(send, {"stop": True, "failure": _described(error)})
             return
-        if index + 1 == len(chunks):
-            state["second"] = keep() if keep else None
         _give(send, state)
     if len(chunks) % 2:
-        state = _take(receive)
-        state["second"] = keep() if keep else None
-        _give(send, state)
+        _give(send, _take(receive))
 
 
 def _take(receive: BinaryIO) -> State:

@@ -64,6 +64,45 @@ def _cut_at_lines(fd: int, offset: int, end: int | None, size: int) -> Iterator[
         want *= 2  # a line longer than a block
 
 
+class View(NamedTuple):
+    """Whole lines that begin at ``offset`` of their source, on loan: the next one overwrites them."""
+
+    offset: int
+    data: memoryview
+
+
+def iter_views(source: Source, start: int, end: int, size: int = BLOCK_SIZE) -> Iterator[View]:
+    """What ``iter_blocks`` gives of a source that can be read again, in one buffer that stays in the CPU's cache.
+
+    Reading into fresh memory each time costs three times as much.
+    """
+    with open_source(source) as file:
+        buffer = memoryview(bytearray(size))
+        offset = start
+        while offset < end:
+            file.seek(offset)
+            got = file.readinto(buffer[: end - offset])  # type: ignore[attr-defined]
+            cut = _after_last_newline(buffer, got)
+            if cut:
+                yield View(offset, buffer[:cut])
+                offset += cut
+            elif got < len(buffer):
+                return  # cut off while we read
+            else:
+                buffer = memoryview(bytearray(2 * len(buffer)))  # a line longer than the buffer
+
+
+def _after_last_newline(view: memoryview, end: int) -> int:
+    step = 1 << 12
+    while end > 0:
+        begin = max(0, end - step)
+        found = bytes(view[begin:end]).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        end, step = begin, step * 4
+    return 0
+
+
 def _last_line_end(fd: int, start: int, end: int) -> int | None:
     step = 1 << 12
     while end > start:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _DENSE = 0.35
 _USUAL_LINE = 300
 _RECOUNT = 64
+_OPEN = ord("{")
 
 
 class Line(NamedTuple):
@@ -85,6 +86,11 @@ class BrokenLines:
         """Offsets noted since the last call, when only one source was read meanwhile."""
         noted, self._where = self._where, []
         return [offset for _, offset in noted]
+
+    def take_places(self) -> list[tuple[Source, int]]:
+        """Sources and offsets noted since the last call."""
+        noted, self._where = self._where, []
+        return noted
 
     def take(self) -> Iterator[tuple[str, int | None]]:
         """Name and line number of each one noted since the last call; no number where it cannot be read again."""
@@ -229,26 +235,25 @@ class Scanner:
         return (self._takes_any or isinstance(event, dict)) and all(test(event) for test in self._tests)
 
 
-def is_regular(data: bytes) -> int:
-    """How many lines there are if every one looks like ``{…}``, so that none is blank, torn, or spans two; else 0."""
+def is_regular(data: bytes | memoryview) -> int:
+    """How many lines there are if every one looks like ``{…}``, so that none is blank, torn, or spans two; else 0.
+
+    If a decode then gives as many values, each line holds one: a line with two would need one with none.
+    """
     import stringzilla as sz
 
-    if not (data.startswith(b"{") and data.endswith(b"}\n")):
+    if len(data) < 3 or data[0] != _OPEN or bytes(data[-2:]) != b"}\n":
         return 0
     count = int(sz.count(data, b"\n"))
     return count if int(sz.count(data, b"}\n{")) == count - 1 else 0
 
 
-def countable_lines(data: bytes, *, thorough: bool) -> int:
+def countable_lines(data: bytes | memoryview, *, thorough: bool) -> int:
     """How many values a decode of the whole block must give, if its lines can be told apart by that; else 0.
 
     Unless ``thorough``, what is broken in the encoding of fields that nobody asks for goes unnoticed.
     """
-    import stringzilla as sz
-
-    if thorough:
-        return is_regular(data) if is_utf8(data) else 0
-    return int(sz.count(data, b"\n"))
+    return is_regular(data) if not thorough or is_utf8(bytes(data)) else 0
 
 
 def is_utf8(data: bytes) -> bool:

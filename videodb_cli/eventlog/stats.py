@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from videodb_cli.eventlog import event as ev
+from videodb_cli.eventlog.channelcount import NONE, ChannelCount
 from videodb_cli.eventlog.decode import decode
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.event import Event
 
 BY = ("channel", "stream", "minute", "hour", "event")
-NONE = "(none)"
-_CHANNEL, _STAMP, _EVENT = ("channel",), ("unix_ts",), ("event",)
 _LATENCY_STEP_S = 0.01
 _LATENCY_MAX_S = 3600.0
 
@@ -87,43 +86,28 @@ class Tally:
         self.gaps = 0
         self.gap_s = 0.0
         self._group_of = _group_of(by)
-        self._columns: Any = None
+        self._channels: ChannelCount | None = None
 
-    def add_block(self, data: bytes, count: int) -> bool:
+    def add_block(self, data: bytes | memoryview, count: int) -> bool:
         """Count a whole block of so many lines at once; False when it has to be looked at line by line."""
         if self.by != "channel" or self.full or not count:
             return False
-        if self._columns is None:
-            from videodb_cli.eventlog.columns import Columns
-
-            # What is recovered, and what has no time, raises, and is looked at by itself.
-            kinds: dict[tuple[str, ...], Any] = {
-                _CHANNEL: str | None,
-                _STAMP: float,
-                _EVENT: str | None,
-                ("recovered",): None,
-            }
-            self._columns = Columns([_CHANNEL, _STAMP, _EVENT], kinds=kinds)
-        try:
-            events = self._columns.decode(data)
-        except (ValueError, RecursionError):
+        if self._channels is None:
+            self._channels = ChannelCount()
+        counted = self._channels.count(data, count)
+        if counted is None:
             return False
-        channels, stamps = self._columns.column(events, 0), self._columns.column(events, 1)
-        if len(channels) != count or None in stamps or stamps != sorted(stamps):
-            return False
-        counted: Counter[Any] = Counter(channels)
-        if ev.OWN_CHANNEL in counted:
-            return False
-        if counted.pop(None, 0):
-            # Few events have no channel: those are looked at one by one.
-            names = self._columns.column(events, 2)
-            for index in [index for index, channel in enumerate(channels) if channel is None]:
-                at = stamps[index]
-                self._group(ev.channel_of({"event": names[index]}) or NONE).see(1, at, at)
-        backwards = channels[::-1]
-        for channel, number in counted.items():
-            first, last = stamps[channels.index(channel)], stamps[-1 - backwards.index(channel)]
-            self._group(ev.canonical_channel(channel)).see(number, first, last)
+        odd: list[Any] = []
+        if counted.odd:
+            lines = bytes(data).split(b"\n")
+            try:
+                odd = [decode(lines[index]) for index in counted.odd]
+            except ValueError:
+                return False
+        for name, number, first, last in counted.rows:
+            self._group(name).see(number, first, last)
+        for event in odd:
+            self.add(event if isinstance(event, dict) else {})
         return True
 
     def add_lines(self, lines: Iterable[bytes]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,53 @@ def test_what_the_second_process_raises_is_raised(parts: list[Part], monkeypatch
 
     with pytest.raises(BrokenPipeError):
         parallel.run_in_order(chunks, work, lambda _done, _state: None, {})
+
+
+def test_in_any_order_each_chunk_is_done_once(parts: list[Part]) -> None:
+    chunks = parallel.chunks_of(parts[1].source, 0, 100_000, 1000)
+    done: list[int] = []
+
+    def keep() -> parallel.State:
+        return {"done": done}
+
+    second = parallel.run_in_any_order(chunks, lambda chunk: done.append(chunk.start), keep)
+    assert sorted(done + second["done"]) == [chunk.start for chunk in chunks]
+
+
+def test_a_queue_of_chunks_never_fills_the_pipe() -> None:
+    for total in (1, 40 << 20, 3 << 30, 10 << 40):
+        assert (total / parallel.chunk_size(total) + 100) * 4 < 1 << 16
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, KeyboardInterrupt, ZeroDivisionError])
+def test_in_any_order_what_either_process_raises_is_raised(parts: list[Part], error: type[BaseException]) -> None:
+    chunks = parallel.chunks_of(parts[1].source, 0, 100_000, 1000)
+    first = os.getpid()
+    reached = multiprocessing.get_context("fork").Event()
+
+    def work(_chunk: parallel.Chunk) -> None:
+        if os.getpid() != first:
+            reached.set()
+            raise error
+        assert reached.wait(60)
+
+    with pytest.raises(RuntimeError if error is ZeroDivisionError else error):
+        parallel.run_in_any_order(chunks, work, dict)
+
+
+def test_in_any_order_a_second_process_that_dies_is_no_answer(parts: list[Part]) -> None:
+    chunks = parallel.chunks_of(parts[1].source, 0, 100_000, 1000)
+    first = os.getpid()
+    reached = multiprocessing.get_context("fork").Event()
+
+    def work(_chunk: parallel.Chunk) -> None:
+        if os.getpid() != first:
+            reached.set()
+            os.kill(os.getpid(), signal.SIGKILL)
+        assert reached.wait(60)
+
+    with pytest.raises(RuntimeError, match="died"):
+        parallel.run_in_any_order(chunks, work, dict)
 
 
 def test_times_become_byte_ranges(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videodb_cli.errors import RefusedError
-from videodb_cli.eventlog.reader import count_lines, iter_blocks, iter_blocks_backwards, iter_lines
+from videodb_cli.eventlog.reader import count_lines, iter_blocks, iter_blocks_backwards, iter_lines, iter_views
 from videodb_cli.eventlog.sources import Source
 
 contents = st.binary(max_size=400).map(lambda raw: raw.replace(b"\x00", b"\n").replace(b"\x01", b"\n"))
@@ -25,6 +25,16 @@ def _file(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Source:
 
 def _whole(content: bytes) -> bytes:
     return content[: content.rfind(b"\n") + 1]
+
+
+@given(content=contents, size=st.integers(1, 50), end=st.integers(0, 400))
+def test_views_are_the_same_lines_as_blocks(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, size: int, end: int
+) -> None:
+    source = _file(tmp_path_factory, content)
+    read = [(view.offset, bytes(view.data)) for view in iter_views(source, 0, end, size)]
+    assert b"".join(data for _, data in read) == _whole(content[:end])
+    assert all(content[offset : offset + len(data)] == data and data.endswith(b"\n") for offset, data in read)
 
 
 @given(content=contents, size=st.integers(1, 50))

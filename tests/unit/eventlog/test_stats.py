@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from tests.fakes.event_logs import logs
 from videodb_cli.eventlog import parallel
+from videodb_cli.eventlog.channelcount import NONE
 from videodb_cli.eventlog.counting import count_parts
 from videodb_cli.eventlog.event import channel_of, happened_at
 from videodb_cli.eventlog.query import Part
 from videodb_cli.eventlog.scan import Plan
 from videodb_cli.eventlog.sources import Source
-from videodb_cli.eventlog.stats import BY, NONE, Tally
+from videodb_cli.eventlog.stats import BY, Tally
 
 
 @given(log=logs(), by=st.sampled_from(BY))
@@ -42,10 +43,40 @@ def test_counts_equal_a_plain_loop(tmp_path_factory: object, log: bytes, by: str
         assert {group["name"]: group["count"] for group in report["groups"]} == counted
 
 
-def _made(count: int) -> bytes:
+@given(log=logs())
+def test_blocks_count_as_their_lines_do(log: bytes) -> None:
+    whole = log[: log.rfind(b"\n") + 1]
+    by_block, by_line = Tally("channel"), Tally("channel")
+    # The second time, the names of the channels are known.
+    for _ in range(2):
+        if by_block.add_block(memoryview(whole), whole.count(b"\n")):
+            by_line.add_lines(line for line in whole.split(b"\n") if line.strip())
+    assert by_block.report(0) == by_line.report(0)
+
+
+def test_a_block_is_counted_at_once_with_odd_lines_in_it() -> None:
+    odd = (
+        {"unix_ts": 1772446540, "event": "capture_session.active", "capture_session_id": "cap-1"},
+        {"unix_ts": 1772446540, "data": {}},
+        {"unix_ts": 1772446540, "channel": "videodb_cli", "event": "listener.gap", "data": {"seconds": 2}},
+        {"unix_ts": 1772446540, "channel": "c1", "recovered": True, "data": {"start": 1772446500000}},
+        {"unix_ts": 1772446540, "channel": "a new one"},
+        {"channel": "c1"},
+    )
+    log = _made(10) + b"".join(json.dumps(line).encode() + b"\n" for line in odd) + _made(20, start=10)
+    by_block, by_line = Tally("channel"), Tally("channel")
+    for _ in range(2):
+        assert by_block.add_block(log, log.count(b"\n"))
+        by_line.add_lines(log.splitlines())
+    assert by_block.report(0) == by_line.report(0)
+    assert {"c0", "c1", "c2", "capture_session", NONE, "videodb_cli", "a new one"} == set(by_block.groups)
+    assert (by_block.gaps, by_block.recovered) == (2, 2)
+
+
+def _made(count: int, start: int = 0) -> bytes:
     lines = (
         {"ts": "2026-03-02T10:15:30.123Z", "unix_ts": 1772446530.5 + n, "channel": f"c{n % 3}", "data": {"text": "x y"}}
-        for n in range(count)
+        for n in range(start, start + count)
     )
     return b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
 
