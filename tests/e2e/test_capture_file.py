@@ -300,3 +300,26 @@ def test_stop_never_ends_a_listener_that_somebody_started_later(place: Place, cl
     pid = int((place.path / "videodb_ws_pid").read_text())
     assert place.run("capture", "stop").returncode == 0
     assert start_token(pid) is not None
+
+
+@pytest.mark.parametrize("command", ["status", "stop", "start"])
+def test_a_publisher_that_outlived_its_capture_is_ended_by_the_next_command(
+    place: Place, clip: Path, command: str
+) -> None:
+    place.path.mkdir(mode=0o700)
+    with subprocess.Popen(["sleep", "60"]) as gone, subprocess.Popen(["sleep", "60"]) as stranger:
+        gone.kill()
+        gone.wait()
+        with subprocess.Popen(["sleep", "60"]) as orphan:
+            channels = [
+                {"channel_id": "mic:file", "pid": orphan.pid, "start_token": start_token(orphan.pid)},
+                {"channel_id": "display:file", "pid": stranger.pid, "start_token": "the token of another process"},
+            ]
+            state = {"v": 1, "pid": gone.pid, "session_id": "cap-1", "status": "active", "channels": channels}
+            (place.path / "videodb_capture_info.json").write_text(json.dumps(state))
+            done = place.run("capture", command, *(["--source", "/nowhere.mp4"] if command == "start" else []))
+            assert done.returncode in {4, 6}, done.stderr
+            assert orphan.wait(10) == -signal.SIGKILL
+            assert stranger.poll() is None
+            stranger.kill()
+        assert place.info["error"]["code"] == "capture_died"

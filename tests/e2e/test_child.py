@@ -69,16 +69,51 @@ async def test_no_key_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     await child.stop()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word for it is Linux's")
-def test_it_dies_with_us() -> None:
-    program = (
-        "import asyncio, sys\nfrom videodb_cli.process.child import Child\n"
-        "async def main():\n    child = await Child.spawn(['sleep', '60'])\n    print(child.pid, flush=True)\n"
-        "    await asyncio.sleep(60)\nasyncio.run(main())\n"
+OURS = """\
+import asyncio, os
+from videodb_cli.process import child as module
+if {without_kernel}:
+    module._parent_death_call = lambda: None
+async def main():
+    spawn = module.Child.spawn
+    gone, *left = [await spawn(["sleep", "60"]) for _ in range(3)]
+    await gone.stop()
+    if {without_kernel}:
+        module._warden()._shell.kill()
+        module._warden()._shell.wait()
+        left.append(await spawn(["sleep", "60"]))
+    print(*(c.pid for c in left), flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "without_kernel",
+    [
+        pytest.param(False, marks=pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word is Linux's")),
+        True,
+    ],
+)
+def test_they_die_with_us_by_the_kernel_or_by_the_warden(without_kernel: bool) -> None:
+    program = OURS.format(without_kernel=without_kernel)
+    with subprocess.Popen(python(program), stdout=subprocess.PIPE, env=dict(os.environ)) as ours:
+        assert ours.stdout is not None
+        children = [int(word) for word in ours.stdout.readline().split()]
+        assert len(children) == (3 if without_kernel else 2)
+        assert all(start_token(child) is not None for child in children)
+        ours.kill()
+    wait_until(lambda: not any(start_token(child) for child in children), 5, "the end of the children")
+
+
+def test_the_warden_touches_nothing_that_has_ended_and_ends_with_us() -> None:
+    program = OURS.format(without_kernel=True).replace(
+        "    await asyncio.sleep(60)",
+        "    [await c.stop() for c in left]\n    print(module._warden()._shell.pid, flush=True)",
     )
     with subprocess.Popen(python(program), stdout=subprocess.PIPE, env=dict(os.environ)) as ours:
         assert ours.stdout is not None
-        child = int(ours.stdout.readline())
-        assert start_token(child) is not None
-        ours.kill()
-    wait_until(lambda: start_token(child) is None, 5)
+        ours.stdout.readline()
+        warden = int(ours.stdout.readline())
+        assert ours.wait(10) == 0
+    wait_until(lambda: start_token(warden) is None, 5, "the end of the warden")

@@ -6,9 +6,11 @@ A capture runs as long as its process holds `videodb_capture.lock`. The file sta
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -120,7 +122,7 @@ def write(run_dir: RunDir, fields: Mapping[str, Any]) -> None:
 def mark_crashed(run_dir: RunDir) -> dict[str, Any] | None:
     """Return the state, corrected if its process died without a word: then it says ``failed``, and the pid file goes.
 
-    Its publishers died with it (the kernel sees to that on Linux); where they did not, their pids are in the state.
+    Its publishers have died with it (see `process.child`); one that did not is killed here.
     """
     fields = read(run_dir)
     if fields is None or is_running(run_dir):
@@ -137,6 +139,7 @@ def mark_crashed(run_dir: RunDir) -> dict[str, Any] | None:
         if fields.get("status") in UNFINISHED or fields.get("status") == "stopped":
             message = f"the background process (pid {fields.get('pid')}) died"
             fields |= {"status": "failed", "error": {"code": "capture_died", "message": message}}
+            _end_leftovers(fields)
             write(run_dir, {name: value for name, value in fields.items() if name != "v"})
         private.remove(run_dir.capture_pid)
     finally:
@@ -144,11 +147,12 @@ def mark_crashed(run_dir: RunDir) -> dict[str, Any] | None:
     return fields
 
 
-def leftover_children(fields: Mapping[str, Any]) -> Iterable[tuple[int, str]]:
-    """Yield pid and start token of each publisher in a state whose process is gone, if it is still that process."""
+def _end_leftovers(fields: Mapping[str, Any]) -> None:
+    """Kill the publishers in a state whose process is gone: nobody would ever stop what they capture."""
     channels = fields.get("channels")
     for channel in channels if isinstance(channels, list) else []:
         if isinstance(channel, dict):
             pid, token = channel.get("pid"), channel.get("start_token")
             if isinstance(pid, int) and isinstance(token, str) and is_same_process(pid, token):
-                yield pid, token
+                with contextlib.suppress(OSError):
+                    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))

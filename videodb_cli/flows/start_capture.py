@@ -131,10 +131,7 @@ def _refuse_second(run_dir: RunDir) -> None:
             code="already_running",
             hint="videodb capture status · videodb capture stop",
         )
-    fields = capture_info.mark_crashed(run_dir) or {}
-    for pid, _ in capture_info.leftover_children(fields):
-        with contextlib.suppress(OSError):
-            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    capture_info.mark_crashed(run_dir)
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,10 +343,6 @@ def end_background(run_dir: RunDir, prepared: Prepared, pid: int | None) -> None
     if pid is not None and token is not None:
         _end_process(pid, token)
     fields = capture_info.mark_crashed(run_dir) or {}
-    for child, child_token in capture_info.leftover_children(fields):
-        if is_same_process(child, child_token):
-            with contextlib.suppress(OSError):
-                os.kill(child, _KILL)
     if fields.get("session_id") != request.session_id:
         _end_session(prepared)
     if request.listener_started:

@@ -44,9 +44,6 @@ def stop_capture(
     if fields is None:
         return None
     died = capture_info.mark_crashed(run_dir) or fields
-    for pid, _ in capture_info.leftover_children(died):
-        with contextlib.suppress(OSError):
-            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
     error = died.get("error")
     if died.get("status") == "failed" and isinstance(error, dict) and error.get("code") == "capture_died":
         tell("stopping")

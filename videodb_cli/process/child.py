@@ -22,6 +22,7 @@ from videodb_cli.errors import MissingDependencyError
 from videodb_cli.process.environment import child_environment
 from videodb_cli.process.lines import LineSplitter
 from videodb_cli.process.start_token import start_token
+from videodb_cli.process.warden import Warden
 
 _CHUNK = 1 << 16
 _STDERR_LINE = 4096
@@ -44,7 +45,8 @@ class Ladder:
 def _parent_death_call() -> Callable[[], None] | None:
     """Return what a child runs before exec so that the kernel kills it when we are gone (Linux); None elsewhere.
 
-    Without it a ``kill -9`` of the background process would leave ffmpeg capturing for ever.
+    Without it a ``kill -9`` of the background process would leave ffmpeg capturing for ever. Elsewhere a `Warden` sees
+    to it.
     """
     if sys.platform != "linux":
         return None
@@ -61,6 +63,16 @@ def _parent_death_call() -> Callable[[], None] | None:
     return call
 
 
+@cache
+def _warden() -> Warden:
+    """What ends our children when we are gone and the kernel does not see to it (macOS)."""
+    return Warden()
+
+
+def _has_groups() -> bool:
+    return hasattr(os, "killpg")
+
+
 class Child:
     """One running program. Make it with `spawn`; end it with `stop`."""
 
@@ -69,6 +81,7 @@ class Child:
         self._on_error_line = on_error_line
         self.start_token = start_token(process.pid)
         self.last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._guarded: asyncio.Task[int] | None = None
         self._stderr_done = asyncio.create_task(self._read_stderr(), name=f"stderr of {process.pid}")
 
     @classmethod
@@ -86,7 +99,8 @@ class Child:
         if the program cannot be run.
         """
         extra: dict[str, Any] = {}
-        if dies_with_us and (call := _parent_death_call()) is not None:
+        call = _parent_death_call() if dies_with_us else None
+        if call is not None:
             extra["preexec_fn"] = call
         try:
             process = await asyncio.create_subprocess_exec(
@@ -101,7 +115,10 @@ class Child:
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise MissingDependencyError(f"{arguments[0]} does not run: {why}", code="cannot_run") from error
-        return cls(process, on_error_line)
+        child = cls(process, on_error_line)
+        if dies_with_us and call is None and _has_groups():
+            child._guard(_warden())
+        return child
 
     @property
     def pid(self) -> int:
@@ -169,6 +186,13 @@ class Child:
         await self.wait()
         self._stderr_done.cancel()
         return self.exit_status or 0
+
+    def _guard(self, warden: Warden) -> None:
+        """Let the warden end it when we are gone, until it has ended by itself."""
+        warden.guard(self.pid)
+        ended = asyncio.create_task(self._process.wait(), name=f"end of {self.pid}")
+        ended.add_done_callback(lambda _: warden.relieve(self.pid))
+        self._guarded = ended
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
