@@ -126,12 +126,40 @@ def test_exit_statuses(run: Run, log: Path) -> None:
     status, _, err = run(str(log))
     assert status == 2
     assert f"events filter . {log}" in err
-    for program in ("input", "[inputs]", "input_line_number", 'import "a" as a; .'):
+    for program in ("input", "[inputs]", "input_line_number", "input_filename"):
         status, _, err = run(program)
         assert (status, "-s" in err) == (2, True)
+    for program in ('import "a" as a; .', "halt", "1 | halt_error"):
+        status, _, err = run(program)
+        assert (status, "hint: -s" in err, "hint: " in err) == (2, False, True)
     assert run(".input // {inputs: 1}.inputs", "--limit", "1")[1] == "1\n"
     assert run("--arg", "x")[0] == 2
     assert run(".", "nothing.jsonl")[0] == 4
+
+
+def test_a_program_that_fails_on_all_events_at_once_is_no_success(run: Run) -> None:
+    for flag in ("-s", "-n"):
+        assert run(flag, "-e", '1, error("no")') == (2, "1\n", "error: no\n")
+
+
+def test_what_jq_users_are_used_to(run: Run, tmp_path: Path) -> None:
+    assert run("-n", "$x", "--arg", "x", "first", "--arg", "x", "second")[1] == '"first"\n'
+    assert run("", "--limit", "1")[1] == run(".", "--limit", "1")[1]
+    assert run("-n", "--indent", "0", "[1, {}]")[1] == "[\n1,\n{}\n]\n"
+    assert run("-n", "-C", "-c", '[{"a":[]}]')[1] == (
+        "\x1b[1;39m[\x1b[0m\x1b[1;39m{\x1b[0m\x1b[1;34m\"a\"\x1b[0m\x1b[1;39m:\x1b[0m\x1b[1;39m[]\x1b[0m\x1b[1;39m}\x1b[0m"
+        "\x1b[1;39m]\x1b[0m\n"
+    )
+
+
+@pytest.mark.parametrize("comment", ["# | .text", "# \\\n | .text", "# \\\r\n | .text", "#\r.text", "#\\\\\n"])
+def test_a_comment_ends_where_jq_ends_it(comment: str, run: Run, tmp_path: Path) -> None:
+    program = tmp_path / "program.jq"
+    program.write_bytes(f".data {comment}".encode())
+    expected = run("-c", ".data", "--limit", "1")[1]
+    assert run("-c", "-f", str(program), "--limit", "1")[1] == expected
+    program.write_bytes(f"[.data] {comment}".encode())
+    assert run("-c", "-f", str(program), "--limit", "1")[1] == f"[{expected.strip()}]\n"
 
 
 def test_failures_name_their_line_and_go_on(run: Run) -> None:

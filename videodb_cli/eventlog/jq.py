@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from videodb_cli.errors import MissingDependencyError, UsageError
 from videodb_cli.eventlog.decode import decode
-from videodb_cli.eventlog.jqsyntax import refused_words
+from videodb_cli.eventlog.jqsyntax import MODULE_WORDS, refused_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,11 +29,7 @@ class Program:
         except ImportError:
             raise MissingDependencyError("jq programs need the package jq", hint="pip install 'jq>=1.10'") from None
         if refused := refused_words(text):
-            raise UsageError(
-                f"{refused[0]} is not available here: each event is given to the program by itself",
-                code="jq_refused",
-                hint="-s gives the program all events as one array",
-            )
+            raise _refusal(refused[0])
         named = dict(variables or {})
         arguments = {**named, "ARGS": {"named": named, "positional": []}}
         try:
@@ -67,6 +63,15 @@ class Program:
     def run_once(self, text: str) -> tuple[list[str], list[Failure]]:
         """Results for one JSON text, such as the array of all events."""
         return self.run([text.encode()])
+
+
+def _refusal(word: str) -> UsageError:
+    why, hint = "each event is given to the program by itself", "-s gives the program all events as one array"
+    if word in MODULE_WORDS:
+        why, hint = "programs stand alone, without modules", "put the definitions into the program: -f FILE"
+    elif word in {"halt", "halt_error"}:
+        why, hint = "a program does not end the command", "--limit N ends after N events, --strict at the first error"
+    return UsageError(f"{word} is not available here: {why}", code="jq_refused", hint=hint)
 
 
 def _is_expression(jq: Any, text: str, arguments: Mapping[str, Any]) -> bool:

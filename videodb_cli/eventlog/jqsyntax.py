@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 Path = tuple[str, ...]
 
-_REFUSED = {"input", "inputs", "input_line_number", "import", "include", "halt", "halt_error", "modulemeta"}
+MODULE_WORDS = {"import", "include", "modulemeta"}
+_REFUSED = {"input", "inputs", "input_line_number", "input_filename", "halt", "halt_error"} | MODULE_WORDS
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _TOKEN = re.compile(
-    rf"""\s+ | \#[^\n]* | (?P<string>{_STRING}) | (?P<field>\.[A-Za-z_]\w*) | (?P<variable>[$@][A-Za-z_]\w*)
-    | (?P<word>[A-Za-z_][\w:]*) | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?) | (?P<mark>==|\.\.|.)""",
+    rf"""\s+ | \#(?:[^\\\n]|\\(?:\r?\n|[^\n]|\Z))* | (?P<string>{_STRING}) | (?P<field>\.[A-Za-z_]\w*)
+    | (?P<variable>[$@][A-Za-z_]\w*) | (?P<word>[A-Za-z_][\w:]*) | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?) | (?P<mark>==|\.\.|.)""",
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
-_KEY, _STRING, _NULL, _FALSE, _TRUE, _NUMBER = "34;1", "0;32", "0;90", "0;39", "0;39", "0;39"
+_KEY, _STRING, _NULL, _FALSE, _TRUE, _NUMBER = "1;34", "0;32", "0;90", "0;39", "0;39", "0;39"
 _MARK = "1;39"
 _UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
@@ -78,9 +78,9 @@ def _write(value: Any, style: Style, depth: int) -> str:
 
 
 def _enclose(left: str, items: list[str], right: str, style: Style, depth: int) -> str:
-    left, right = _paint(left, _MARK, style), _paint(right, _MARK, style)
     if not items:
-        return left + right
+        return _paint(left + right, _MARK, style)
+    left, right = _paint(left, _MARK, style), _paint(right, _MARK, style)
     comma = _paint(",", _MARK, style)
     if style.unit is None:
         return left + comma.join(items) + right

@@ -175,7 +175,8 @@ def _write(output: bytes) -> None:
 def _program_and_files(arguments: list[str], from_file: str | None) -> tuple[str, list[str]]:
     if from_file is not None:
         try:
-            return Path(from_file).read_text(encoding="utf-8"), arguments
+            with Path(from_file).open(encoding="utf-8", newline="") as file:  # a lone \r does not end a comment of jq's
+                return file.read(), arguments
         except FileNotFoundError:
             raise NotFoundError(f"no such file: {from_file} (named by -f)", code="no_file") from None
         except (OSError, UnicodeDecodeError) as error:
@@ -183,7 +184,7 @@ def _program_and_files(arguments: list[str], from_file: str | None) -> tuple[str
     if not arguments:
         return ".", []
     program, *files = arguments
-    if program not in {".", ".."} and _exists(program):
+    if program not in {"", ".", ".."} and _exists(program):
         raise UsageError(
             f"{program} is a file, but the first argument is the jq program, as in jq",
             code="file_as_program",
@@ -210,7 +211,7 @@ def _form(
     if tab:
         unit = "\t"
     elif indent is not None:
-        unit = " " * indent if indent else None
+        unit = " " * indent
     if compact:
         unit = None
     return Form(Style(unit, sort_keys, color, safe=on_terminal), raw or join, join)
@@ -219,8 +220,9 @@ def _form(
 def _run_whole(shaper: Shaper, text: bytes) -> bool | None:
     done = shaper.shape([text])
     _write(done.output)
-    for failure in done.failures:
-        console.tell_failure(failure.message)
+    if done.failures:
+        # There is no next event to go on with: what failed must not look like success.
+        raise UsageError(done.failures[0].message, code="jq_failed")
     return done.last
 
 

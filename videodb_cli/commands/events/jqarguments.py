@@ -51,7 +51,8 @@ def take_variables(args: list[str]) -> tuple[list[str], dict[str, Any]]:
         name, value = args[index + 1 : index + 3]
         if not name.isidentifier() or not name.isascii():
             raise UsageError(f"{option} {name}: not a name that a program could use")
-        variables[name] = _value(option, name, value)
+        if name not in variables:  # of one that is set twice jq takes the first
+            variables[name] = _value(option, name, value)
         index += 3
     return rest, variables
 
