@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -417,6 +418,11 @@ def test_somebody_else_rotates(box: Box) -> None:
     assert box.log.stat().st_mode & 0o777 == 0o600
 
 
+def said(box: Box) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(box.run(None, "status", "--json").stdout)
+    return found
+
+
 def test_a_full_disk_is_said_and_nothing_is_lost(box: Box) -> None:
     box.dir.mkdir()
     mounted = subprocess.run(
@@ -429,11 +435,21 @@ def test_a_full_disk_is_said_and_nothing_is_lost(box: Box) -> None:
             program = box.listen(service)
             service.send(*numbered(400))
             program.wait_for("cannot be written: No space left", err=True)
-            status = json.loads(box.run(None, "status", "--json").stdout)
-            assert status["pid"] == program.pid
+            full_since = time.time()
+            # It goes on saying how it is, on a disk that has no room for it.
+            eventually(lambda: said(box)["written_at"] > full_since + 2)
+            status = said(box)
+            assert (status["pid"], status["state"], status["connection_id"]) == (program.pid, "listening", "ws-1")
+            assert (status["log_writable"], status["trouble"]) == (False, "No space left on device")
+            assert status["pending_bytes"] > 0
+            plain = box.run(None, "status")
+            assert plain.returncode == 5
+            assert "not written No space left on device" in plain.stdout
             subprocess.run(["mount", "-o", "remount,size=1m", str(box.dir)], check=True)
             program.wait_for("can be written again", err=True)
             eventually(lambda: box.heard() == list(range(400)))
+            eventually(lambda: box.run(None, "status").returncode == 0)
+            assert said(box)["trouble"] is None
             assert program.end() == 0
     finally:
         subprocess.run(["umount", str(box.dir)], check=True)

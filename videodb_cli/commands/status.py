@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 app = new_app()
 _LOOK_S = 0.05
 _MAX_DEAD_ROWS = 5
+_STYLES = {"listening": "green", "connecting": "yellow", "deaf": "red", "died": "red", "not written": "red"}
 # Of the state file, in its order.
 _FIELDS = (
     *("written_at", "started_at", "host", "connected_since", "last_message_at", "last_pong_at"),
@@ -33,7 +34,7 @@ _FIELDS = (
         "gaps",
         "gap_s",
     ),
-    *("events_per_s", "dead_pipelines", "log_bytes", "pending_bytes", "log_writable", "output_dropped"),
+    *("events_per_s", "dead_pipelines", "log_bytes", "pending_bytes", "log_writable", "trouble", "output_dropped"),
     *("retry_at", "last_failure"),
 )
 _AGES = ("last_message_at", "last_pong_at", "connected_since", "started_at")
@@ -52,7 +53,10 @@ def status(
     as_json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> int:
-    """Tell whether the listener is alive and hearing. Exit 0: listening; 5: connecting, deaf, died; 4: not running."""
+    """Tell whether the listener is alive and hearing, and can write.
+
+    Exit 0: listening; 5: connecting, deaf, died, or the log cannot be written; 4: not running.
+    """
     if wait is not None and not ws_id:
         raise UsageError("--wait goes with --ws-id", hint="videodb status --ws-id --wait 10")
 
@@ -76,7 +80,7 @@ def status(
         _show(found, time.time())
         if capture is not None:
             console.data(f"{_painted('capture')} {console.one_line(_capture_row(capture, time.time()))}")
-    return {"listening": 0, "stopped": 4}.get(found.state, 5)
+    return 0 if found.is_healthy else 4 if found.state == "stopped" else 5
 
 
 def _wait_for_id(look: Any, wait_s: float | None) -> str:
@@ -160,6 +164,8 @@ def _show(found: ListenerStatus, now: float) -> None:
     rows = [(found.state, " · ".join(parts))]
     if "events" in fields:
         rows.append(("log", _log_row(fields)))
+        if found.trouble is not None:
+            rows.append(("not written", f"{found.trouble} · {fields['pending_bytes']} bytes of events wait in memory"))
         gaps = f"{fields['gaps']} ({fields['gap_s']:.1f} s)" if fields["gaps"] else "none"
         unknown = f" · alerts of {fields['gap_s']:.1f} s unknown" if fields["gaps"] else ""
         rows.append(("gaps", f"{gaps} · {fields['recovered']} recovered{unknown}"))
@@ -174,15 +180,13 @@ def _painted(name: str) -> str:
     padded = name.ljust(11)
     if not console.wants_color(sys.stdout):
         return padded
-    style = {"listening": "green", "deaf": "red", "died": "red", "connecting": "yellow"}.get(name, "dim")
+    style = _STYLES.get(name, "dim")
     return console.paint(padded, style)
 
 
 def _log_row(fields: dict[str, Any]) -> str:
     size = fields["log_bytes"] / 1e6
     row = f"{fields['events']:,} events · {size:.1f} MB · {fields['events_per_s']:.1f} events/s in the last minute"
-    if not fields["log_writable"]:
-        row += f" · cannot be written: {fields['pending_bytes']} bytes wait"
     if fields["output_dropped"]:
         row += f" · {fields['output_dropped']} lines not printed"
     return row

@@ -98,6 +98,7 @@ class LogStore:
         self._fresh_size = 0
         self._untold: list[bytes] = []
         self._troubled_since: float | None = None
+        self._trouble = ""
         self.lines = 0
         self.size = 0
         self.is_confirmed = True
@@ -120,6 +121,11 @@ class LogStore:
     def is_troubled(self) -> bool:
         """Whether the last attempt to write failed."""
         return self._troubled_since is not None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last attempt to write failed, in the system's words; None if it did not."""
+        return self._trouble if self.is_troubled else None
 
     def receive(self, raw: bytes) -> tuple[bytes, Event | None]:
         """Stamp a received message and queue it. Returns the line and the event (None if it was kept as raw)."""
@@ -307,7 +313,8 @@ class LogStore:
         if self._troubled_since is None:
             self._troubled_since = time.monotonic()
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        self._on_trouble(LogTrouble(reason or type(error).__name__))
+        self._trouble = reason or type(error).__name__
+        self._on_trouble(LogTrouble(self._trouble))
 
     def _follow_the_path(self) -> None:
         """Go on in a new file if somebody renamed, removed or emptied the log."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from videodb_cli.flows.listening import running_listener
@@ -25,6 +28,17 @@ class ListenerStatus:
     state: str
     why: str
     fields: dict[str, Any]
+
+    @property
+    def trouble(self) -> str | None:
+        """Why its files cannot be written, in the system's words."""
+        found = self.fields.get("trouble")
+        return found if isinstance(found, str) and self.state not in {"stopped", "died"} else None
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether it hears, and can write down what it hears."""
+        return self.state == "listening" and self.trouble is None
 
     @property
     def pid(self) -> int | None:
@@ -56,11 +70,22 @@ def listener_status(run_dir: RunDir | None, now: float | None = None) -> Listene
     if not isinstance(written_at, int | float):
         return ListenerStatus("connecting", "it is starting", found)
     if now - written_at > _STALE_AFTER_S:
-        return ListenerStatus("deaf", f"it has said nothing about itself for {now - written_at:.0f} s", found)
+        why = f"it has said nothing about itself for {now - written_at:.0f} s"
+        if run_dir is not None and _is_read_only(run_dir.path):
+            why = f"its file system is read-only, so the log cannot be written; {why}"
+            found = {**found, "log_writable": False, "trouble": os.strerror(errno.EROFS)}
+        return ListenerStatus("deaf", why, found)
     if found.get("state") != "connected":
         reason = found.get("last_failure")
         return ListenerStatus("connecting", str(reason) if reason else "no connection stands yet", found)
     return _connected(found, now)
+
+
+def _is_read_only(path: Path) -> bool:
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except (OSError, AttributeError):
+        return False
 
 
 def _connected(found: dict[str, Any], now: float) -> ListenerStatus:
@@ -71,4 +96,6 @@ def _connected(found: dict[str, Any], now: float) -> ListenerStatus:
     silent = now - max(times) if times else 0.0
     if silent > limit:
         return ListenerStatus("deaf", f"the connection is open, but nothing came back for {silent:.0f} s", found)
-    return ListenerStatus("listening", "", found)
+    trouble = found.get("trouble")
+    why = f"the log cannot be written: {trouble}" if isinstance(trouble, str) else ""
+    return ListenerStatus("listening", why, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from videodb_cli.errors import RefusedError
@@ -42,12 +43,27 @@ class Presence:
         """No connection is open."""
         private.remove(self._run_dir.ws_id)
 
-    def write_state(self, fields: Mapping[str, Any]) -> None:
-        """Replace the state file that `status` reads. Raises RefusedError or OSError."""
+    def write_state(self, fields: Mapping[str, Any]) -> str | None:
+        """Replace the state file that `status` reads. Raises RefusedError or OSError.
+
+        On a disk without room for a new one the old one is written over: `status` must not call a listener deaf that
+        hears, nor healthy when it cannot write. Returns the reason then; it is in the file, as ``trouble``.
+        """
+        path = self._run_dir.listener_state
         named = {"pid": os.getpid(), "start_token": current_start_token(), **fields}
         with self._lock:
-            if not self._is_released:
-                state.write(self._run_dir.listener_state, named)
+            if self._is_released:
+                return None
+            try:
+                state.write(path, named, room=state.ROOM)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                try:
+                    _write_over(path, {**named, "trouble": named.get("trouble") or reason})
+                except OSError:
+                    raise error from None
+                return reason
+            return None
 
     def release(self) -> None:
         """Remove all of it. Never raises: what stays is recognised as stale by the lock that nobody holds."""
@@ -55,3 +71,11 @@ class Presence:
             self._is_released = True
             for path in (self._run_dir.ws_id, self._run_dir.pid, self._run_dir.listener_state):
                 private.remove(path)
+
+
+def _write_over(path: Path, fields: Mapping[str, Any]) -> None:
+    try:
+        state.rewrite(path, fields)
+    except OSError:
+        # The one thing in it that grows.
+        state.rewrite(path, {**fields, "dead_pipelines": None})

@@ -30,6 +30,8 @@ class Publication:
         self._state = state
         self._on_trouble = on_trouble
         self._lock = asyncio.Lock()
+        # The id of the open connection, as long as its file could not be written.
+        self._unpublished: str | None = None
 
     async def claim(self) -> None:
         """Say that we run here. Raises RefusedError or OSError."""
@@ -37,17 +39,31 @@ class Publication:
 
     async def publish(self, connection_id: str) -> None:
         """Make the id of the open connection known, and the state with it."""
-        await self._touch(lambda: self._presence.publish_id(connection_id))
+        await self._publish(connection_id)
         await self.write_state()
+
+    async def _publish(self, connection_id: str) -> None:
+        self._unpublished = connection_id
+        if await self._touch(lambda: self._presence.publish_id(connection_id)) and self._unpublished == connection_id:
+            self._unpublished = None
 
     async def withdraw(self) -> None:
         """No connection is open."""
+        self._unpublished = None
         await self._touch(self._presence.withdraw_id)
 
     async def write_state(self) -> None:
         """Replace the state file."""
         fields = self._state()
-        await self._touch(lambda: self._presence.write_state(fields))
+
+        def write() -> None:
+            reason = self._presence.write_state(fields)
+            if reason is not None:
+                raise OSError(0, reason)
+
+        if await self._touch(write) and self._unpublished is not None:
+            # There is room again.
+            await self._publish(self._unpublished)
 
     async def beat(self, every_s: float) -> None:
         """Replace the state file for ever; more often at first, when somebody looks whether it works."""
@@ -62,7 +78,7 @@ class Publication:
         """Remove the files."""
         await asyncio.to_thread(self._presence.release)
 
-    async def _touch(self, action: Callable[[], None]) -> None:
+    async def _touch(self, action: Callable[[], None]) -> bool:
         async with self._lock:
             try:
                 await asyncio.to_thread(action)
@@ -71,6 +87,9 @@ class Publication:
             except RefusedError as error:
                 # Somebody has put a link or a file of his own in the place of ours since we began.
                 self._on_trouble(str(error))
+            else:
+                return True
+            return False
 
 
 def listener_fields(listener: Listener, host: str) -> dict[str, Any]:
@@ -103,6 +122,7 @@ def listener_fields(listener: Listener, host: str) -> dict[str, Any]:
         "log_bytes": store.size,
         "pending_bytes": store.pending_bytes,
         "log_writable": not store.is_troubled,
+        "trouble": store.trouble,
         "output_dropped": listener.output_dropped(),
         "retry_at": retry_at,
         "last_failure": last_failure,

@@ -7,6 +7,7 @@ it is used, and refused by name if it is a link, a stranger's, or not a plain fi
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -94,6 +95,27 @@ def write_atomic(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    """Write over a private file without taking more room than it has, which needs no space on a full disk.
+
+    Spaces before the last newline fill the rest. A reader may see a mixture. Raises RefusedError as `open_fd` does, and
+    OSError, also for what does not fit.
+    """
+    fd = open_fd(path, os.O_WRONLY)
+    try:
+        size = os.fstat(fd).st_size
+        if len(content) > size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.pwrite(fd, padded(content, size), 0)
+    finally:
+        os.close(fd)
+
+
+def padded(content: bytes, size: int) -> bytes:
+    """Return a text of one line with spaces before its newline, so that it is that long."""
+    return content[:-1].ljust(size - 1) + b"\n"
 
 
 def remove(path: Path) -> None:

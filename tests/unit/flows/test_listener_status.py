@@ -84,6 +84,30 @@ def test_states(run_dir: RunDir, change: dict[str, Any], expected: str, words: s
 
 
 @pytest.mark.usefixtures("held")
+def test_one_that_hears_and_cannot_write_is_neither_deaf_nor_healthy(run_dir: RunDir) -> None:
+    state.write(run_dir.listener_state, {**STANDING, "trouble": None})
+    assert listener_status(run_dir, NOW).is_healthy
+    state.write(run_dir.listener_state, {**STANDING, "trouble": "No space left on device"})
+    found = listener_status(run_dir, NOW)
+    assert (found.state, found.is_healthy, found.connection_id) == ("listening", False, "ws-1")
+    assert found.why == "the log cannot be written: No space left on device"
+
+
+@pytest.mark.usefixtures("held")
+def test_a_file_system_that_became_read_only(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be told there, and that is what is said."""
+    state.write(run_dir.listener_state, {**STANDING, "written_at": NOW - 60})
+
+    class ReadOnly:
+        f_flag = os.ST_RDONLY
+
+    monkeypatch.setattr(os, "statvfs", lambda _: ReadOnly)
+    found = listener_status(run_dir, NOW)
+    assert (found.state, found.trouble, found.fields["log_writable"]) == ("deaf", "Read-only file system", False)
+    assert found.why.startswith("its file system is read-only, so the log cannot be written; it has said nothing")
+
+
+@pytest.mark.usefixtures("held")
 def test_starting_and_newer(run_dir: RunDir) -> None:
     assert listener_status(run_dir).why == "it is starting"
     assert "not connected at the moment" in str(already_running(run_dir))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from videodb_cli.errors import RefusedError
 from videodb_cli.listener.presence import Presence
-from videodb_cli.rundir import private
+from videodb_cli.listener.publication import Publication
+from videodb_cli.rundir import private, state
 from videodb_cli.rundir.paths import RunDir
 
 
@@ -32,8 +34,8 @@ def test_life(run_dir: RunDir) -> None:
     presence.publish_id("ws-1")
     presence.write_state({"state": "connected"})
     assert run_dir.ws_id.read_text() == "ws-1\n"
-    state = json.loads(run_dir.listener_state.read_text())
-    assert list(state) == ["v", "pid", "start_token", "state"]
+    written = json.loads(run_dir.listener_state.read_text())
+    assert list(written) == ["v", "pid", "start_token", "state"]
     assert {path.stat().st_mode & 0o777 for path in run_dir.path.iterdir()} == {0o600}
     presence.withdraw_id()
     assert not run_dir.ws_id.exists()
@@ -57,6 +59,67 @@ def test_links_are_refused_by_name(run_dir: RunDir, name: str) -> None:
     with pytest.raises(RefusedError, match=place.name):
         Presence(run_dir).claim()
     assert place.is_symlink()
+
+
+class FullDisk:
+    """No room for a new file, as long as it is full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_full = True
+        write = private.write_atomic
+
+        def write_atomic(path: Path, content: bytes) -> None:
+            if self.is_full:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write(path, content)
+
+        monkeypatch.setattr(private, "write_atomic", write_atomic)
+
+
+def test_a_full_disk_still_takes_the_state(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    presence = Presence(run_dir)
+    presence.claim()
+    assert presence.write_state({"n": 1, "trouble": None}) is None
+    size = run_dir.listener_state.stat().st_size
+    disk = FullDisk(monkeypatch)
+    for n in (2, 3):
+        assert presence.write_state({"n": n, "trouble": None}) == "No space left on device"
+        found = state.read(run_dir.listener_state)
+        assert found is not None
+        assert (found["n"], found["trouble"]) == (n, "No space left on device")
+        assert run_dir.listener_state.stat().st_size == size, "it took no room"
+    # What no longer fits is left out; what then still does not fit is told as before.
+    assert presence.write_state({"n": 4, "trouble": "x", "dead_pipelines": ["y" * 5000]}) is not None
+    found = state.read(run_dir.listener_state) or {}
+    assert (found["n"], found["trouble"], found["dead_pipelines"]) == (4, "x", None)
+    with pytest.raises(OSError, match="No space left"):
+        presence.write_state({"n": "z" * 5000})
+    disk.is_full = False
+    assert presence.write_state({"n": 5, "trouble": None}) is None
+    assert (state.read(run_dir.listener_state) or {})["trouble"] is None
+
+
+async def test_an_id_that_found_no_room_is_published_as_soon_as_there_is_some(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presence = Presence(run_dir)
+    presence.claim()
+    told: list[str] = []
+    files = Publication(presence, lambda: {"state": "connected"}, told.append)
+    await files.write_state()
+    disk = FullDisk(monkeypatch)
+    await files.publish("ws-1")
+    assert (run_dir.ws_id.exists(), told) == (False, ["No space left on device"] * 2)
+    await files.write_state()
+    disk.is_full = False
+    await files.write_state()
+    assert run_dir.ws_id.read_text() == "ws-1\n"
+    disk.is_full = True
+    await files.publish("ws-2")
+    await files.withdraw()
+    disk.is_full = False
+    await files.write_state()
+    assert not run_dir.ws_id.exists(), "that connection is gone"
 
 
 def test_a_directory_that_cannot_be_written(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:

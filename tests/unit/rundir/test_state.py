@@ -26,6 +26,19 @@ def test_what_we_could_not_have_written_is_nothing(tmp_path: Path, content: byte
     assert state.read(path) is None
 
 
+def test_one_that_is_seen_half_way_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f"
+    state.write(path, {"n": 1}, room=state.ROOM)
+    assert path.stat().st_size == state.ROOM
+    state.rewrite(path, {"n": 2})
+    assert path.stat().st_size == state.ROOM
+    contents = [b'{"v":1,"n":2,"x', path.read_bytes()]
+    monkeypatch.setattr(state.private, "read_bytes", lambda _: contents.pop(0))
+    assert state.read(path) == {"v": 1, "n": 2}
+    with pytest.raises(OSError, match="No space left"):
+        state.rewrite(path, {"n": "x" * state.ROOM})
+
+
 def test_a_newer_one_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "videodb_listener.json"
     path.write_text('{"v":2}')
