@@ -80,5 +80,8 @@ class _Counter:
     def count_view(self, source: Source, view: View) -> None:
         """The same of a block on loan, copied only where that does not do."""
         count = countable_lines(view.data, thorough=self._thorough) if self._takes_all else 0
-        if not self.tally.add_block(view.data, count):
-            self.tally.add_lines(self.scanner.raw_lines(source, Block(view.offset, bytes(view.data))))
+        if self.tally.add_block(view.data, count):
+            return
+        lines = self.scanner.raw_lines(source, Block(view.offset, bytes(view.data)))
+        if not self.tally.add_block(b"\n".join((*lines, b"")), len(lines)):
+            self.tally.add_lines(lines)

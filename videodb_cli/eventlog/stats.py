@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from videodb_cli.eventlog import event as ev
-from videodb_cli.eventlog.channelcount import NONE, ChannelCount
 from videodb_cli.eventlog.decode import decode
+from videodb_cli.eventlog.groupcount import GroupCount, group_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from videodb_cli.eventlog.event import Event
 
-BY = ("channel", "stream", "minute", "hour", "event")
 _LATENCY_STEP_S = 0.01
 _LATENCY_MAX_S = 3600.0
-
-
-def _group_of(by: str) -> Callable[[Event], str]:
-    if by == "channel":
-        return lambda event: ev.channel_of(event) or NONE
-    if by == "stream":
-        return lambda event: ev.stream_of(event) or NONE
-    if by == "event":
-        return lambda event: event["event"] if isinstance(event.get("event"), str) else NONE
-    pattern = "%Y-%m-%dT%H:%M" if by == "minute" else "%Y-%m-%dT%H:00"
-    return lambda event: _local(ev.happened_at(event), pattern)
-
-
-def _local(at: float | None, pattern: str) -> str:
-    if at is None:
-        return NONE
-    try:
-        return datetime.fromtimestamp(at).strftime(pattern)  # noqa: DTZ006 - local time is meant
-    except (OverflowError, ValueError, OSError):
-        return NONE
 
 
 class Group:
@@ -85,16 +63,15 @@ class Tally:
         self.recovered = 0
         self.gaps = 0
         self.gap_s = 0.0
-        self._group_of = _group_of(by)
-        self._channels: ChannelCount | None = None
+        self._groups: GroupCount | None = None
 
     def add_block(self, data: bytes | memoryview, count: int) -> bool:
         """Count a whole block of so many lines at once; False when it has to be looked at line by line."""
-        if self.by != "channel" or self.full or not count:
+        if self.full or not count:
             return False
-        if self._channels is None:
-            self._channels = ChannelCount()
-        counted = self._channels.count(data, count)
+        if self._groups is None:
+            self._groups = GroupCount(self.by)
+        counted = self._groups.count(data, count)
         if counted is None:
             return False
         odd: list[Any] = []
@@ -118,7 +95,7 @@ class Tally:
 
     def add(self, event: Event) -> None:
         """Count one event."""
-        group = self._group(self._group_of(event))
+        group = self._group(group_name(event, self.by))
         at = ev.happened_at(event)
         group.see(1, at, at)
         self.recovered += ev.is_recovered(event)

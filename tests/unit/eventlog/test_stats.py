@@ -6,18 +6,19 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.event_logs import logs
 from videodb_cli.eventlog import parallel
-from videodb_cli.eventlog.channelcount import NONE
 from videodb_cli.eventlog.counting import count_parts
 from videodb_cli.eventlog.event import channel_of, happened_at
+from videodb_cli.eventlog.groupcount import BY, NONE
 from videodb_cli.eventlog.query import Part
 from videodb_cli.eventlog.scan import Plan
 from videodb_cli.eventlog.sources import Source
-from videodb_cli.eventlog.stats import BY, Tally
+from videodb_cli.eventlog.stats import Tally
 
 
 @given(log=logs(), by=st.sampled_from(BY))
@@ -43,10 +44,10 @@ def test_counts_equal_a_plain_loop(tmp_path_factory: object, log: bytes, by: str
         assert {group["name"]: group["count"] for group in report["groups"]} == counted
 
 
-@given(log=logs())
-def test_blocks_count_as_their_lines_do(log: bytes) -> None:
+@given(log=logs(), by=st.sampled_from(BY))
+def test_blocks_count_as_their_lines_do(log: bytes, by: str) -> None:
     whole = log[: log.rfind(b"\n") + 1]
-    by_block, by_line = Tally("channel"), Tally("channel")
+    by_block, by_line = Tally(by), Tally(by)
     # The second time, the names of the channels are known.
     for _ in range(2):
         if by_block.add_block(memoryview(whole), whole.count(b"\n")):
@@ -54,7 +55,8 @@ def test_blocks_count_as_their_lines_do(log: bytes) -> None:
     assert by_block.report(0) == by_line.report(0)
 
 
-def test_a_block_is_counted_at_once_with_odd_lines_in_it() -> None:
+@pytest.mark.parametrize("by", BY)
+def test_a_block_is_counted_at_once_with_odd_lines_in_it(by: str) -> None:
     odd = (
         {"unix_ts": 1772446540, "event": "capture_session.active", "capture_session_id": "cap-1"},
         {"unix_ts": 1772446540, "data": {}},
@@ -64,12 +66,13 @@ def test_a_block_is_counted_at_once_with_odd_lines_in_it() -> None:
         {"channel": "c1"},
     )
     log = _made(10) + b"".join(json.dumps(line).encode() + b"\n" for line in odd) + _made(20, start=10)
-    by_block, by_line = Tally("channel"), Tally("channel")
+    by_block, by_line = Tally(by), Tally(by)
     for _ in range(2):
         assert by_block.add_block(log, log.count(b"\n"))
         by_line.add_lines(log.splitlines())
     assert by_block.report(0) == by_line.report(0)
-    assert {"c0", "c1", "c2", "capture_session", NONE, "videodb_cli", "a new one"} == set(by_block.groups)
+    if by == "channel":
+        assert {"c0", "c1", "c2", "capture_session", NONE, "videodb_cli", "a new one"} == set(by_block.groups)
     assert (by_block.gaps, by_block.recovered) == (2, 2)
 
 

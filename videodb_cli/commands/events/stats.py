@@ -14,10 +14,11 @@ from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOpt
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.counting import count_parts
+from videodb_cli.eventlog.groupcount import BY
 from videodb_cli.eventlog.query import parts_of
 from videodb_cli.eventlog.scan import plan_of
 from videodb_cli.eventlog.sources import resolve_sources
-from videodb_cli.eventlog.stats import BY, Tally
+from videodb_cli.eventlog.stats import Tally
 from videodb_cli.eventlog.streaming import Limit
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
