@@ -108,6 +108,23 @@ def test_interrupted_it_leaves_nothing(number: signal.Signals, tmp_path: Path, t
     assert processes_of(temporary) == []
 
 
+def test_killed_it_leaves_no_process(tmp_path: Path, temporary: Path) -> None:
+    media = silent_video(tmp_path / "v.mp4", seconds=60)
+    with subprocess.Popen(
+        [VIDEODB, "demo", str(media)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(temporary)
+    ) as demo:
+        assert demo.stdout is not None
+        while b"visual" not in demo.stdout.readline():
+            assert demo.poll() is None
+        (directory,) = temporary.iterdir()
+        assert len(processes_of(directory)) == 2
+        demo.kill()
+    deadline = time.monotonic() + 30
+    while processes_of(directory):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_kept_it_can_be_looked_at_and_ended(tmp_path: Path, temporary: Path) -> None:
     media = silent_video(tmp_path / "kept.mp4")
     done = subprocess.run(

@@ -27,6 +27,7 @@ from videodb_cli.eventlog.follow import Change, Follower
 from videodb_cli.flows.ensure_listener import ensure_listener
 from videodb_cli.flows.ensure_local import ensure_local, stop_local
 from videodb_cli.flows.stop_listener import stop_listener
+from videodb_cli.process.warden import Warden
 from videodb_cli.rundir.paths import RunDir
 
 _POLL_S = 0.04
@@ -129,10 +130,14 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
     media_types, duration_s = _look_at(path)
     directory = Path(tempfile.mkdtemp(prefix="videodb-demo-"))
     kept = False
+    # Killed itself, the demo can stop nothing: then what it started ends with it.
+    warden = Warden()
     try:
         # Not in threads: a Ctrl-C must not leave one of them behind, starting what nobody stops any more.
         service = ensure_local(directory, idle_exit_s=None, started_by="demo")
+        warden.guard(service.address.pid)
         listener = ensure_listener(RunDir(directory), credentials=service.credentials, arguments=[])
+        warden.guard(listener.pid)
         yield Playing(title, directory, service.url, media_types, duration_s)
         tally = _Tally()
         export: dict[str, Any] = {}
@@ -152,6 +157,7 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
             with contextlib.suppress(VideodbError):
                 stop_local(directory)
             shutil.rmtree(directory, ignore_errors=True)
+        warden.dismiss()
 
 
 def _look_at(path: Path) -> tuple[tuple[str, ...], float | None]:

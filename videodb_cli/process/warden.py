@@ -32,6 +32,15 @@ class Warden:
             self._groups.remove(group)
             self._say()
 
+    def dismiss(self) -> None:
+        """There is nothing left to watch. Idempotent."""
+        self._groups.clear()
+        if self._shell is not None and self._shell.stdin is not None:
+            _write(self._shell, b"\n")
+            self._shell.stdin.close()
+            self._shell.wait()
+            self._shell = None
+
     def _say(self) -> None:
         line = b" ".join(b"-%d" % group for group in self._groups) + b"\n"
         # One that was killed is found by its broken pipe: another takes over.
