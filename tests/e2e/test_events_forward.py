@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,54 @@ def test_a_command_for_each_event_and_no_key(directory: Path, tmp_path: Path) ->
         (2, "exit status 7"),
         (3, "took longer than 1.5 s"),
     ]
+
+
+def test_an_endpoint_that_does_not_answer_does_not_keep_it_from_ending(
+    directory: Path, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    release = threading.Event()
+    asked: list[str] = []
+
+    class Stuck(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.headers["idempotency-key"])
+            release.wait(60)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    answering, endpoint.server.RequestHandlerClass = endpoint.server.RequestHandlerClass, Stuck
+    write(directory, 1)
+    options = ("--to", endpoint.url, "--cursor-file", str(tmp_path / "c"))
+    try:
+        process = forward(directory, *options)
+        wait_for(lambda: asked, "it was not asked")
+        began = time.monotonic()
+        assert end(process)[0] == 0
+        assert time.monotonic() - began < 8
+    finally:
+        release.set()
+    endpoint.server.RequestHandlerClass = answering
+    process = forward(directory, *options)
+    wait_for(lambda: endpoint.numbers() == [1], "it was not handed over again")
+    assert endpoint.requests[0][0]["idempotency-key"] == asked[0]
+    assert end(process)[0] == 0
+
+
+def test_a_command_that_goes_on_does_not_keep_it_from_ending(directory: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(directory, 1)
+    command = f"sh -c 'echo $$ >>{out}; cat >>{out}; exec sleep 100'"
+    process = forward(directory, "--exec", command, "--cursor-file", str(tmp_path / "c"), "--timeout", "90")
+    wait_for(lambda: out.exists() and len(out.read_text().splitlines()) == 2, "the command was not called")
+    began = time.monotonic()
+    assert end(process)[0] == 0
+    assert time.monotonic() - began < 12
+    assert _is_zombie(int(out.read_text().splitlines()[0])), "the command was left behind"
+    assert not (tmp_path / "c.refused").exists()
+    process = forward(directory, "--exec", f"tee -a {out}", "--cursor-file", str(tmp_path / "c"))
+    wait_for(lambda: len(out.read_text().splitlines()) == 3, "it was not handed over again")
+    assert end(process)[0] == 0
 
 
 def test_detached_it_is_alone(directory: Path, endpoint: Endpoint, tmp_path: Path) -> None:

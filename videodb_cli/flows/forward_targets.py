@@ -9,7 +9,10 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -28,6 +31,14 @@ if TYPE_CHECKING:
 _TRY_AGAIN = frozenset((408, 429))
 _MAX_VARIABLE = 4096
 _KILL_AFTER_S = 3.0
+# Who is asked to end lets what is under way finish, for so long; what was not taken by then is handed over next time.
+_CALL_GRACE_S = 2.0
+_COMMAND_GRACE_S = 5.0
+_LOOK_S = 0.1
+
+
+# Status, Retry-After, and what went wrong before there was a status.
+_Answer = tuple[int, str | None, str | None]
 
 
 class HttpTarget:
@@ -66,7 +77,7 @@ class HttpTarget:
         said: str | None = None
         while True:
             self._stop.check()
-            status, retry_after, trouble = self._post(body, headers)
+            status, retry_after, trouble = self._post_until_stopped(body, headers)
             if trouble is None and 200 <= status < 300:
                 if said is not None:
                     self._on_trouble(f"{self.host} takes events again")
@@ -84,7 +95,24 @@ class HttpTarget:
         if self._client is not None:
             self._client.close()
 
-    def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, str | None, str | None]:
+    def _post_until_stopped(self, body: bytes, headers: dict[str, str]) -> _Answer:
+        """POST in a thread: an endpoint that does not answer must not keep us from ending. Raises StoppedError."""
+        answer: Future[_Answer] = Future()
+
+        def post() -> None:
+            try:
+                answer.set_result(self._post(body, headers))
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                answer.set_exception(error)
+
+        threading.Thread(target=post, name="post", daemon=True).start()
+        while not answer.done():
+            wait((answer,), timeout=_LOOK_S)
+            if not answer.done():
+                self._stop.check_after(_CALL_GRACE_S)
+        return answer.result()
+
+    def _post(self, body: bytes, headers: dict[str, str]) -> _Answer:
         import httpx
 
         if self._client is None:
@@ -127,16 +155,32 @@ class CommandTarget:
             )
         except OSError as error:
             return Refused(f"cannot be started: {error.strerror}")
-        try:
-            child.communicate(b"".join(line + b"\n" for line in parcel.lines), timeout=self._timeout_s)
-        except subprocess.TimeoutExpired:
+        if not self._has_ended(child, b"".join(line + b"\n" for line in parcel.lines)):
             _end(child)
+            self._stop.check()
             return Refused(f"took longer than {self._timeout_s:g} s")
         if child.returncode == 0:
             return None
         if child.returncode < 0:
             return Refused(f"ended by signal {-child.returncode}")
         return Refused(f"exit status {child.returncode}")
+
+    def _has_ended(self, child: subprocess.Popen[bytes], content: bytes) -> bool:
+        """Feed a command and wait for its end. False when its time is up, or when we are to end and it goes on."""
+        give_up_at = time.monotonic() + self._timeout_s
+        unsent: bytes | None = content
+        while True:
+            try:
+                child.communicate(unsent, timeout=_LOOK_S)
+            except subprocess.TimeoutExpired:
+                # Called again it goes on with what it has not written yet, and refuses to be given it again.
+                unsent = None
+                if self._stop.is_asked:
+                    give_up_at = min(give_up_at, self._stop.asked_at + _COMMAND_GRACE_S)
+                if time.monotonic() >= give_up_at:
+                    return False
+            else:
+                return True
 
     def close(self) -> None:
         """Nothing is held."""

@@ -148,9 +148,13 @@ class Stop:
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        # Monotonic seconds.
+        self.asked_at = 0.0
 
     def ask(self, *_: object) -> None:
         """To be called from a signal handler."""
+        if not self._asked.is_set():
+            self.asked_at = time.monotonic()
         self._asked.set()
 
     @property
@@ -165,4 +169,9 @@ class Stop:
     def check(self) -> None:
         """Raises StoppedError when asked to end."""
         if self.is_asked:
+            raise StoppedError
+
+    def check_after(self, grace_s: float) -> None:
+        """Raises StoppedError when asked to end so long ago."""
+        if self.is_asked and time.monotonic() >= self.asked_at + grace_s:
             raise StoppedError
