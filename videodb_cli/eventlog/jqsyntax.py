@@ -20,7 +20,8 @@ _REFUSED = {"input", "inputs", "input_line_number", "input_filename", "halt", "h
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _TOKEN = re.compile(
     rf"""\s+ | \#(?:[^\\\n]|\\(?:\r?\n|[^\n]|\Z))* | (?P<string>{_STRING}) | (?P<field>\.[A-Za-z_]\w*)
-    | (?P<variable>[$@][A-Za-z_]\w*) | (?P<word>[A-Za-z_][\w:]*) | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?) | (?P<mark>==|\.\.|.)""",
+    | (?P<variable>[$@][A-Za-z_]\w*) | (?P<word>[A-Za-z_][\w:]*) | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)
+    | (?P<mark>==|\.\.|.)""",
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
 
