@@ -147,7 +147,7 @@ def test_what_jq_users_are_used_to(run: Run, tmp_path: Path) -> None:
     assert run("", "--limit", "1")[1] == run(".", "--limit", "1")[1]
     assert run("-n", "--indent", "0", "[1, {}]")[1] == "[\n1,\n{}\n]\n"
     assert run("-n", "-C", "-c", '[{"a":[]}]')[1] == (
-        "\x1b[1;39m[\x1b[0m\x1b[1;39m{\x1b[0m\x1b[1;34m\"a\"\x1b[0m\x1b[1;39m:\x1b[0m\x1b[1;39m[]\x1b[0m\x1b[1;39m}\x1b[0m"
+        '\x1b[1;39m[\x1b[0m\x1b[1;39m{\x1b[0m\x1b[1;34m"a"\x1b[0m\x1b[1;39m:\x1b[0m\x1b[1;39m[]\x1b[0m\x1b[1;39m}\x1b[0m'
         "\x1b[1;39m]\x1b[0m\n"
     )
 
