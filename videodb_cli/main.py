@@ -28,6 +28,7 @@ _COMMANDS = {
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+_BUG = {"error": {"code": "bug", "message": "this is a bug in videodb", "hint": "report it with what stderr says"}}
 
 app = new_app(cls=lazy_group(_COMMANDS), add_completion=True, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -124,5 +125,8 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except Exception:  # noqa: BLE001 - the last line of defence: a bug keeps its traceback
         traceback.print_exc(file=sys.stderr)
+        if as_json:
+            console.data_json(_BUG)
+            console.flush()
         console.tell_failure("this is a bug in videodb; please report it with the lines above")
         return EXIT_BUG

@@ -51,6 +51,8 @@ TABLE = [
     (2, "status --wait 1 --dir d"),
     (2, "events filter ][ --dir d"),
     (2, "events tail --since soon --dir d"),
+    (2, "events wait --timeout nan --dir d"),
+    (2, "capture stop --timeout nan --dir d"),
     (3, "listen d"),
     (3, "listen --detach d"),
     (4, "status --dir d"),

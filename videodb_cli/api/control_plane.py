@@ -26,7 +26,7 @@ from videodb_cli.api.failures import (
     RequestFailedError,
     said_by_system,
 )
-from videodb_cli.settings import Credentials, is_loopback
+from videodb_cli.settings import CLIENT_TOKEN_NAME, Credentials, is_loopback
 
 if TYPE_CHECKING:
     import httpx
@@ -223,6 +223,13 @@ class ControlPlane(CaptureCalls):
 
     def _raise_refusal(self, status: int, message: str) -> None:
         said = f"{self._credentials.host} answered HTTP {status}"
+        if status in {401, 403} and self._credentials.token_source == CLIENT_TOKEN_NAME:
+            raise KeyRefusedError(
+                f"{self._credentials.host} refused the client token of the session "
+                f"(HTTP {status}: {message or 'no reason given'})",
+                code="token_refused",
+                hint="tokens expire: videodb capture create makes a fresh one",
+            )
         if status in {401, 403}:
             raise KeyRefusedError(
                 f"{self._credentials.host} refused the key from {self._credentials.token_source} "

@@ -159,6 +159,8 @@ def choose(channels: Channels, wish: Wish) -> tuple[Channel, ...]:
     nothing to capture at all, UsageError for a primary or a ``--store-only`` that is not among them.
     """
     chosen = _wanted(channels, wish)
+    if not chosen and wish.display == "none" and wish.mic is False and wish.system_audio is False:
+        raise UsageError("every channel is left out", code="nothing_chosen", hint="videodb capture channels")
     if not chosen:
         why = "; ".join(f"no {kind}: {channels.why_none(kind)}" for kind in ("display", "mic", "system_audio"))
         raise RefusedError(

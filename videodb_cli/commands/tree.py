@@ -6,12 +6,15 @@ start-up time of `--help`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from videodb_cli.errors import UsageError
 
 
 def _write_panels(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
@@ -36,7 +39,17 @@ def _write_panels(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) 
 
 
 class PanelCommand(TyperCommand):
-    """A command whose plain help keeps the panels, e.g. "Advanced"."""
+    """A command whose plain help keeps the panels, e.g. "Advanced", and that takes no NaN for a number."""
+
+    def invoke(self, ctx: Any) -> Any:
+        for parameter in self.get_params(ctx):
+            value = ctx.params.get(str(parameter.name))
+            # Every comparison with it is false, those with the bounds of the option included.
+            if isinstance(value, float) and math.isnan(value):
+                raise UsageError(
+                    f"Invalid value for '{parameter.opts[0]}': it is not a number", hint=f"{ctx.command_path} --help"
+                )
+        return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_panels(self, ctx, formatter)

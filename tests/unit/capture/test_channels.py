@@ -65,6 +65,11 @@ def test_what_is_absent_by_default_is_left_out_and_what_is_asked_for_is_refused(
         choose(bare, Wish(mic=False))
 
 
+def test_leaving_every_kind_out_is_a_mistake_of_the_command_line() -> None:
+    with pytest.raises(UsageError, match="left out"):
+        choose(ALL, Wish(display="none", mic=False, system_audio=False))
+
+
 @pytest.mark.parametrize("unknown", ["mic:usbb", "display:9", "webcam", "", "mic:"])
 def test_an_unknown_id_is_not_found_and_the_hint_names_what_there_is(unknown: str) -> None:
     with pytest.raises(NotFoundError) as caught:
