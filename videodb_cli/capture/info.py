@@ -23,6 +23,8 @@ from videodb_cli.process.start_token import current_start_token, is_same_process
 from videodb_cli.rundir import lock, private, state
 from videodb_cli.rundir.paths import RunDir
 
+_DIED: Final = "capture_died"
+_AT_WORK: Final = frozenset({"starting", "flowing", "interrupted"})
 # A capture in one of these that nobody holds has crashed; one that ended in order has also removed its pid file.
 UNFINISHED: Final = frozenset({"created", "starting", "active", "stopping"})
 
@@ -138,13 +140,22 @@ def mark_crashed(run_dir: RunDir) -> dict[str, Any] | None:
         fields = read(run_dir) or {}
         if fields.get("status") in UNFINISHED or fields.get("status") == "stopped":
             message = f"the background process (pid {fields.get('pid')}) died"
-            fields |= {"status": "failed", "error": {"code": "capture_died", "message": message}}
+            fields |= {"status": "failed", "error": {"code": _DIED, "message": message}}
             _end_leftovers(fields)
+            for channel in fields.get("channels") or []:
+                if isinstance(channel, dict) and channel.get("state") in _AT_WORK:
+                    channel["state"] = "stopped"
             write(run_dir, {name: value for name, value in fields.items() if name != "v"})
         private.remove(run_dir.capture_pid)
     finally:
         keeper.release()
     return fields
+
+
+def has_died(fields: Mapping[str, Any]) -> bool:
+    """Tell whether a state is of a capture whose process died and whose session nobody has ended since."""
+    error = fields.get("error")
+    return fields.get("status") == "failed" and isinstance(error, dict) and error.get("code") == _DIED
 
 
 def _end_leftovers(fields: Mapping[str, Any]) -> None:

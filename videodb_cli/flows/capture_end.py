@@ -27,11 +27,13 @@ _NOTHING_AFTER_S: Final = 30.0
 _BACKENDS_S: Final = 10.0
 _UNREACHABLE_S: Final = 45.0
 _LAST_EVENT_S: Final = 3.0
+# The session is stopped first, but a service that does not answer must not keep the microphone open.
+_RECORDER_WAITS_S: Final = 4.0
 
 
-async def stop_at_service(session_id: str, token: ControlPlane | None, key: ControlPlane | None) -> str | None:
+async def stop_at_service(session_id: str, token: ControlPlane | None, key: ControlPlane | None) -> VideodbError | None:
     """Stop a session at the service, with the token or, where that is refused, the key. Returns why it failed."""
-    why = "there is neither a token nor a key"
+    why: VideodbError = RefusedError("there is neither a token nor a key", code="no_key")
     for attempt in range(_STOP_TRIES):
         for plane in (token, key):
             if plane is None:
@@ -39,15 +41,15 @@ async def stop_at_service(session_id: str, token: ControlPlane | None, key: Cont
             try:
                 await plane.stop_streaming(session_id)
             except (KeyRefusedError, NoSuchThingError) as error:
-                why = error.message
+                why = error
             except RequestFailedError as error:
-                why = error.message
+                why = error
                 if error.status is not None and error.status < 500 and error.status != 429:
                     return why
                 await asyncio.sleep(0.5 * 2**attempt)
                 break
             except VideodbError as error:
-                return error.message
+                return error
             else:
                 return None
         else:
@@ -140,13 +142,15 @@ class CaptureEnd:
         self._began = time.monotonic()
         self._listener_may_go = False
 
+    def recording_began(self) -> None:
+        """The recorder has only now begun: asking the user for permissions may have taken any time before it."""
+        self._began = time.monotonic()
+
     async def orderly(self, publish: Callable[[], Awaitable[None]], *, stored: bool) -> None:
         """Stop session and recorder, wait for the export. Raises RefusedError or TimedOutError if that fails."""
         self._info.status = "stopping"
         self._watch.hurry(True)
         await publish()
-        # The official recorder leaves a session stuck that is stopped right after it began.
-        await asyncio.sleep(max(0.0, self._recorder.settle_s - (time.monotonic() - self._began)))
         await self._stop_both()
         await self._wait_stopped()
         if self._watch.state.has_failed:
@@ -177,16 +181,26 @@ class CaptureEnd:
         await publish()
 
     async def _stop_both(self) -> None:
-        state = self._watch.state
-        if not state.is_finished and not self._watch.is_gone:
-            name = self._info.streaming_id or self._info.session_id
-            why = await stop_at_service(name, self._token, self._key)
-            if why is not None and name != self._info.session_id and self._watch.trouble is None:
-                # It answers, but not to this name: services differ in which of the two they stop.
-                why = await stop_at_service(self._info.session_id, self._token, self._key)
-            if why is not None:
-                self._say(f"the service did not stop the session: {why}")
-        await self._recorder.stop()
+        # The official recorder leaves a session stuck that is stopped right after it began.
+        await asyncio.sleep(max(0.0, self._recorder.settle_s - (time.monotonic() - self._began)))
+        asking = asyncio.create_task(self._stop_session(), name="session stop")
+        try:
+            await asyncio.wait({asking}, timeout=_RECORDER_WAITS_S)
+            await self._recorder.stop()
+            await asking
+        finally:
+            asking.cancel()
+
+    async def _stop_session(self) -> None:
+        if self._watch.state.is_finished or self._watch.is_gone:
+            return
+        name = self._info.streaming_id or self._info.session_id
+        why = await stop_at_service(name, self._token, self._key)
+        if why is not None and name != self._info.session_id and self._watch.trouble is None:
+            # It answers, but not to this name: services differ in which of the two they stop.
+            why = await stop_at_service(self._info.session_id, self._token, self._key)
+        if why is not None:
+            self._say(f"the service did not stop the session: {why.message}")
 
     async def _wait_stopped(self) -> None:
         deadline = time.monotonic() + _STOPPED_S

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -138,14 +138,14 @@ class CaptureRun:
             await self.publish()
             watch.start()
             tasks = [
-                asyncio.create_task(self._hear(self._recorder, watch), name="recorder updates"),
+                asyncio.create_task(self._hear(self._recorder, watch, end), name="recorder updates"),
                 asyncio.create_task(self._beat(watch), name="state file"),
                 asyncio.create_task(self._relay(watch), name="session news"),
             ]
             try:
                 await self._live(watch, key, on_active)
-                # What was stopped before any media flowed has nothing to be exported.
-                await end.orderly(self.publish, stored=self._request.is_stored and bool(self._flowing))
+                # What was given up before anybody heard of it keeps nobody waiting for its export.
+                await end.orderly(self.publish, stored=self._request.is_stored and self.info.status == "active")
             except VideodbError as error:
                 await end.failed(error, self.publish)
                 raise
@@ -168,18 +168,34 @@ class CaptureRun:
     ) -> None:
         try:
             async with asyncio.timeout(self._request.start_timeout_s):
-                await self._start()
+                await self._unless_stopped(self._start())
                 await self._until_active(watch)
         except TimeoutError:
             raise self._not_started() from None
-        if self._stop.is_set():
+        if self._stop.is_set() or not await self._unless_stopped(self._start_pipelines(watch, key)):
             return
-        await self._start_pipelines(watch, key)
         self._set_status("active")
         await self.publish()
         on_active(self.state())
         watch.hurry(False)
         await self._until_over(watch)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do it, or drop it when somebody stops the capture: a service that does not answer must not hold that up.
+
+        Returns whether it was done. Raises what it raises.
+        """
+        doing, stopping = asyncio.create_task(work), asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                return False
+            await doing
+            return True
+        finally:
+            doing.cancel()
+            stopping.cancel()
+            await asyncio.gather(doing, stopping, return_exceptions=True)
 
     # ---- the start -----------------------------------------------------------------------------------------------
 
@@ -217,6 +233,10 @@ class CaptureRun:
 
     def _not_started(self) -> VideodbError:
         limit = f"{self._request.start_timeout_s:g} s"
+        if self.info.streaming_id is None and self._request.recorder != "official":
+            return TimedOutError(
+                f"the service did not take the session up within {limit}", code="not_begun", hint="videodb doctor"
+            )
         silent = [c.id for c in self._request.channels if c.id not in self._flowing | self._finished]
         if silent:
             return self._partly(f"no media within {limit}", silent)
@@ -295,9 +315,10 @@ class CaptureRun:
                 await self._news.wait()
         self._news.clear()
 
-    async def _hear(self, recorder: Recorder, watch: SessionWatch) -> None:
+    async def _hear(self, recorder: Recorder, watch: SessionWatch, end: CaptureEnd) -> None:
         async for update in recorder.updates():
             if isinstance(update, Began):
+                end.recording_began()
                 self.info.streaming_id = watch.streaming_id = update.streaming_id
             self._take(update)
             self._news.set()

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from videodb_cli.api.control_plane import ControlPlane
+from videodb_cli.api.failures import NoSuchThingError
 from videodb_cli.capture import info as capture_info
 from videodb_cli.capture.info import CaptureInfo
 from videodb_cli.capture.session import SessionState
 from videodb_cli.capture.watch import SessionWatch
-from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
+from videodb_cli.errors import CredentialsError, RefusedError, TimedOutError, UnreachableError, VideodbError
 from videodb_cli.flows.capture_end import stop_at_service, wait_for_export
 from videodb_cli.flows.stop_listener import stop_own_listener
 from videodb_cli.rundir.paths import RunDir
@@ -44,10 +45,15 @@ def stop_capture(
     if fields is None:
         return None
     died = capture_info.mark_crashed(run_dir) or fields
-    error = died.get("error")
-    if died.get("status") == "failed" and isinstance(error, dict) and error.get("code") == "capture_died":
+    if capture_info.has_died(died):
         tell("stopping")
-        died = _stop_at_service(run_dir, died, credentials(), timeout_s)
+        try:
+            died = _stop_at_service(run_dir, died, credentials(), timeout_s)
+        except TimedOutError:
+            raise  # the session is ending: its listener hears how, until the next `stop`
+        except VideodbError:
+            _let_listener_go(run_dir, died)
+            raise
     return _let_listener_go(run_dir, died)
 
 
@@ -61,12 +67,14 @@ def _stop_running(run_dir: RunDir, timeout_s: float, tell: Callable[[str], None]
         )
     pid, _ = found
     deadline = time.monotonic() + timeout_s
-    try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        pass
-    except PermissionError:
-        raise RefusedError(f"pid {pid} belongs to somebody else", code="not_ours") from None
+    # A second signal would tell it not to wait for the export, which is what the user is here for.
+    if (capture_info.read(run_dir) or {}).get("status") not in {"stopping", "stopped"}:
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+        except PermissionError:
+            raise RefusedError(f"pid {pid} belongs to somebody else", code="not_ours") from None
     told = None
     while capture_info.runner(run_dir) == found:
         fields = capture_info.read(run_dir) or {}
@@ -125,8 +133,10 @@ def _stop_at_service(
                     await watch.ask()
                     if not state.is_over:
                         why = await stop_at_service(streaming_id, key, None)
+                        if isinstance(why, NoSuchThingError):
+                            return  # nothing is left of it
                         if why is not None:
-                            raise RefusedError(f"the service did not stop the session: {why}", code="stop_refused")
+                            raise _not_stopped(why)
                     while not state.is_finished and not watch.is_gone:
                         await watch.changed.wait()
                         watch.changed.clear()
@@ -156,6 +166,13 @@ def _stop_at_service(
     with contextlib.suppress(VideodbError, OSError):
         capture_info.write(run_dir, {name: value for name, value in fields.items() if name != "v"})
     return fields
+
+
+def _not_stopped(why: VideodbError) -> VideodbError:
+    kind = next((k for k in (UnreachableError, CredentialsError) if isinstance(why, k)), RefusedError)
+    return kind(
+        f"the service did not stop the session: {why.message}", code="stop_refused", hint="videodb capture stop"
+    )
 
 
 def shown(fields: dict[str, Any]) -> dict[str, Any]:

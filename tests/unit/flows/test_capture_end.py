@@ -1,6 +1,8 @@
 """The wait for an export: it comes by itself, is asked for, refused, or its service is gone. It always ends."""
 
 import asyncio
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +14,8 @@ from videodb_cli.capture.info import CaptureInfo
 from videodb_cli.capture.session import SessionState
 from videodb_cli.errors import RefusedError, TimedOutError, UnreachableError, VideodbError
 from videodb_cli.flows import capture_end
-from videodb_cli.flows.capture_end import wait_for_export
+from videodb_cli.flows.capture_end import CaptureEnd, wait_for_export
+from videodb_cli.rundir.paths import RunDir
 
 INFO = CaptureInfo("cap-1", "default", None, "file", ())
 
@@ -86,3 +89,64 @@ async def test_an_export_that_goes_on_for_ever_is_given_up() -> None:
 async def test_an_export_that_fails_says_so() -> None:
     with pytest.raises(RefusedError, match="export failed"):
         await wait(Service(Export("failed")))
+
+
+class Silent:
+    """A service that does not answer, until it is told to."""
+
+    def __init__(self) -> None:
+        self.answers = asyncio.Event()
+
+    async def stop_streaming(self, _: str) -> None:
+        await self.answers.wait()
+
+
+class Recording:
+    """A recorder that remembers that it was stopped."""
+
+    settle_s = 0.0
+
+    def __init__(self) -> None:
+        self.stopped = asyncio.Event()
+
+    async def stop(self) -> None:
+        self.stopped.set()
+
+
+async def publish() -> None:
+    """Write no state."""
+
+
+def end_of(tmp_path: Path, recorder: Any, service: Any, say: Any = print) -> CaptureEnd:
+    watch: Any = SimpleNamespace(state=SessionState("cap-1"), trouble=None, is_gone=False)
+    return CaptureEnd(RunDir(tmp_path), INFO, recorder, watch, None, service, say, asyncio.Event())
+
+
+async def test_a_service_that_does_not_answer_does_not_keep_the_recorder_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_end, "_RECORDER_WAITS_S", 0.05)
+    said: list[str] = []
+    service, recorder = Silent(), Recording()
+    failing = asyncio.create_task(
+        end_of(tmp_path, recorder, service, said.append).failed(RefusedError("lost"), publish)
+    )
+    async with asyncio.timeout(10):
+        await recorder.stopped.wait()
+        assert not failing.done(), "the session is still being stopped"
+        service.answers.set()
+        await failing
+    assert said == ["failed: lost"]
+
+
+async def test_the_time_that_a_recorder_needs_runs_from_its_beginning(tmp_path: Path) -> None:
+    service, recorder = Silent(), Recording()
+    service.answers.set()
+    recorder.settle_s = 0.6
+    end = end_of(tmp_path, recorder, service)
+    # The user thinks about a permission.
+    await asyncio.sleep(0.4)
+    end.recording_began()
+    began = time.monotonic()
+    await end.failed(RefusedError("lost"), publish)
+    assert time.monotonic() - began >= 0.59
