@@ -1,8 +1,10 @@
 """What can go wrong between a recorder and the service. Each ends in a clear state and status, with nothing left."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,6 +115,53 @@ def test_a_session_that_fails_says_why(place: Place, service: CaptureService) ->
     assert place.info["error"] == {"code": "NO_CREDITS", "message": "the service ended the capture: out of credits"}
     assert place.run("capture", "status").returncode == 6
     assert place.publishers() == []
+
+
+def test_an_interrupt_does_not_wait_for_a_service_that_hangs(place: Place, service: CaptureService) -> None:
+    service.hangs = "/capture/session/start"
+    with subprocess.Popen(
+        [sys.executable, "-m", "videodb_cli", *FILE], stderr=subprocess.DEVNULL, env=place.environment
+    ) as starting:
+        wait_until(lambda: "POST /capture/session/start" in service.calls, 20, "the call")
+        began = time.monotonic()
+        starting.send_signal(signal.SIGINT)
+        assert starting.wait(timeout=30) == 130
+    assert time.monotonic() - began < 10
+    assert not (place.path / "videodb_capture_pid").exists()
+
+
+def test_a_service_that_does_not_take_the_session_up(place: Place, service: CaptureService) -> None:
+    service.hangs = "/capture/session/start"
+    assert refused(place, *FILE, "--timeout", "2", status=124)["code"] == "not_begun"
+
+
+def test_no_connection_in_time_leaves_no_listener(place: Place) -> None:
+    nowhere = f"http://127.0.0.1:{closed_port()}"
+    started = ("capture", "start", "--source", str(VIDEO), "--timeout", "2", "--json")
+    done = place.run(*started, VIDEO_DB_API=nowhere, VIDEO_DB_API_KEY="sk-test-0123456789")
+    assert done.returncode == 124, done.stderr
+    assert json.loads(done.stdout)["error"]["code"] == "not_connected"
+    assert not (place.path / "videodb_ws_pid").exists()
+
+
+def test_a_foreground_capture_that_fails_leaves_no_listener(tmp_path: Path) -> None:
+    place = Place(tmp_path / "local", VIDEODB_LOCAL="1")
+    try:
+        command = ("capture", "start", "--foreground", "--give-up", "2", "--source", str(VIDEO))
+        with subprocess.Popen(
+            [sys.executable, "-m", "videodb_cli", *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=place.environment,
+        ) as capture:
+            assert capture.stdout is not None
+            assert b"active" in capture.stdout.readline()
+            place.run("local", "stop")
+            assert capture.wait(timeout=60) == 6
+        assert not (place.path / "videodb_ws_pid").exists()
+        assert len(place.named("capture.failed")) == 1
+    finally:
+        place.clean_up()
 
 
 @pytest.mark.parametrize(("http", "status"), [(402, 6), (401, 3), (500, 5)])

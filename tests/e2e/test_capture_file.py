@@ -134,6 +134,21 @@ def test_a_background_process_that_is_killed_takes_its_publishers_along(place: P
     assert not (place.path / "videodb_ws_pid").exists()
 
 
+def test_a_capture_after_one_that_was_killed_ends_what_that_one_left(place: Place, clip: Path) -> None:
+    first = place.json("capture", "start", "--source", str(clip))
+    os.kill(place.info["pid"], signal.SIGKILL)
+    wait_until(lambda: place.publishers() == [], 10, "the end of the publishers")
+    second = place.json("capture", "start", "--source", str(clip))
+    assert second["session_id"] != first["session_id"]
+    wait_until(
+        lambda: [e for e in place.named("capture_session.stopped") if e["capture_session_id"] == first["session_id"]],
+        20,
+        "the end of the session that nobody records",
+    )
+    assert place.json("capture", "stop")["status"] == "exported"
+    assert not (place.path / "videodb_ws_pid").exists(), "the listener of the first ends with the second"
+
+
 def test_backend_and_client_on_two_machines(tmp_path: Path, clip: Path) -> None:
     backend = Place(tmp_path / "backend", VIDEODB_LOCAL="1")
     try:

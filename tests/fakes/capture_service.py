@@ -34,6 +34,8 @@ class CaptureService:
         self.active_on_start = True
         self.urls_later = False
         self.forgets = False
+        self.hangs: str | None = None
+        self._over = threading.Event()
         self.refuse_start: tuple[int, str] | None = None
         self.url_of: Callable[[dict[str, Any]], str] = self._take_media
         self.urls: dict[str, str] = {}
@@ -52,6 +54,10 @@ class CaptureService:
 
             def _answer(self, body: dict[str, Any]) -> None:
                 status, answer = outer.answer(self.command, self.path.rstrip("/"), body)
+                if self.path.rstrip("/") == outer.hangs:
+                    outer._over.wait(60)
+                    self.close_connection = True
+                    return
                 content = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
@@ -75,6 +81,7 @@ class CaptureService:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
         self._http.shutdown()
         self._http.server_close()
         self._loop.call_soon_threadsafe(self._end.set)

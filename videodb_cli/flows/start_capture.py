@@ -50,6 +50,13 @@ class ListenerReady:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftoverEnded:
+    """The session of an earlier capture, whose process had died, is ended."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionMade:
     """The session exists."""
 
@@ -73,12 +80,15 @@ class StillWaiting:
     seconds: float
 
 
-Update = ListenerReady | SessionMade | ChannelsFlow | StillWaiting
+Update = ListenerReady | LeftoverEnded | SessionMade | ChannelsFlow | StillWaiting
 
 
 @dataclass(frozen=True, slots=True)
 class StartOrder:
-    """What `capture start` was asked for, with its channels chosen. ``session_id`` given: one that exists is taken."""
+    """What `capture start` was asked for, with its channels chosen. ``session_id`` given: one that exists is taken.
+
+    ``crashed`` is the state of a capture that died here: its session is ended, and its own listener taken over.
+    """
 
     run_dir: RunDir
     channels: tuple[Channel, ...]
@@ -94,14 +104,15 @@ class StartOrder:
     session_id: str | None = None
     ws_id: str | None = None
     give_up_s: float = 45.0
+    crashed: Mapping[str, Any] | None = None
 
 
 @contextlib.contextmanager
-def sole_start(run_dir: RunDir) -> Iterator[None]:
+def sole_start(run_dir: RunDir) -> Iterator[dict[str, Any] | None]:
     """Within the block nobody else starts a capture in this directory: of two at once, one makes no session at all.
 
     The lock of the capture itself is taken by the background process, and that begins only after the session is made.
-    Raises ConflictError.
+    Yields the state of a capture that died here and whose session nobody has ended since. Raises ConflictError.
     """
     path = capture_info.start_lock_path(run_dir)
     starting = DirectoryLock(path)
@@ -116,13 +127,12 @@ def sole_start(run_dir: RunDir) -> Iterator[None]:
             hint="videodb capture status · videodb capture stop",
         ) from None
     try:
-        _refuse_second(run_dir)
-        yield
+        yield _refuse_second(run_dir)
     finally:
         starting.release()
 
 
-def _refuse_second(run_dir: RunDir) -> None:
+def _refuse_second(run_dir: RunDir) -> dict[str, Any] | None:
     """Raise ConflictError if a capture runs in this directory; clean up after one that crashed."""
     if capture_info.is_running(run_dir):
         fields = capture_info.read(run_dir) or {}
@@ -131,7 +141,8 @@ def _refuse_second(run_dir: RunDir) -> None:
             code="already_running",
             hint="videodb capture status · videodb capture stop",
         )
-    capture_info.mark_crashed(run_dir)
+    fields = capture_info.mark_crashed(run_dir) or {}
+    return fields if capture_info.has_died(fields) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +163,12 @@ def prepare(
     connection_id, started, listener_pid = order.ws_id, False, None
     if connection_id is None and key is not None:
         found = _listener(order, key)
-        connection_id, started, listener_pid = found.connection_id, not found.was_running, found.pid
+        connection_id, listener_pid = found.connection_id, found.pid
+        started = not found.was_running or _is_left_over(order.crashed, found.pid)
     try:
         if connection_id is not None and order.ws_id is None:
             tell(ListenerReady(connection_id, started))
-        session_id, collection_id, token = _session(order, key, token, connection_id)
+        session_id, collection_id, token = _session(order, key, token, connection_id, tell)
         tell(SessionMade(session_id))
     except BaseException:
         if started:
@@ -201,13 +213,20 @@ def _listener(order: StartOrder, key: Credentials) -> BackgroundListener:
             code="other_service",
             hint="videodb stop, or another directory: --dir DIR",
         )
+    patience_s = min(order.timeout_s, _LISTENER_S)
     with deferred_interrupts() as is_interrupted:
-        found = ensure_listener(
-            order.run_dir,
-            credentials=key,
-            arguments=["--collection", order.collection],
-            timeout_s=min(order.timeout_s, _LISTENER_S),
-        )
+        try:
+            found = ensure_listener(
+                order.run_dir, credentials=key, arguments=["--collection", order.collection], timeout_s=patience_s
+            )
+        except TimedOutError:
+            if was_running:
+                raise
+            # It would go on trying behind a command that has failed.
+            stop_listener(order.run_dir)
+            raise TimedOutError(
+                f"no connection to {key.host} within {patience_s:g} s", code="not_connected", hint="videodb doctor"
+            ) from None
         if is_interrupted():
             if not was_running:
                 stop_listener(order.run_dir)
@@ -215,8 +234,17 @@ def _listener(order: StartOrder, key: Credentials) -> BackgroundListener:
     return found
 
 
+def _is_left_over(crashed: Mapping[str, Any] | None, pid: int | None) -> bool:
+    """Tell whether this listener was started by the capture that died: it ends with the one that follows."""
+    return crashed is not None and bool(crashed.get("listener_started")) and crashed.get("listener_pid") == pid
+
+
 def _session(
-    order: StartOrder, key: Credentials | None, token: Credentials | None, connection_id: str | None
+    order: StartOrder,
+    key: Credentials | None,
+    token: Credentials | None,
+    connection_id: str | None,
+    tell: Callable[[Update], None],
 ) -> tuple[str, str, Credentials]:
     import asyncio
 
@@ -224,6 +252,11 @@ def _session(
         session_id, collection_id, recorder_token = order.session_id, order.collection, token
         if key is not None:
             async with ControlPlane(key) as service:
+                if order.crashed is not None:
+                    # Nobody records it any more, and it would stay active, and be paid for, for ever.
+                    left = str(order.crashed.get("streaming_session_id") or order.crashed["session_id"])
+                    if left != session_id and await stop_at_service(left, None, service) is None:
+                        tell(LeftoverEnded(str(order.crashed["session_id"])))
                 # The session comes last: if anything else fails, none is left behind that nobody will ever start.
                 if recorder_token is None:
                     made = await service.create_client_token()

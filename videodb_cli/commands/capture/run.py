@@ -65,13 +65,20 @@ def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_jso
     """Run a capture in this process until it is told to stop, and say what came of it."""
     from videodb_cli.capture import info as capture_info
     from videodb_cli.commands.capture.stop import show_outcome
+    from videodb_cli.flows.stop_listener import stop_own_listener
 
     def on_active(state: dict[str, Any]) -> None:
         if not as_json:
             console.data(f"{state['session_id']} active · stop with Ctrl-C")
             console.flush()
 
-    _run(run_dir, request, access, lambda line: console.talk(f"{time.strftime('%H:%M:%S')} {line}"), on_active)
+    try:
+        _run(run_dir, request, access, lambda line: console.talk(f"{time.strftime('%H:%M:%S')} {line}"), on_active)
+    except VideodbError:
+        # Nobody runs `capture stop` after a command that has ended; the listener writes the failure down as it ends.
+        if request.listener_started:
+            stop_own_listener(run_dir, request.listener_pid)
+        raise
     show_outcome(capture_info.read(run_dir) or {}, as_json=as_json)
 
 

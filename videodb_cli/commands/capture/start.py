@@ -101,7 +101,7 @@ def start(
     _check(wish, pipelines, source, session=session, loop=loop, speed=speed)
     run_dir = paths.create(resolve_directory(None, directory, env_file).path)
     remove_stale(run_dir)
-    with sole_start(run_dir):
+    with sole_start(run_dir) as crashed:
         quality = flags.quality_of(fps, size, video_kbps, audio_kbps)
         chosen, recorder_name = _channels(wish, source, recorder, env_file)
         check_wish(chosen, pipelines)
@@ -127,6 +127,7 @@ def start(
             session_id=session,
             ws_id=ws_id,
             give_up_s=give_up,
+            crashed=crashed,
         )
         _run(order, key, token, foreground=foreground, as_json=as_json)
 
@@ -208,11 +209,13 @@ def _access(
 
 
 def _tell(update: Update) -> None:
-    from videodb_cli.flows.start_capture import ChannelsFlow, ListenerReady, SessionMade, StillWaiting
+    from videodb_cli.flows.start_capture import ChannelsFlow, LeftoverEnded, ListenerReady, SessionMade, StillWaiting
 
     match update:
         case ListenerReady(connection_id, started):
             console.talk(f"listener        {connection_id}{' (started for this capture)' if started else ''}")
+        case LeftoverEnded(session_id):
+            console.talk(f"stopped         {session_id}, whose capture had died")
         case SessionMade(session_id):
             console.talk(f"session         {session_id}")
         case ChannelsFlow(channel_ids, seconds):
