@@ -68,9 +68,9 @@ bench: $(VENV)/.dev ## Measure, as ratios against real tools in one run.
 	@$(BIN)/python scripts/bench_listen.py
 	@$(BIN)/python scripts/bench_events.py
 
-fuzz: $(VENV)/.dev ## Run the property tests of the event log and the listener in their long form: 20,000 examples each, some minutes.
-	@$(BIN)/python -m pytest -q tests/unit/eventlog tests/unit/listener --hypothesis-profile=fuzz --timeout 1800 \
-	  -k "plain_loop or same_as_libjq or forwards or backwards or any_first_frame or any_answer or any_bytes"
+fuzz: $(VENV)/.dev ## Run the property tests of the log, the listener and the API in their long form: 20,000 examples each.
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m hypothesis --hypothesis-profile=fuzz --timeout 3600 $(ARGS) \
+	  tests/unit/eventlog tests/unit/listener tests/unit/api tests/unit/flows tests/unit/commands tests/unit/process
 
 clean: ## Remove the virtual environment and caches.
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

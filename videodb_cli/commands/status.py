@@ -194,7 +194,7 @@ def _log_row(fields: dict[str, Any]) -> str:
 
 def _dead_rows(fields: dict[str, Any]) -> list[str]:
     """Pipelines whose events go to a connection that is gone."""
-    dead = [item for item in fields.get("dead_pipelines") or [] if isinstance(item, dict)]
+    dead = fields.get("dead_pipelines") or []
     rows = [
         f"{item.get('channel')} of {item.get('rtstream_name') or item.get('rtstream_id')} speaks to a dead connection: "
         "read back every few seconds"

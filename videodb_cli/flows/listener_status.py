@@ -16,6 +16,19 @@ from videodb_cli.rundir.stale import remove_stale
 HEARTBEAT_S = 5.0
 # A state file is believed for three heartbeats.
 _STALE_AFTER_S = 3 * HEARTBEAT_S
+_COUNTS = frozenset(
+    (
+        *("events", "unparsable", "recovered", "doubles", "reconnects", "gaps", "gap_s"),
+        *("events_per_s", "log_bytes", "pending_bytes", "output_dropped"),
+    )
+)
+_NUMBERS = frozenset(
+    (
+        *("written_at", "started_at", "connected_since", "last_message_at", "last_pong_at", "retry_at"),
+        *("ping_interval_s", "ping_timeout_s"),
+    )
+)
+_TEXTS = frozenset(("state", "host", "connection_id", "last_failure", "trouble"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,7 @@ def listener_status(run_dir: RunDir | None, now: float | None = None) -> Listene
     found = running_listener(run_dir) if run_dir is not None else None
     if found is None:
         return ListenerStatus("stopped", "no listener runs here", {})
+    found = _believable(found)
     written_at = found.get("written_at")
     if not isinstance(written_at, int | float):
         return ListenerStatus("connecting", "it is starting", found)
@@ -79,6 +93,26 @@ def listener_status(run_dir: RunDir | None, now: float | None = None) -> Listene
         reason = found.get("last_failure")
         return ListenerStatus("connecting", str(reason) if reason else "no connection stands yet", found)
     return _connected(found, now)
+
+
+def _believable(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields without what makes no sense: the file may be of another version, or of nobody."""
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if name in _COUNTS:
+            found[name] = value if is_number else 0
+        elif name in _NUMBERS:
+            found[name] = value if is_number else None
+        elif name in _TEXTS:
+            found[name] = value if isinstance(value, str) else None
+        else:
+            found[name] = value
+    if "events" in found:
+        found = {**dict.fromkeys(_COUNTS, 0), **found}
+    dead = found.get("dead_pipelines")
+    found["dead_pipelines"] = [item for item in dead if isinstance(item, dict)] if isinstance(dead, list) else []
+    return found
 
 
 def _is_read_only(path: Path) -> bool:

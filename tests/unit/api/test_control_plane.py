@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from videodb_cli.api.control_plane import ControlPlane, retry_after_s
 from videodb_cli.api.failures import KeyRefusedError, NoSuchThingError, OutOfCreditsError, RequestFailedError
+from videodb_cli.errors import VideodbError
 from videodb_cli.settings import Credentials, Secret
 
 KEY = "sk-test-0123456789abcdef"
@@ -79,6 +83,30 @@ async def test_failures(handler: Handler, kind: type[Exception]) -> None:
     assert type(failed.value) is kind
     assert KEY not in str(failed.value)
     assert "\n" not in str(failed.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
+    max_leaves=6,
+)
+BODIES = st.binary(max_size=40) | st.fixed_dictionaries(
+    {}, optional={"success": JSON, "message": JSON | st.just("KEY"), "error_code": JSON, "data": JSON}
+).map(lambda body: json.dumps(body).encode())
+
+
+@given(st.integers(200, 599), BODIES, st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_no_answer_is_more_than_a_failure(status: int, body: bytes, retry_after: str | None) -> None:
+    """Any status with any body: data, or an error of ours, whose text quotes no key."""
+    credentials = Credentials(Secret(KEY), BASE, "the environment", "the environment")
+    failure: VideodbError | None = None
+    try:
+        data = ControlPlane(credentials)._data_of(status, retry_after, body.replace(b"KEY", KEY.encode()))
+        assert isinstance(data, dict)
+    except VideodbError as error:
+        failure = error
+    assert KEY not in str(failure)
+    assert retry_after or getattr(failure, "retry_after_s", None) is None
 
 
 async def test_redirects_only_within_the_same_origin() -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from videodb_cli.commands import status as status_command
 from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, UnreachableError, UsageError
 from videodb_cli.flows import ensure_listener as ensuring
 from videodb_cli.flows import stop_listener as stopping
@@ -105,6 +111,43 @@ def test_a_file_system_that_became_read_only(run_dir: RunDir, monkeypatch: pytes
     found = listener_status(run_dir, NOW)
     assert (found.state, found.trouble, found.fields["log_writable"]) == ("deaf", "Read-only file system", False)
     assert found.why.startswith("its file system is read-only, so the log cannot be written; it has said nothing")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.sampled_from([*status_command._FIELDS, "v", "state", "connection_id", "pid", "start_token"])
+STATES = st.binary(max_size=60) | st.dictionaries(NAMES | st.text(max_size=5), JSON).map(
+    lambda fields: json.dumps({**STANDING, **fields}).encode("utf-8", "surrogatepass")
+)
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunDir]:
+    """A directory whose lock is held, for all examples."""
+    run_dir = RunDir(tmp_path_factory.mktemp("standing"))
+    lock = DirectoryLock(run_dir.lock)
+    lock.acquire(current_start_token())
+    yield run_dir
+    lock.release()
+
+
+@given(content=STATES)
+def test_no_state_file_breaks_status(standing: RunDir, content: bytes) -> None:
+    """Whatever stands in the file, by whichever version or accident: an answer, or a refusal by name."""
+    run_dir = standing
+    run_dir.listener_state.write_bytes(content)
+    with contextlib.redirect_stdout(io.StringIO()), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state, "_LOOK_AGAIN_S", 0.0)
+        try:
+            found = listener_status(run_dir, NOW)
+        except RefusedError:
+            return
+        assert found.state in {"listening", "connecting", "deaf"}
+        status_command._show(found, NOW)
+        json.dumps(status_command._as_json(found, NOW))
 
 
 @pytest.mark.usefixtures("held")
