@@ -152,11 +152,18 @@ def data_bytes(content: bytes) -> None:
 
 def data_json(value: Mapping[str, Any], *, indent: bool | None = None) -> None:
     """Write one JSON object to stdout, indented on a terminal, compact in a pipe."""
-    pretty = is_terminal() if indent is None else indent
-    if pretty:
-        data(json.dumps(value, ensure_ascii=False, indent=2))
-    else:
-        data(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    data(json_text(value, indent=is_terminal() if indent is None else indent))
+
+
+def json_text(value: Mapping[str, Any], *, indent: bool = False) -> str:
+    """A value as JSON that can be written; half a surrogate pair, which no encoding has, becomes an escape."""
+    shape: dict[str, Any] = {"indent": 2} if indent else {"separators": (",", ":")}
+    text = json.dumps(value, ensure_ascii=False, **shape)
+    try:
+        text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return json.dumps(value, **shape)
+    return text
 
 
 def flush() -> None:

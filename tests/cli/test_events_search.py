@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,7 +50,29 @@ def test_search_prints_lines_as_logged(run: Run, log: Path) -> None:
         assert run("search", "acc*", "--channel", "scene_index", *extra) == (0, lines[2], "")
         assert run("search", "keys", "--around", "5s", *extra) == (0, lines[0] + lines[1], "")
         assert run("search", "nothing", *extra)[0] == 1
-    assert run("search", "--", "-x")[0] == 2
+    assert run("search", "acc* -keys")[1] == lines[2]  # all of the query in one argument
+    for nothing in (("--", "-x"), ("-x",), ()):
+        status, _, err = run("search", *nothing)
+        assert (status, "no word to look for" in err) == (2, True)
+
+
+def test_search_without_an_index_fits_into_memory_and_its_answer_need_not(log: Path) -> None:
+    # A common word in every line: neither the index nor what was found may be held.
+    with log.open("w") as file:
+        file.writelines(line(f"words of which {n:x} is rare {n * n:x}", n) for n in range(60_000))
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("the peak of a process is read from /proc")
+    code = (
+        "import sys; from videodb_cli.main import main; status = main(sys.argv[1:]);"
+        f"sys.stderr.write(open('{status}').read()); sys.exit(status)"
+    )
+    command = [sys.executable, "-c", code, "events", "search", "--dir", str(log.parent), "--no-index", "words"]
+    for flags in ([], ["--json"]):
+        done = subprocess.run([*command, *flags], capture_output=True, check=True, timeout=120)
+        assert done.stdout.count(b"words of which") >= 60_000
+        peak = done.stderr.split(b"VmHWM:")[1].split()
+        assert int(peak[0]) < 80_000
 
 
 def test_search_as_json(run: Run) -> None:

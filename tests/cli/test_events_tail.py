@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -99,3 +101,68 @@ def test_following_ends_after_count_and_at_timeout(run: Run, log: Path) -> None:
 def test_help_names_the_flags(run: Run) -> None:
     _, out, _ = run("--help")
     assert "--since TIME" in "".join(out)
+
+
+def test_a_cursor_goes_on_where_the_last_run_ended(run: Run, log: Path, tmp_path: Path) -> None:
+    cursor = ("--cursor-file", str(tmp_path / "cursor"))
+    assert run(*cursor, "--count", "3") == (0, [line(n) for n in range(3)], "")
+    assert run(*cursor, "-n", "+25")[1] == [line(n) for n in range(27, 30)]
+    assert run(*cursor, "-e")[0] == 1
+    with log.open("a") as file:
+        file.writelines(line(n) for n in range(30, 40))
+    assert run(*cursor, "-n", "2")[1] == [line(38), line(39)]
+    assert run(*cursor)[1] == []
+    log.rename(log.with_name(log.name + ".1"))
+    log.write_text(line(40))
+    assert run(*cursor, "-f", "--timeout", "0.1")[:2] == (124, [line(40)])
+    with log.open("a") as file:
+        file.write(line(41))
+    assert run(*cursor, "-n", "0")[1] == []
+    assert run(*cursor)[1] == []
+    for old in tmp_path.glob("videodb_events.jsonl*"):
+        old.unlink()
+    log.write_text(line(50) + line(51))
+    status, out, err = run(*cursor)
+    assert (status, out) == (0, [line(50), line(51)])
+    assert "starting at its beginning" in err
+
+
+def test_a_first_run_with_a_cursor_begins_with_the_log(run: Run, tmp_path: Path) -> None:
+    assert len(run("--cursor-file", str(tmp_path / "cursor"))[1]) == 30
+    assert run("--cursor-file", str(tmp_path / "other"), "-n", "2")[1] == [line(28), line(29)]
+
+
+def test_a_cursor_loses_nothing_when_the_reader_leaves_or_all_is_killed(log: Path, tmp_path: Path) -> None:
+    numbers = range(3000)
+    log.write_text("".join(line(n) for n in numbers))
+    command = [sys.executable, "-m", "videodb_cli", "events", "tail", "--dir", str(log.parent), "-f"]
+    command += ["--cursor-file", str(tmp_path / "cursor")]
+    seen: list[str] = []
+    for taken in (5, 1):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            head = subprocess.run(
+                ["head", "-n", str(taken)], stdin=process.stdout, capture_output=True, check=True, timeout=30
+            )
+            assert process.stdout is not None
+            process.stdout.close()
+            process.wait(timeout=30)
+        seen += head.stdout.decode().splitlines(keepends=True)
+    assert seen == [line(n) for n in range(6)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        seen += [process.stdout.readline() for _ in range(200)]
+        process.kill()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for again in process.stdout:
+            seen.append(again)
+            if again == line(numbers[-1]):
+                break
+        process.kill()
+    assert list(dict.fromkeys(seen)) == [line(n) for n in numbers]
+
+
+def test_the_count_is_of_matches_not_of_what_came_around_them(run: Run) -> None:
+    expected = [line(n) for n in range(3, 8)]
+    for flags in (["-n", "+1"], ["-n", "30"], ["-n", "+1", "-f"]):
+        assert run("--grep", "word 5", "--around", "2s", "--count", "1", *flags)[:2] == (0, expected)

@@ -32,9 +32,9 @@ class Around:
         """Whether time has passed beyond the reach of every match so far."""
         return self._now > self._horizon
 
-    def lines(self, block: Block, matches: Iterable[Line]) -> list[Line]:
-        """What comes out for a block, given its matches; lines of earlier blocks may stand before them."""
-        wanted = {line.offset for line in matches}
+    def lines(self, block: Block, matches: Iterable[int]) -> list[Line]:
+        """What comes out for a block, given where its matches begin; lines of earlier blocks may stand before them."""
+        wanted = set(matches)
         if not wanted and self._hold(block):
             return []
         for _, held in self._held:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
 
@@ -15,22 +16,29 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.sources import Source
 
 
+class Match(NamedTuple):
+    """Where a selected line begins, and when it was received."""
+
+    source: Source
+    offset: int
+    at: float | None
+
+
 def last_lines(
-    scanner: Scanner, sources: Sequence[Source], count: int, end: int | None = None
+    scanner: Scanner, sources: Sequence[Source], count: int, end_of: Callable[[Source], int | None] = lambda _: None
 ) -> list[tuple[Source, Line]]:
-    """The last ``count`` selected lines of the sources, in order. ``end`` bounds the last source."""
+    """The last ``count`` selected lines of the sources, in order. ``end_of`` says where reading a source must end."""
     found: list[tuple[Source, Line]] = []
     for source in reversed(sources):
         if len(found) >= count:
             break
         wanted = count - len(found)
         lines = (
-            _from_the_end(scanner, source, wanted, end)
+            _from_the_end(scanner, source, wanted, end_of(source))
             if source.is_seekable
             else list(deque(_forwards(scanner, source), maxlen=wanted))
         )
         found = [(source, line) for line in lines] + found
-        end = None
     return found
 
 
@@ -52,19 +60,22 @@ def _forwards(scanner: Scanner, source: Source) -> Iterator[Line]:
 def with_surroundings(
     around: Around,
     sources: Sequence[Source],
-    matches: Sequence[tuple[Source, Line]],
+    matches: Sequence[Match],
     end_of: Callable[[Source], int | None],
 ) -> Iterator[list[Line]]:
     """The matches with what came around them, reading no more than the times in question."""
-    from videodb_cli.eventlog.timerange import byte_range, stamp_of
+    from videodb_cli.eventlog.timerange import byte_range
 
-    stamps = [stamp for _, line in matches if (stamp := stamp_of(line.raw)) is not None]
-    since = min(stamps) - around.seconds if stamps else None
+    first = min((at for *_, at in matches if at is not None), default=None)
+    # One that has no time may stand anywhere.
+    since = None if first is None or any(at is None for *_, at in matches) else first - around.seconds
     for source in sources:
-        mine = {line.offset: line for where, line in matches if where == source}
+        mine = sorted(offset for where, offset, _ in matches if where == source)
         start, end = 0, end_of(source)
         if source.is_seekable:
             start, end, _ = byte_range(source, since, None, end)
+        at = 0
         for block in iter_blocks(source, start, end):
-            inside = [line for offset, line in mine.items() if 0 <= offset - block.offset < len(block.data)]
-            yield around.lines(block, inside)
+            behind = bisect_left(mine, block.offset + len(block.data), at)
+            yield around.lines(block, mine[at:behind])
+            at = behind

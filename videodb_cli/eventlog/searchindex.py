@@ -2,14 +2,15 @@
 
 A row's id says in which file, known by its fingerprint, and at which offset its line begins; the text itself is not
 kept. What the index says of a file counts only while the file's first line and the bytes before the indexed end are
-what they were, so rotation moves entries along, and those of a log that was cleared or cut are not found any more.
+what they were, so rotation moves entries along, and those of a log that was cleared or cut are not found any more. A
+log only grows: one that was written to without growing, or put in the place of another, was edited, and is read anew.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.eventlog import event as ev
@@ -18,7 +19,7 @@ from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.partial import partial_decoder
 from videodb_cli.eventlog.reader import iter_blocks, iter_lines
 from videodb_cli.eventlog.scan import is_regular, is_utf8
-from videodb_cli.eventlog.sources import open_source
+from videodb_cli.eventlog.sources import Source, open_source, rotated_files
 from videodb_cli.rundir import private
 
 if TYPE_CHECKING:
@@ -27,17 +28,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from videodb_cli.eventlog.reader import Block
-    from videodb_cli.eventlog.sources import Source
 
-_VERSION = 1
+_T = TypeVar("_T")
+_VERSION = 2
 _OFFSET_BITS = 44
 _COMMIT_BYTES = 64 << 20
 _PATIENCE_S = 120.0
+_CACHE_KIB = 16_000
 _SCHEMA = """
 CREATE TABLE files (id INTEGER PRIMARY KEY, head TEXT, recent TEXT, offset INTEGER, stamp TEXT);
 CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize="unicode61 remove_diacritics 2");
 INSERT INTO words(words, rank) VALUES ('hashsize', 16777216);
 """
+_BEST_FIRST = "SELECT rowid, rank FROM words WHERE words MATCH ? ORDER BY rank, rowid DESC"
 _PATHS = [
     ("channel",),
     ("data", "text"),
@@ -60,9 +63,14 @@ class SearchIndex:
     """An open index. ``close`` when done."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open, or make, the index at ``path`` (0600); None keeps it in memory. Raises ``RefusedError``."""
+        """Open, or make, the index at ``path`` (0600); None keeps it for this run only, in an unnamed file.
+
+        Raises ``RefusedError``.
+        """
         self._path = path
         self._known: dict[int, Source] = {}
+        self._sources: Sequence[Source] = ()
+        self._progress: Callable[[int, int], None] = lambda _done, _total: None
         self._db = self._open()
 
     def close(self) -> None:
@@ -73,7 +81,9 @@ class SearchIndex:
         import sqlite3
 
         if self._path is None:
-            db = sqlite3.connect(":memory:", isolation_level=None)
+            # Not in memory: that of a big log would not fit into it. SQLite unlinks the file as it makes it.
+            db = sqlite3.connect("", isolation_level=None)
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             db.executescript(_SCHEMA)
             return db
         os.close(private.open_fd(self._path, os.O_RDWR | os.O_CREAT))
@@ -82,10 +92,13 @@ class SearchIndex:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
                 raise RefusedError(f"{self._path} is being built by somebody else", code="index_busy") from None
-            # Not an index of ours, or a damaged one: it is only derived, so it is made anew.
-            private.remove(self._path)
-            os.close(private.open_fd(self._path, os.O_RDWR | os.O_CREAT))
-            return self._connected(self._path)
+            return self._anew(self._path)
+
+    def _anew(self, path: Path) -> sqlite3.Connection:
+        """An empty index. What stood there is no index of ours, damaged, or out of date; it is only derived."""
+        private.remove(path)
+        os.close(private.open_fd(path, os.O_RDWR | os.O_CREAT))
+        return self._connected(path)
 
     @staticmethod
     def _connected(path: Path) -> sqlite3.Connection:
@@ -95,7 +108,7 @@ class SearchIndex:
         version = 0
         try:
             db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("PRAGMA cache_size = -16000")
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 db.execute("BEGIN IMMEDIATE")
@@ -113,9 +126,42 @@ class SearchIndex:
         raise sqlite3.DatabaseError("another version")
 
     def update(self, sources: Sequence[Source], progress: Callable[[int, int], None]) -> None:
-        """Take up what has been written since the last time. ``progress`` hears bytes done, and bytes in all."""
+        """Take up what has been written since the last time. ``progress`` hears bytes done, and bytes in all.
+
+        Raises ``RefusedError`` when the index cannot be written.
+        """
+        self._sources, self._progress = sources, progress
+        self._mended(self._refresh)
+
+    def _mended(self, ask: Callable[[], _T]) -> _T:
+        """What the database answers; one that turns out to be damaged is thrown away, and made anew."""
+        import sqlite3
+
+        try:
+            return ask()
+        except sqlite3.DatabaseError as error:
+            damaged = not isinstance(error, sqlite3.OperationalError) or "no such" in str(error)
+            if self._path is None or not damaged:
+                raise RefusedError(
+                    f"the search index cannot be used: {error}", code="index", hint="--no-index"
+                ) from None
+        self._begin_again(self._path)
+        self._refresh()
+        return ask()
+
+    def _refresh(self) -> None:
+        if self._path is not None and self._is_mostly_stale(self._path):
+            self._begin_again(self._path)
+        self._take_up()
+
+    def _begin_again(self, path: Path) -> None:
+        self._db.close()
+        self._known.clear()
+        self._db = self._anew(path)
+
+    def _take_up(self) -> None:
         todo: list[tuple[Source, int | None, int]] = []
-        for source in sources:
+        for source in self._sources:
             ident, offset = self._find(source)
             if ident is not None:
                 self._known[ident] = source
@@ -123,17 +169,22 @@ class SearchIndex:
                 todo.append((source, ident, offset))
         total = sum(max(_size(source) - offset, 0) for source, _, offset in todo)
         done = 0
-        import sqlite3
+        for source, _, _ in todo:
+            for count in self._index(source):
+                done += count
+                self._progress(done, max(total, done))
 
-        try:
-            for source, _, _ in todo:
-                for count in self._index(source):
-                    done += count
-                    progress(done, max(total, done))
-        except sqlite3.OperationalError as error:
-            raise RefusedError(
-                f"the search index cannot be written: {error}", code="index", hint="--no-index"
-            ) from None
+    def _is_mostly_stale(self, path: Path) -> bool:
+        """Whether most of the index is about files that are gone: they bend the ranking, and would stay for ever."""
+        log = path.with_suffix("")
+        here = {*self._sources, *(Source(file, private=True) for file in (*rotated_files(log), log) if file.exists())}
+        rows = self._db.execute("SELECT id, offset FROM files").fetchall()
+        if len(rows) <= len(here):
+            return False
+        alive = {ident for ident, _ in map(self._find, here)}
+        gone: int = sum(offset for ident, offset in rows if ident not in alive)
+        whole: int = sum(offset for _, offset in rows)
+        return 2 * gone > whole
 
     def _find(self, source: Source) -> tuple[int | None, int]:
         """The id under which a file is known and the offset up to which it was indexed."""
@@ -144,7 +195,7 @@ class SearchIndex:
                     return ident, offset
                 continue
             try:
-                if marks_of(source, offset) == (head, recent):
+                if marks_of(source, offset) == (head, recent) and _only_grew(kept, stamp):
                     return ident, offset
             except VideodbError:
                 return None, 0
@@ -184,13 +235,21 @@ class SearchIndex:
             yield end - start
 
     def search(self, query: str) -> Iterator[Found]:
-        """Lines of the files that were updated, best first, the latest of equals first."""
-        rows = self._db.execute("SELECT rowid, rank FROM words WHERE words MATCH ? ORDER BY rank, rowid DESC", (query,))
+        """Lines of the files that were updated, best first, the latest of equals first.
+
+        Raises ``RefusedError`` when the index cannot be read.
+        """
         mask = (1 << _OFFSET_BITS) - 1
-        for rowid, rank in rows:
+        # What is best is known only when all were looked at, so trouble comes with the first row.
+        for rowid, rank in self._mended(lambda: _begun(self._db.execute(_BEST_FIRST, (query,)))):
             source = self._known.get(rowid >> _OFFSET_BITS)
             if source is not None:
                 yield Found(source, rowid & mask, rank)
+
+
+def _begun(rows: Iterator[tuple[int, float]]) -> Iterator[tuple[int, float]]:
+    first = next(rows, None)
+    return iter(()) if first is None else itertools.chain((first,), rows)
 
 
 def _is_indexed(source: Source, offset: int) -> bool:
@@ -202,10 +261,20 @@ def _size(source: Source) -> int:
 
 
 def _stamp(source: Source) -> str:
+    """Which file it is, its size, and when it was last written to."""
     if source.path is None:
         return ""
     status = source.path.stat()
-    return f"{status.st_size}:{status.st_mtime_ns}"
+    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+
+
+def _only_grew(before: str, now: str) -> bool:
+    """Whether a file of which the first and the last bytes are what they were can have changed between them."""
+    if before in {"", now}:
+        return True
+    *old, old_size, _ = before.split(":")
+    *new, size, _ = now.split(":")
+    return old == new and int(size) > int(old_size)
 
 
 class _Indexer:

@@ -76,7 +76,7 @@ class Streaming:
         if self._limit.is_reached and lines:
             end = lines[-1].offset + len(lines[-1].raw) + 1
         if self._around is not None:
-            lines = self._around.lines(block, lines)
+            lines = self._around.lines(block, [line.offset for line in lines])
         done, failures = self._query.shaped_lines(lines)
         ends = [line.offset + len(line.raw) + 1 for line in lines if line.offset >= block.offset]
         one_each = self._around is None and done.output.count(b"\n") == len(ends)

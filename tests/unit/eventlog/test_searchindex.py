@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -88,6 +89,55 @@ def test_an_index_that_is_none_is_made_anew(log: Path) -> None:
     index = log.with_name(log.name + ".index")
     index.write_bytes(b"this is no database, and long enough to be looked at as one" * 20)
     assert texts(log, "access")
+
+
+@pytest.mark.parametrize(("begin", "end"), [(0.0, 0.1), (0.0, 1.0), (0.1, 1.0)])
+def test_an_index_that_is_damaged_is_made_anew(log: Path, begin: float, end: float) -> None:
+    with log.open("a") as file:
+        file.writelines(line(f"word{n} of many access{n % 7}") for n in range(3000))
+    index = log.with_name(log.name + ".index")
+    assert len(texts(log, "many")) == 3000
+    size = index.stat().st_size
+    with index.open("r+b") as file:
+        file.seek(max(int(size * begin), 4096 if begin else 0))  # all but the page that says it is a database
+        file.write(b"\x5a" * int(size * (end - begin)))
+    assert len(texts(log, "many")) == 3000
+    os.truncate(index, size // 3)
+    assert len(texts(log, "many")) == 3000
+
+
+def test_an_index_without_its_tables_is_made_anew(log: Path) -> None:
+    texts(log, "access")
+    with sqlite3.connect(log.with_name(log.name + ".index")) as db:
+        db.execute("DROP TABLE files")
+    db.close()
+    assert len(texts(log, "access")) == 2
+
+
+def test_a_log_that_was_edited_in_its_middle_is_read_anew(log: Path) -> None:
+    log.write_text(line("first") + line("rotate the access keys") + line("last"))
+    assert texts(log, "rotate")
+    changed = log.read_text().replace("rotate", "mutate")
+    with log.open("r+") as file:  # the same file, of the same size
+        file.write(changed)
+    os.utime(log, ns=(1, 1))
+    assert texts(log, "rotate") == []
+    assert texts(log, "mutate")
+    other = log.with_name("other")  # what editors do: a new file under the old name
+    other.write_text(changed.replace("mutate the", "mutilate their") + line("more"))
+    other.replace(log)
+    assert texts(log, "mutate") == []
+    assert texts(log, "mutilate")
+
+
+def test_entries_of_logs_that_are_gone_do_not_stay_for_ever(log: Path) -> None:
+    index = log.with_name(log.name + ".index")
+    for round_ in range(6):
+        log.write_text("".join(line(f"round{round_} word{n}") for n in range(500)))
+        assert len(texts(log, f"round{round_}")) == 500
+    with sqlite3.connect(index) as db:
+        assert db.execute("SELECT count(*) FROM files").fetchone()[0] <= 2
+    db.close()
 
 
 def test_two_readers_at_once(log: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from videodb_cli import console
 from videodb_cli.commands.events.feed import Feed
-from videodb_cli.commands.events.flags import SelectionFlags, with_selection
+from videodb_cli.commands.events.flags import CursorOption, SelectionFlags, widened, with_selection
 from videodb_cli.commands.events.jqarguments import FilterCommand, variables_of
 from videodb_cli.commands.events.output import tell_broken
 from videodb_cli.commands.events.streamed import Wishes, from_cursor, run_streamed
@@ -30,7 +30,6 @@ from videodb_cli.settings import resolve_directory
 
 if TYPE_CHECKING:
     from videodb_cli.eventlog.parallel import State
-    from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.shape import Shaper
     from videodb_cli.eventlog.sources import Source
 
@@ -87,9 +86,7 @@ def filter_events(
     around: Annotated[
         str | None, typer.Option("--around", metavar="TIME", help="With each, what came within this time: 30s.")
     ] = None,
-    cursor_file: Annotated[
-        Path | None, typer.Option("--cursor-file", metavar="PATH", help="Go on where the last run with it ended.")
-    ] = None,
+    cursor_file: CursorOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop with exit 2 at a line that is broken or fails.")
     ] = False,
@@ -118,7 +115,7 @@ def filter_events(
     try:
         selection = flags.selection(feed.sources, run_dir)
         wishes = Wishes(limit, around_s, strict, selection.session)
-        parts = parts_of(feed.sources, _widened(selection, around_s), feed.end_of)
+        parts = parts_of(feed.sources, widened(selection, around_s), feed.end_of)
         _tell_order(parts, verbose=verbose)
         thorough = strict or follow or sum(part.size for part in parts) <= THOROUGH
         full = plan_of(selection).and_(plan)
@@ -136,16 +133,6 @@ def filter_events(
     finally:
         feed.close()
     return _status(last, exit_status=exit_status)
-
-
-def _widened(selection: Selection, around_s: float | None) -> Selection:
-    """The times between which lines are read: surroundings may stand outside of those that are asked for."""
-    if around_s is None:
-        return selection
-    since, until = selection.since, selection.until
-    return selection._replace(
-        since=None if since is None else since - around_s, until=None if until is None else until + around_s
-    )
 
 
 def _tell_order(parts: list[Part], *, verbose: bool) -> None:

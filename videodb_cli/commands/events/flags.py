@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
@@ -28,6 +29,11 @@ def _option(name: str, metavar: str, help_text: str) -> Any:
 
 def _flag(name: str, help_text: str) -> Any:
     return typer.Option(name, help=help_text, rich_help_panel=_PANEL, show_default=False)
+
+
+CursorOption = Annotated[
+    Path | None, typer.Option("--cursor-file", metavar="PATH", help="Go on where the last run with it ended.")
+]
 
 
 class SelectionFlags(NamedTuple):
@@ -97,6 +103,16 @@ class SelectionFlags(NamedTuple):
         from videodb_cli.rundir import state
 
         return resolve_session(self.session, sources, state.read(run_dir.capture_info))
+
+
+def widened(selection: Selection, around_s: float | None) -> Selection:
+    """The times between which lines are read: surroundings may stand outside of those that are asked for."""
+    if around_s is None:
+        return selection
+    since, until = selection.since, selection.until
+    return selection._replace(
+        since=None if since is None else since - around_s, until=None if until is None else until + around_s
+    )
 
 
 def _moment(text: str | None, now: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli import console
 from videodb_cli.errors import UsageError
@@ -11,8 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from videodb_cli.eventlog.scan import BrokenLines, Line
+    from videodb_cli.eventlog.sources import Source
 
 _NAMED_LINES = 20
+
+
+class Batch(NamedTuple):
+    """Selected lines, and the bytes of the source from ``begin`` to ``end`` that are done with when they are out.
+
+    Lines from before ``begin`` may stand first (surroundings).
+    """
+
+    lines: list[Line]
+    source: Source | None = None
+    begin: int = 0
+    end: int = 0
 
 
 class RawOutput:

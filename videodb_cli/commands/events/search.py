@@ -27,6 +27,7 @@ from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from videodb_cli.eventlog.selection import Selection
@@ -36,6 +37,7 @@ app = new_app()
 
 _META = "videodb_cli.unwanted_words"
 _FEW = 20
+_BATCH = 32  # lines, of up to a megabyte each
 _BAR_WIDTH = 24
 _BAR_AFTER_S = 0.4
 
@@ -69,7 +71,9 @@ class _Hit(NamedTuple):
 def search(
     ctx: typer.Context,
     flags: SelectionFlags,
-    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="Words, '\"exact phrases\"', prefix*, -not.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="WORDS...", help="Words, '\"exact phrases\"', prefix*, -not.")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="The best N.  [default: 20 on a terminal]")
     ] = None,
@@ -90,45 +94,54 @@ def search(
     videodb events search '"access keys"' rotat* -draft --around 30s
     """
     run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
-    terms = parse_terms(" ".join(_as_typed(word) for word in [*words, *ctx.meta[_META]]))
+    terms = parse_terms(" ".join(_as_typed(word) for word in [*(words or []), *ctx.meta[_META]]))
     sources = [source for source in resolve_sources(files or [], run_dir) if not source.is_stream]
     selection = flags.selection(sources, run_dir, without_own=True)
-    index = _open_index(sources, no_index=no_index)
+    wanted = _FEW if limit is None and console.is_terminal() and not as_json else limit
+    around_s = None if around is None else parse_duration(around)
+    index = _updated(sources, no_index=no_index)
     try:
-        with _Bar() as bar:
-            index.update(sources, bar.show)
-        wanted = _FEW if limit is None and console.is_terminal() and not as_json else limit
-        hits, more = _hits(index, fts5_query(terms), selection, wanted)
+        hits = _hits(index, fts5_query(terms), selection)
+        best = hits if wanted is None else itertools.islice(hits, wanted)
+        count = _print_json(best, terms) if as_json else _print(best, terms, sources, around_s)
+        more = count == wanted and next(hits, None) is not None
     finally:
         index.close()
-    if as_json:
-        console.data_json({"count": len(hits), "results": [_result(hit, terms) for hit in hits]})
-    if not hits:
+    if not count:
         if as_json:
             return 1
         raise NoMatchError("nothing matched")
-    if not as_json:
-        _print(hits, terms, sources, around)
     if more:
-        console.talk(f"the best {len(hits)}; there are more: --limit")
+        console.talk(f"the best {count}; there are more: --limit")
     return 0
 
 
 def _as_typed(word: str) -> str:
     """A phrase that the shell has taken the quotes of is still one phrase."""
-    return f'"{word}"' if " " in word.strip() and '"' not in word else word
+    is_query = '"' in word or any(part.startswith("-") or part.endswith("*") for part in word.split())
+    return f'"{word}"' if " " in word.strip() and not is_query else word
 
 
-def _open_index(sources: list[Source], *, no_index: bool) -> SearchIndex:
+def _updated(sources: list[Source], *, no_index: bool) -> SearchIndex:
+    """The index of these files, up to date; one for this run only when none can be kept, or is wished for."""
     last = sources[-1].path if sources else None
-    if no_index or last is None:
-        return SearchIndex(None)
-    path = _beside(last)
+    if not no_index and last is not None:
+        path = _beside(last)
+        try:
+            return _with_bar(SearchIndex(path), sources)
+        except (RefusedError, OSError) as error:
+            console.talk(f"no index can be kept at {path} ({error}); reading everything")
+    return _with_bar(SearchIndex(None), sources)
+
+
+def _with_bar(index: SearchIndex, sources: list[Source]) -> SearchIndex:
     try:
-        return SearchIndex(path)
-    except (RefusedError, OSError) as error:
-        console.talk(f"no index can be kept at {path} ({error}); reading everything")
-        return SearchIndex(None)
+        with _Bar() as bar:
+            index.update(sources, bar.show)
+    except BaseException:
+        index.close()
+        raise
+    return index
 
 
 def _beside(log: Path) -> Path:
@@ -136,11 +149,10 @@ def _beside(log: Path) -> Path:
     return log.with_name(f"{name}.index")
 
 
-def _hits(index: SearchIndex, query: str, selection: Selection, wanted: int | None) -> tuple[list[_Hit], bool]:
+def _hits(index: SearchIndex, query: str, selection: Selection) -> Iterator[_Hit]:
     tests = selection.tests()
-    hits: list[_Hit] = []
     found = index.search(query)
-    while batch := list(itertools.islice(found, 256)):
+    while batch := list(itertools.islice(found, _BATCH)):
         places: dict[Source, list[int]] = {}
         for one in batch:
             places.setdefault(one.source, []).append(one.offset)
@@ -148,12 +160,8 @@ def _hits(index: SearchIndex, query: str, selection: Selection, wanted: int | No
         for one in batch:
             raw = lines[one.source].get(one.offset)
             event = None if raw is None else _event(raw)
-            if raw is None or event is None or not all(test(event) for test in tests):
-                continue
-            if wanted is not None and len(hits) == wanted:
-                return hits, True
-            hits.append(_Hit(one.source, Line(one.offset, raw), event, one.rank))
-    return hits, False
+            if raw is not None and event is not None and all(test(event) for test in tests):
+                yield _Hit(one.source, Line(one.offset, raw), event, one.rank)
 
 
 def _event(raw: bytes) -> ev.Event | None:
@@ -170,18 +178,50 @@ def _result(hit: _Hit, terms: list[Term]) -> dict[str, Any]:
     return {"score": round(-hit.rank, 4), "snippet": shown, "event": hit.event}
 
 
-def _print(hits: list[_Hit], terms: list[Term], sources: list[Source], around: str | None) -> None:
-    if around is not None:
-        _print_around(hits, sources, parse_duration(around))
-    elif not console.is_terminal():
-        RawOutput().write([hit.line for hit in hits])
-    else:
-        from videodb_cli.commands.events.view import Rows
+def _print_json(hits: Iterator[_Hit], terms: list[Term]) -> int:
+    """One object. How many there are stands in front of them, so they wait in a file: they may be very many."""
+    if console.is_terminal():
+        results = [_result(hit, terms) for hit in hits]
+        console.data_json({"count": len(results), "results": results})
+        return len(results)
+    import tempfile
 
-        rows = Rows(console.terminal_width(), color=console.wants_color(sys.stdout))
+    count = 0
+    with tempfile.TemporaryFile() as waiting:
         for hit in hits:
-            console.data(rows.found(hit.event, *_shown(hit, terms)))
+            waiting.write((b"," if count else b"") + console.json_text(_result(hit, terms)).encode(errors="replace"))
+            count += 1
+        waiting.seek(0)
+        console.data_bytes(b'{"count":%d,"results":[' % count)
+        while chunk := waiting.read(1 << 16):
+            console.data_bytes(chunk)
+    console.data_bytes(b"]}\n")
     console.flush()
+    return count
+
+
+def _print(hits: Iterator[_Hit], terms: list[Term], sources: list[Source], around_s: float | None) -> int:
+    """Print them as they come; how many they were."""
+    if around_s is not None:
+        return _print_around(hits, sources, around_s)
+    count = 0
+    on_terminal = console.is_terminal()
+    while some := list(itertools.islice(hits, _BATCH)):
+        count += len(some)
+        if on_terminal:
+            _print_rows(some, terms)
+        else:
+            RawOutput().write([hit.line for hit in some])
+    console.flush()
+    return count
+
+
+def _print_rows(hits: list[_Hit], terms: list[Term]) -> None:
+    from videodb_cli.commands.events.view import Rows
+
+    rows = Rows(console.terminal_width(), color=console.wants_color(sys.stdout))
+    for hit in hits:
+        console.data(rows.found(hit.event, *_shown(hit, terms)))
 
 
 def _shown(hit: _Hit, terms: list[Term]) -> tuple[str, list[tuple[int, int]]]:
@@ -189,11 +229,12 @@ def _shown(hit: _Hit, terms: list[Term]) -> tuple[str, list[tuple[int, int]]]:
     return snippet(text, found_spans(text, terms), max(console.terminal_width() - 40, 30))
 
 
-def _print_around(hits: list[_Hit], sources: list[Source], seconds: float) -> None:
+def _print_around(hits: Iterator[_Hit], sources: list[Source], seconds: float) -> int:
     from videodb_cli.eventlog.around import Around
-    from videodb_cli.eventlog.backlog import with_surroundings
+    from videodb_cli.eventlog.backlog import Match, with_surroundings
+    from videodb_cli.eventlog.timerange import stamp_of
 
-    matches = sorted(((hit.source, hit.line) for hit in hits), key=lambda m: (sources.index(m[0]), m[1].offset))
+    matches = [Match(hit.source, hit.line.offset, stamp_of(hit.line.raw)) for hit in hits]
     output: Any = RawOutput()
     if console.is_terminal():
         from videodb_cli.commands.events.rows import RowOutput
@@ -203,6 +244,7 @@ def _print_around(hits: list[_Hit], sources: list[Source], seconds: float) -> No
         if lines:
             output.write(lines)
     output.close()
+    return len(matches)
 
 
 class _Bar:

@@ -11,18 +11,18 @@ from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.query import Part, iter_parts
 from videodb_cli.eventlog.scan import line_numbers
 from videodb_cli.eventlog.sessions import learn
-from videodb_cli.eventlog.streaming import Streaming
+from videodb_cli.eventlog.streaming import Step, Streaming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from videodb_cli.commands.events.feed import Feed
+    from videodb_cli.commands.events.output import Batch
     from videodb_cli.eventlog.cursor import Cursor
     from videodb_cli.eventlog.query import Query
     from videodb_cli.eventlog.reader import Block
     from videodb_cli.eventlog.selection import Session
     from videodb_cli.eventlog.sources import Source
-    from videodb_cli.eventlog.streaming import Step
 
 
 class Wishes(NamedTuple):
@@ -60,7 +60,7 @@ def run_streamed(
         _tell(query, source, step, strict=wishes.strict)
         last = last if step.last is None else step.last
         if out is not None and cursor is not None:
-            _hand_over(out, cursor, source, block, step)
+            _hand_over(out, cursor, source, block.offset, step)
         elif step.output:
             console.data_bytes(step.output)
             console.flush()
@@ -78,26 +78,36 @@ def _blocks(feed: Feed, parts: Sequence[Part], session: Session | None) -> Itera
                 yield source, news
 
 
-def _hand_over(out: Handover, cursor: Cursor, source: Source, block: Block, step: Step) -> None:
+def hand_over(out: Handover, cursor: Cursor, batch: Batch) -> None:
+    """Write lines as they are; the cursor stands behind what the reader has taken, whatever happens."""
+    if batch.source is not None:
+        output = b"".join(line.raw + b"\n" for line in batch.lines)
+        ends = [line.offset + len(line.raw) + 1 for line in batch.lines if line.offset >= batch.begin]
+        one_each = len(ends) == len(batch.lines)
+        step = Step(output, None, [], batch.end, ends if one_each else [])
+        _hand_over(out, cursor, batch.source, batch.begin, step)
+
+
+def _hand_over(out: Handover, cursor: Cursor, source: Source, begin: int, step: Step) -> None:
     before = out.written
     try:
         out.write(step.output)
         if step.output:
             out.drain()
     except BrokenPipeError:
-        cursor.save(source, _taken_until(step, block, out.taken - before))
+        cursor.save(source, _taken_until(step, begin, out.taken - before))
         raise
     cursor.save(source, step.end)
 
 
-def _taken_until(step: Step, block: Block, taken: int) -> int:
+def _taken_until(step: Step, begin: int, taken: int) -> int:
     """The offset behind the last line whose output the reader has taken whole."""
     whole = step.output.rfind(b"\n", 0, max(taken, 0)) + 1
     if whole == len(step.output):
         return step.end
     count = step.output.count(b"\n", 0, whole)
     ends = step.ends
-    return ends[count - 1] if 0 < count <= len(ends) else block.offset
+    return ends[count - 1] if 0 < count <= len(ends) else begin
 
 
 def _tell(query: Query, source: Source, step: Step, *, strict: bool) -> None:
