@@ -108,6 +108,38 @@ def test_a_restart_goes_on_where_the_last_run_ended(stage: Stage, directory: Pat
     assert names == ["listener.connected", None, "listener.stopped"]
 
 
+def test_a_gap_longer_than_the_window(stage: Stage, directory: Path) -> None:
+    with ListenerProcess(directory, stage.environment) as listener:
+        first = listener.wait_for_id()
+        stream = stage.stream()
+        stage.transcribe(stream, first)
+        stage.speak(stream, "before", time.time() - 2)
+        heard = listener.wait_for_line(text_is("before"))
+    wait_for(lambda: time.time() > heard["unix_ts"] + 3, "time stands still")
+    stage.speak(stream, "too old", time.time() - 9)
+    stage.speak(stream, "young enough", time.time() - 1, 0.5)
+    with ListenerProcess(directory, stage.environment, "--recover-window", "2s") as listener:
+        listener.wait_for_line(text_is("young enough"))
+        data = listener.wait_for_event("listener.recovered")["data"]
+        assert data["counts"] == {"transcript": 1}
+        assert data["asked_since"] > data["from"]
+    assert texts(read_log(directory), "transcript") == ["before", "young enough"]
+
+
+def test_what_the_service_does_not_know_any_more_is_named(stage: Stage, directory: Path) -> None:
+    with ListenerProcess(directory, stage.environment) as listener:
+        first = listener.wait_for_id()
+        stream = stage.stream()
+        session = stage.session(stream, first)
+        stage.transcribe(stream, first)
+        stage.speak(stream, "before", time.time() - 20)
+        listener.wait_for_line(text_is("before"))
+        stage.do(lambda service: (service.state.streams.clear(), service.state.sessions.clear()))
+        stage.close_sockets()
+        data = listener.wait_for_event("listener.recovered")["data"]
+    assert data["unknown"] == [f"records of transcript of {stream.id}", f"session {session.id}"]
+
+
 def test_no_recover_only_records_the_gap(stage: Stage, directory: Path) -> None:
     with ListenerProcess(directory, stage.environment, "--no-recover") as listener:
         first = listener.wait_for_id()

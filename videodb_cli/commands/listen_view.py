@@ -150,6 +150,8 @@ def _recovered_text(recovered: Recovered) -> str:
     text = "1 event read back" if count == 1 else f"{count} events read back" if count else "nothing to read back"
     if recovered.failed_calls:
         text += f", {recovered.failed_calls} calls failed and are tried again"
+    if recovered.unknown:
+        text += f", {recovered.unknown} that were heard of are unknown to the service"
     text += "; alerts cannot be read back"
     return text + (f" · {recovered.polled} pipelines are polled" if recovered.polled else "")
 

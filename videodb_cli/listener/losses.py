@@ -76,7 +76,7 @@ class Losses:
         mend_from = min(lost_at, self._unmended_from or lost_at)
         self._unmended_from = None
         if self._recoverer is not None:
-            self._recoverer.begin(Gap(mend_from, now, previous, connection.connection_id))
+            self._recoverer.begin(Gap(mend_from, now, previous, connection.connection_id, lost_at=lost_at))
         if was_restart:
             self._on_update(Resumed(lost_at, seconds))
             return None

@@ -37,10 +37,14 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A gap has been gone through: how many events came back, how many calls failed, what is polled from now on."""
+    """A gap has been gone through: how many events came back, how many calls failed, what is polled from now on.
+
+    ``unknown``: how much of what was heard of the service does not know any more.
+    """
 
     events: int
     failed_calls: int
+    unknown: int
     polled: int
 
 

@@ -11,7 +11,7 @@ from videodb_cli.api.failures import NoSuchThingError
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.errors import VideodbError
 from videodb_cli.listener.recovery.pipeline import OVERLAP_S, Pipeline, failed_pause_s
-from videodb_cli.listener.recovery.records import index_of
+from videodb_cli.listener.recovery.records import INDEX_CHANNELS, TRANSCRIPT, index_of
 from videodb_cli.listener.recovery.targets import SessionTarget, StreamTarget, Targets
 
 _CALLS_AT_ONCE = 4
@@ -24,6 +24,7 @@ class Asker:
     """Asks the service, and marks the targets with what it answers.
 
     ``troubles`` maps what could not be asked to why, for as long as that is so; ``say`` is told of each once.
+    ``unknown``: what was heard of, and the service says that there is no such thing: it cannot be read back.
     """
 
     def __init__(self, calls: StreamCalls, targets: Targets, say: Callable[[str, str], None], poll_s: float) -> None:
@@ -36,6 +37,7 @@ class Asker:
         self._said: set[tuple[str, str]] = set()
         self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
         self.troubles: dict[str, str] = {}
+        self.unknown: set[str] = set()
         # Monotonic seconds: the service asked not to be called before.
         self.not_before = 0.0
 
@@ -44,6 +46,7 @@ class Asker:
         self._said.clear()
         self._failed.clear()
         self.troubles.clear()
+        self.unknown.clear()
 
     def trouble(self, what: str, why: str) -> None:
         """Something could not be done: remembered until it can, and said once."""
@@ -68,6 +71,7 @@ class Asker:
                     return None
                 found = {**exported, **found}
         except NoSuchThingError:
+            self.unknown.add(f"session {name}")
             target.is_gone = True
             self._targets.end_session(name)
             return None
@@ -79,6 +83,9 @@ class Asker:
         try:
             found = await self._attempt(what, lambda: self._calls.scene_indexes(target.stream))
         except NoSuchThingError:
+            # A stream that has no index at all may be answered in this way.
+            if self._targets.has_spoken(target.stream, *INDEX_CHANNELS):
+                self.unknown.add(what)
             target.is_gone = True
             self._targets.end_stream(target.stream)
             return {}
@@ -96,11 +103,17 @@ class Asker:
                 return self._calls.transcription_records(pipeline.stream, pipeline.since)
             return self._calls.scene_records(pipeline.stream, pipeline.index_id, pipeline.since, until)
 
+        what = f"records of {pipeline.name}"
         try:
-            return await self._attempt(f"records of {pipeline.name}", call)
+            found = await self._attempt(what, call)
         except NoSuchThingError:
+            # A stream that was never transcribed may be answered in this way.
+            if pipeline.index_id is not None or self._targets.has_spoken(pipeline.stream, TRANSCRIPT):
+                self.unknown.add(what)
             pipeline.over = pipeline.asked = True
             return None
+        self.unknown.discard(what)
+        return found
 
     async def bind(self, target: StreamTarget, connection_id: str) -> None:
         """Start a running transcription again, so that it speaks to this connection."""

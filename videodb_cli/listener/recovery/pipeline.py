@@ -13,6 +13,8 @@ from videodb_cli.listener.recovery.seen import Trace
 OVERLAP_S = 120.0
 # A stream that was quiet for longer than this before the gap is asked from here on, not from its last word.
 _QUIET_S = 600.0
+# Streams and sessions that were heard of so long before a gap may have spoken in it.
+_SEEN_S = 86400.0
 # How long before a gap the log is read, so that everything a span can bring back is recognised.
 HEARD_BEFORE_S = OVERLAP_S + _QUIET_S + 180.0
 
@@ -21,7 +23,8 @@ HEARD_BEFORE_S = OVERLAP_S + _QUIET_S + 180.0
 class Gap:
     """A time in which nothing could be heard, or not over this connection. Unix seconds by our clock.
 
-    ``is_fresh``: the new connection has only just been opened, so nothing can have been made for it.
+    ``is_fresh``: the new connection has only just been opened, so nothing can have been made for it. ``lost_at``: when
+    the last thing was heard, if the gap begins with an older one that is not mended yet.
     """
 
     started: float
@@ -29,6 +32,19 @@ class Gap:
     old_id: str | None
     new_id: str
     is_fresh: bool = True
+    lost_at: float | None = None
+
+    def seen_since(self, window_s: float) -> float:
+        """Return from when on the log is looked through for what may have spoken.
+
+        Counted from the last word, not from now: after a gap that is longer than the window nothing of the log would
+        be young enough, and nothing would be asked for what is.
+        """
+        return (self.started if self.lost_at is None else self.lost_at) - max(window_s, _SEEN_S)
+
+    def asked_since(self, window_s: float) -> float:
+        """Return from when on records are asked for."""
+        return max(self.started, self.ended - window_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.record import Event
 
 TRANSCRIPT = "transcript"
+INDEX_CHANNELS = ("visual_index", "audio_index")
 # Which channel the records of an index would have come on: `time` looks at the picture, `transcript` at the sound.
 _CHANNEL_OF_EXTRACTION = {"time": "visual_index", "shot": "visual_index", "transcript": "audio_index"}
 # Milliseconds of anything later do not fit into a number that every reader of JSON knows.

@@ -206,7 +206,7 @@ class Recoverer:
                 self._fresh_gaps.insert(0, gap)
                 raise
         if self._look_again:
-            await self._look_around(time.time(), time.time())
+            await self._look_around(Gap(time.time(), time.time(), None, self._bind_to))
         brought = await self._pass() if self._tally is not None else False
         await self._bind()
         if self._tally is not None and self._passes == 0:
@@ -253,28 +253,28 @@ class Recoverer:
         if self._tally is not None and (self._asker.troubles or not self._tally.is_asked):
             started = min(started, self._tally.gap.started)
         last = gaps[-1]
-        return Gap(started, last.ended, gaps[0].old_id, last.new_id, last.is_fresh)
+        return Gap(started, last.ended, gaps[0].old_id, last.new_id, last.is_fresh, gaps[0].lost_at)
 
     async def _prepare(self, gap: Gap) -> None:
         """Learn from the log what it holds and what there is to look at."""
         self._tell()
-        self._tally = Tally(gap)
+        self._tally = Tally(gap, self._policy.window_s)
         self._passes = 0
         self._asker.forget_troubles()
         await self._read_log(gap)
-        await self._look_around(gap.started, gap.ended)
+        await self._look_around(gap)
         for stream in self._targets.streams.values():
             stream.is_listed = False
 
     async def _read_log(self, gap: Gap) -> None:
         """Learn what was seen before this run, once, and what was heard shortly before the gap."""
-        oldest = max(gap.ended - self._policy.window_s, self.floor or 0.0)
-        heard_since = max(gap.started - HEARD_BEFORE_S, oldest)
+        window_s = self._policy.window_s
+        heard_since = max(gap.asked_since(window_s) - HEARD_BEFORE_S, self.floor or 0.0)
         if self._heard_since is not None and self._heard_since <= heard_since:
             # Another gap is being mended: from its beginning on every event was watched.
             return
         # What this run has seen is known; what earlier runs have seen stands in the log.
-        seen_since = gap.ended if self._knows_log or self.floor is not None else oldest
+        seen_since = gap.ended if self._knows_log or self.floor is not None else gap.seen_since(window_s)
         await asyncio.to_thread(self._around.flush, 5.0)
         content = await asyncio.to_thread(
             logscan.scan, self._around.run_dir, seen_since=seen_since, heard_since=heard_since
@@ -287,10 +287,10 @@ class Recoverer:
         self._around.seen.add_older(content.seen)
         self._heard.add_all(content.heard)
 
-    async def _look_around(self, started: float, ended: float) -> None:
+    async def _look_around(self, gap: Gap) -> None:
         self._look_again = False
         info = await asyncio.to_thread(logscan.read_capture_info, self._around.run_dir)
-        self._targets.look_around(info, started=started, oldest=ended - self._policy.window_s)
+        self._targets.look_around(info, started=gap.started, oldest=gap.seen_since(self._policy.window_s))
 
     async def _bind(self) -> None:
         connection_id = self._bind_to
@@ -384,13 +384,13 @@ class Recoverer:
         tally = self._tally
         if tally is None:
             return
-        tally.take_troubles(self._asker.troubles)
+        tally.take_troubles(self._asker.troubles, self._asker.unknown)
         if tally.is_told:
             return
         polled = self.dead_pipelines()
         text, data = tally.report(polled)
         self._around.journal.recovered(text, data)
-        self._around.on_update(Recovered(tally.total, len(tally.troubles), len(polled)))
+        self._around.on_update(Recovered(tally.total, len(tally.troubles), len(tally.unknown), len(polled)))
 
     def _forget(self) -> None:
         """Forget what ended before anything that is asked for."""

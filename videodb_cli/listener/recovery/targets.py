@@ -121,6 +121,10 @@ class Targets:
         """Return the pipelines of one channel of one stream."""
         return [p for p in self.pipelines.values() if p.stream == stream and p.channel == channel]
 
+    def has_spoken(self, stream: str, *channels: str) -> bool:
+        """Tell whether the log has an event of one of these channels of a stream."""
+        return any(self._trace_of(stream, channel) is not None for channel in channels)
+
     def end_session(self, session: str) -> None:
         """Its streams make nothing more."""
         for stream in self.streams.values():

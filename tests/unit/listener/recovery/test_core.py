@@ -146,6 +146,14 @@ def test_the_service_has_a_clock_of_its_own(skew: float) -> None:
     assert first_moment(gap(), Limits(86400), None, skew) == T + skew - OVERLAP_S
 
 
+def test_a_gap_longer_than_the_window_is_still_looked_into() -> None:
+    long = Gap(T, T + 5000, "ws-1", "ws-2")
+    assert long.asked_since(600) == T + 4400
+    assert long.seen_since(600) <= T - 3600, "a stream that spoke before the gap may have spoken in it"
+    unmended = Gap(T - 7 * 86400, T + 5, "ws-1", "ws-2", lost_at=T)
+    assert unmended.seen_since(86400) == T - 86400, "an old gap must not have months of log read at each start"
+
+
 def test_window_and_clearing_are_limits() -> None:
     assert first_moment(gap(5000), Limits(600), None, 0.0) == T + 5000 - 600
     assert first_moment(gap(), Limits(86400, floor=T - 3), None, 0.0) == T - 3
@@ -259,6 +267,20 @@ def test_a_report_says_what_is_missing() -> None:
     assert data["complete"] is True
     assert data["counts"] == {"transcript": 2}
     assert "2 events read back" in text
+    assert tally.is_told
+    assert "asked_since" not in data
+    assert "unknown" not in data
+
+
+def test_a_report_says_what_was_not_asked_for() -> None:
+    tally = Tally(gap(5000), window_s=600)
+    tally.is_asked = True
+    tally.take_troubles({}, ["session cap-1"])
+    text, data = tally.report([])
+    assert data["asked_since"] == "2026-03-02T11:28:50.000Z"
+    assert "nothing before 2026-03-02T11:28:50.000Z was asked for" in text
+    assert data["unknown"] == ["session cap-1"]
+    assert "unknown to the service: session cap-1" in text
     assert tally.is_told
 
 
