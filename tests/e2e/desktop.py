@@ -68,6 +68,20 @@ class Desktop:
         self.processes.append(process)
         return process
 
+    def start_sound(self) -> subprocess.Popen[bytes]:
+        """Start the sound server and wait until it takes connections."""
+        socket = self.directory / "pulse.sock"
+        socket.unlink(missing_ok=True)
+        (self.directory / "pulse.pa").write_text(
+            _PULSE.format(socket=socket, named="source_properties=device.description")
+        )
+        server = self.run(
+            "pulseaudio", "-n", "-F", str(self.directory / "pulse.pa"), "--daemonize=no", "--exit-idle-time=-1",
+            "--disallow-exit", "--use-pid-file=no", "--realtime=no", "--high-priority=no",
+        )  # fmt: skip
+        wait_until(socket.exists, what="the sound server")
+        return server
+
     def show(self, *lines: str) -> subprocess.Popen[bytes]:
         """Show lines of text in a terminal."""
         text = "\\n".join(lines)
@@ -98,14 +112,7 @@ def running_desktop(directory: Path) -> Iterator[Desktop]:
         os.close(write)
         with os.fdopen(read) as answer:
             desktop.display = f":{answer.readline().strip()}"
-        (directory / "pulse.pa").write_text(
-            _PULSE.format(socket=directory / "pulse.sock", named="source_properties=device.description")
-        )
-        desktop.run(
-            "pulseaudio", "-n", "-F", str(directory / "pulse.pa"), "--daemonize=no", "--exit-idle-time=-1",
-            "--disallow-exit", "--use-pid-file=no", "--realtime=no", "--high-priority=no",
-        )  # fmt: skip
-        wait_until((directory / "pulse.sock").exists, what="the sound server")
+        desktop.start_sound()
         yield desktop
     finally:
         for process in reversed(desktop.processes):

@@ -32,7 +32,10 @@ class Place:
         )
 
     def json(self, *arguments: str, expect: int = 0) -> dict[str, Any]:
-        done = self.run(*arguments, "--json")
+        return self.json_with({}, *arguments, expect=expect)
+
+    def json_with(self, environment: dict[str, str], *arguments: str, expect: int = 0) -> dict[str, Any]:
+        done = self.run(*arguments, "--json", **environment)
         assert done.returncode == expect, (done.stdout, done.stderr)
         return dict(json.loads(done.stdout))
 

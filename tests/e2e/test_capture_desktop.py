@@ -211,6 +211,41 @@ def test_an_x_server_that_goes_leaves_the_sound_and_then_fails_clearly(tmp_path:
             place.run("local", "stop")
 
 
+def test_a_sound_server_that_dies_leaves_the_picture_and_is_taken_up_again_when_it_is_back(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="vdb") as directory, running_desktop(Path(directory)) as desktop:
+        place = Place(tmp_path / "events", VIDEODB_LOCAL="1", **desktop.environment)
+        try:
+            place.json("capture", "start", "--give-up", "60")
+
+            def channels() -> dict[str, dict[str, Any]]:
+                return {c["channel_id"]: c for c in place.info["channels"]}
+
+            def states() -> dict[str, str]:
+                return {name: channel["state"] for name, channel in channels().items()}
+
+            desktop.processes[1].kill()
+            desktop.processes[1].wait(10)
+            gone = {"display:1": "flowing", "mic:default": "interrupted", "system_audio:default": "interrupted"}
+            wait_until(lambda: states() == gone, 20, "the loss of both sounds, and of nothing else")
+            told = place.json("capture", "status")
+            assert told["status"] == "active"
+            assert {c["channel_id"]: c["state"] for c in told["channels"]} == gone
+            assert {c["channel_id"]: c["reason"] for c in told["channels"]}["display:1"] is None
+            assert all(c["reason"] for c in told["channels"] if c["state"] == "interrupted")
+            pictures = channels()["display:1"]["frames"]
+            wait_until(lambda: channels()["display:1"]["frames"] > pictures, 10, "more pictures")
+            desktop.start_sound()
+            wait_until(lambda: set(states().values()) == {"flowing"}, 40, "the return of both sounds")
+            restarts = {name: channel["restarts"] for name, channel in channels().items()}
+            assert restarts["display:1"] == 0
+            assert min(restarts["mic:default"], restarts["system_audio:default"]) >= 1
+            stopped = place.json("capture", "stop")
+            assert stopped["status"] == "exported"
+            assert place.publishers() == []
+        finally:
+            place.clean_up()
+
+
 def test_a_display_that_is_asked_for_and_absent_exits_6(place: Place) -> None:
     done = place.run("capture", "start", "--channel", "display:1", "--json", DISPLAY=":4711")
     assert done.returncode == 6

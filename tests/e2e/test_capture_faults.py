@@ -1,6 +1,8 @@
 """What can go wrong between a recorder and the service. Each ends in a clear state and status, with nothing left."""
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -194,6 +196,118 @@ def test_an_embedded_service_that_ends_in_the_middle(tmp_path: Path) -> None:
         place.clean_up()
 
 
+def test_an_embedded_service_that_is_killed_and_comes_back_knows_the_session_no_longer(tmp_path: Path) -> None:
+    place = Place(tmp_path / "local", VIDEODB_LOCAL="1")
+    try:
+        service = place.json("local", "start", "--detach")
+        place.json("capture", "start", "--source", str(VIDEO), "--loop")
+        os.kill(service["pid"], signal.SIGKILL)
+        wait_until(lambda: start_token(service["pid"]) is None, 5, "the end of the service")
+        place.json("local", "start", "--detach", "--port", service["url"].rsplit(":", 1)[1])
+        # Not the 45 s for which a publisher goes on trying: nobody will ever take its media again.
+        wait_until(lambda: place.info["status"] == "failed", 20, "the failure")
+        assert place.info["error"]["code"] == "session_refused"
+        assert place.publishers() == []
+        assert place.run("capture", "status").returncode == 6
+        wait_until(lambda: place.named("capture.failed"), 10, "capture.failed in the log")
+        assert place.json("capture", "stop")["status"] == "failed"
+        assert not (place.path / "videodb_ws_pid").exists()
+        # And the next one works at once.
+        place.json("capture", "start", "--source", str(VIDEO), "--loop")
+        assert place.json("capture", "stop")["status"] == "exported"
+    finally:
+        place.clean_up()
+
+
+# ---- a token that expires --------------------------------------------------------------------------------------------
+
+
+def test_a_token_that_expires_in_the_middle_stops_nothing_but_the_stop_says_so(
+    place: Place, service: CaptureService
+) -> None:
+    place.json(*FILE, "--loop")
+    service.refuses_token = True
+    os.kill(place.publishers()[0], signal.SIGKILL)  # it asks often now, and is refused each time
+    wait_until(lambda: "401" in (place.info["service_trouble"] or ""), 20, "the refusal")
+    wait_until(lambda: {c["state"] for c in place.info["channels"]} == {"flowing"}, 20, "the publisher's return")
+    assert place.run("capture", "status").returncode == 0
+    done = place.run("capture", "stop", "--json")
+    assert done.returncode == 6
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "stop_refused"
+    assert "the token has expired" in error["message"]
+    assert place.publishers() == []
+    assert place.info["status"] == "failed"
+
+
+# ---- a full disk -----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def small_disk(path: Path, size: str) -> Iterator[None]:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(path)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+def fill(path: Path) -> None:
+    with path.open("ab", 0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    assert os.statvfs(path).f_bavail == 0
+
+
+def test_a_disk_that_fills_up_with_recordings_fails_the_session_and_the_capture(tmp_path: Path) -> None:
+    place = Place(tmp_path / "events", VIDEODB_LOCAL="1")
+    place.path.mkdir(mode=0o700)
+    with small_disk(place.path / "local", "600k"):
+        try:
+            place.json("capture", "start", "--source", str(VIDEO), "--loop")
+            wait_until(lambda: place.info["status"] == "failed", 60, "the failure")
+            assert place.info["error"]["code"] == "INGEST_FAILED"
+            assert "No space left on device" in place.info["error"]["message"]
+            assert place.named("capture_session.failed")
+            assert place.run("capture", "status").returncode == 6
+            assert place.publishers() == []
+            assert place.run("capture", "stop").returncode == 0
+            assert not (place.path / "videodb_ws_pid").exists()
+        finally:
+            place.clean_up()
+
+
+def test_a_full_disk_under_its_own_files_neither_ends_a_capture_nor_hides_it(
+    place: Place, service: CaptureService
+) -> None:
+    with small_disk(place.path, "256k"):
+        place.json(*FILE, "--loop")
+        fill(place.path / "fill")
+        os.kill(place.publishers()[0], signal.SIGKILL)
+        # The state is written over in its place.
+        wait_until(lambda: sum(c["restarts"] for c in place.info["channels"]) == 1, 20, "the restart in the state file")
+        wait_until(lambda: {c["state"] for c in place.info["channels"]} == {"flowing"}, 20, "the publisher's return")
+        assert place.run("capture", "status").returncode == 0
+        refused_pause = place.run("capture", "pause")
+        assert refused_pause.returncode == 6
+        assert "videodb_capture_control.json: No space left on device" in refused_pause.stderr
+        assert place.json("capture", "stop")["status"] == "stopped"
+        assert place.publishers() == []
+        # Now there is no file to write over.
+        (place.path / "videodb_capture_info.json").unlink()
+        fill(place.path / "fill")
+        began = place.run(*FILE, "--loop")
+        assert began.returncode == 6
+        assert "No space left on device" in began.stderr
+        assert "Traceback" not in began.stderr
+        assert place.publishers() == []
+
+
 def test_without_ffmpeg_it_exits_7_and_names_the_command(place: Place, tmp_path: Path) -> None:
     (tmp_path / "imageio_ffmpeg.py").write_text("raise ImportError('not installed')")
     done = place.run(*FILE, PYTHONPATH=str(tmp_path), PATH=str(tmp_path))
@@ -252,13 +366,18 @@ def test_the_official_recorder_records_a_session(
         ("busy", 9, "instance_already_running"),
         ("die@startRecording", 6, "recorder_died"),
         ("nonsense@startRecording die@startRecording", 6, "recorder_died"),
+        ("close@startRecording stubborn", 6, "recorder_died"),
+        ("silent@startRecording stubborn", 6, "not_started"),
+        ("nostart", 6, "not_started"),
+        ("token", 3, "invalid_token"),
     ],
 )
 def test_an_official_recorder_that_does_not_start(
     place: Place, service: CaptureService, official: dict[str, str], fault: str, status: int, code: str
 ) -> None:
     service.status = "active"
-    error = refused(place, *START, "--no-store", status=status, **official, FAKE_RECORDER_FAULTS=fault)
+    limit = ("--timeout", "5") if code == "not_started" else ()
+    error = refused(place, *START, "--no-store", *limit, status=status, **official, FAKE_RECORDER_FAULTS=fault)
     assert error["code"] == code
     assert_no_recorder(official)
 
@@ -270,4 +389,26 @@ def test_an_official_recorder_that_dies_later(place: Place, service: CaptureServ
         wait_until(lambda: place.info["status"] == "failed", 20, "the failure")
     assert place.info["error"]["code"] == "recorder_died"
     assert place.run("capture", "status").returncode == 6
+    assert_no_recorder(official)
+
+
+@pytest.mark.parametrize("fault", ["nonsense@startRecording", "flood@startRecording", "big@startRecording"])
+def test_an_official_recorder_that_babbles_or_floods_records_all_the_same(
+    place: Place, service: CaptureService, official: dict[str, str], fault: str
+) -> None:
+    service.status = "active"
+    place.json_with(official | {"FAKE_RECORDER_FAULTS": fault}, *START, "--no-store")
+    assert (place.path / "videodb_capture.log").stat().st_size < 1 << 20
+    assert place.json("capture", "stop")["status"] == "stopped"
+    assert_no_recorder(official)
+
+
+def test_an_official_recorder_that_hangs_at_the_stop_is_killed_in_time(
+    place: Place, service: CaptureService, official: dict[str, str]
+) -> None:
+    service.status = "active"
+    place.json_with(official | {"FAKE_RECORDER_FAULTS": "silent@stopRecording stubborn"}, *START, "--no-store")
+    began = time.monotonic()
+    assert place.json("capture", "stop")["status"] == "stopped"
+    assert time.monotonic() - began < 60
     assert_no_recorder(official)

@@ -36,6 +36,7 @@ class CaptureService:
         self.forgets = False
         self.hangs: str | None = None
         self._over = threading.Event()
+        self.refuses_token = False
         self.refuse_start: tuple[int, str] | None = None
         self.url_of: Callable[[dict[str, Any]], str] = self._take_media
         self.urls: dict[str, str] = {}
@@ -113,6 +114,8 @@ class CaptureService:
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.calls.append(f"{method} {path}")
+        if self.refuses_token:
+            return 401, {"success": False, "message": "the token has expired"}
         if self.forgets:
             return 404, {"success": False, "message": "no such session"}
         if path == "/capture/session/start" and self.refuse_start is not None:

@@ -117,8 +117,11 @@ def runner(run_dir: RunDir) -> tuple[int, str] | None:
 
 
 def write(run_dir: RunDir, fields: Mapping[str, Any]) -> None:
-    """Replace the state file. Raises RefusedError or OSError."""
-    state.write(run_dir.capture_info, fields)
+    """Replace the state file, or write over it if the disk has no room for another. Raises RefusedError or OSError."""
+    try:
+        state.write(run_dir.capture_info, fields, room=state.ROOM)
+    except OSError:
+        state.rewrite(run_dir.capture_info, fields)
 
 
 def mark_crashed(run_dir: RunDir) -> dict[str, Any] | None:

@@ -29,7 +29,8 @@ _GONE_AFTER: Final = 3
 class SessionWatch:
     """Feeds a `SessionState`. ``changed`` is set at each news; ``hurry`` makes it look often.
 
-    ``by_key`` may be None on a machine that has only a client token.
+    ``by_key`` may be None on a machine that has only a client token. ``is_gone``: the service answers, again and again,
+    that it knows no such session; ``refusal``: that it takes neither key nor token, and in what words.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class SessionWatch:
         self.trouble: str | None = None
         self.logged_status: str | None = None
         self.is_gone = False
+        self.refusal: str | None = None
         self.streaming_id = state.session_id
         self._collection_id = collection_id
         self._backend: ControlPlane | None = by_key or by_token
@@ -54,7 +56,7 @@ class SessionWatch:
         self._follower = Follower(log, private=True, from_end=True)
         self._fast = asyncio.Event()
         self._fast.set()
-        self._unknown = 0
+        self._unknown = self._refused = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -114,7 +116,7 @@ class SessionWatch:
     async def _ask_again(self) -> None:
         while True:
             await self.ask()
-            if self._fast.is_set() or self._unknown:
+            if self._fast.is_set() or self._unknown or 0 < self._refused < _GONE_AFTER:
                 await asyncio.sleep(_ASK_FAST_S)
                 continue
             with contextlib.suppress(TimeoutError):
@@ -127,7 +129,14 @@ class SessionWatch:
         try:
             learnt = await self._ask()
             self.trouble = None
-            self._unknown = 0
+            self._unknown = self._refused = 0
+            self.refusal = None
+        except KeyRefusedError as error:
+            self._refused += 1
+            self.trouble = error.message
+            learnt = self._refused == _GONE_AFTER
+            if learnt:
+                self.refusal = error.message
         except NoSuchThingError as error:
             self._unknown += 1
             self.trouble = error.message

@@ -151,8 +151,14 @@ class CaptureEnd:
         self._info.status = "stopping"
         self._watch.hurry(True)
         await publish()
-        await self._stop_both()
-        await self._wait_stopped()
+        refused = await self._stop_both()
+        await self._wait_stopped(_STOPPED_S if refused is None else _BACKENDS_S)
+        if refused is not None and not self._watch.state.is_finished:
+            raise RefusedError(
+                f"nothing is recorded here any more, but the service did not stop the session: {refused.message}",
+                code="stop_refused",
+                hint=f"stop session {self._info.session_id} with the key that made it",
+            )
         if self._watch.state.has_failed:
             code, message = self._watch.state.error or ("failed", "the service does not say why")
             raise RefusedError(f"the service failed to finish the session: {message}", code=code)
@@ -180,20 +186,21 @@ class CaptureEnd:
         self._listener_may_go = not was_active
         await publish()
 
-    async def _stop_both(self) -> None:
+    async def _stop_both(self) -> VideodbError | None:
+        """Stop session, then recorder. Returns why the service did not stop the session, if so."""
         # The official recorder leaves a session stuck that is stopped right after it began.
         await asyncio.sleep(max(0.0, self._recorder.settle_s - (time.monotonic() - self._began)))
         asking = asyncio.create_task(self._stop_session(), name="session stop")
         try:
             await asyncio.wait({asking}, timeout=_RECORDER_WAITS_S)
             await self._recorder.stop()
-            await asking
+            return await asking
         finally:
             asking.cancel()
 
-    async def _stop_session(self) -> None:
+    async def _stop_session(self) -> VideodbError | None:
         if self._watch.state.is_finished or self._watch.is_gone:
-            return
+            return None
         name = self._info.streaming_id or self._info.session_id
         why = await stop_at_service(name, self._token, self._key)
         if why is not None and name != self._info.session_id and self._watch.trouble is None:
@@ -201,12 +208,13 @@ class CaptureEnd:
             why = await stop_at_service(self._info.session_id, self._token, self._key)
         if why is not None:
             self._say(f"the service did not stop the session: {why.message}")
+        return why
 
-    async def _wait_stopped(self) -> None:
-        deadline = time.monotonic() + _STOPPED_S
+    async def _wait_stopped(self, limit_s: float) -> None:
+        deadline = time.monotonic() + limit_s
         while not self._watch.state.is_finished and not self._hurry.is_set() and not self._watch.is_gone:
             if time.monotonic() >= deadline:
-                self._say(f"the service did not finish the session within {_STOPPED_S:g} s")
+                self._say(f"the service did not finish the session within {limit_s:g} s")
                 return
             await asyncio.sleep(0.1)
 

@@ -50,7 +50,10 @@ def control_capture(run_dir: RunDir, action: str, channels: Sequence[str]) -> li
     chosen = list(dict.fromkeys(channels)) or known
     request = {"id": secrets.token_hex(8), "action": action, "channels": chosen}
     try:
-        state.write(control_path(run_dir), request)
+        try:
+            state.write(control_path(run_dir), request)
+        except OSError as error:
+            raise RefusedError(f"cannot write {control_path(run_dir)}: {error.strerror}", code="file") from error
         os.kill(found[0], signal.SIGUSR1)
         answer = _answer(run_dir, str(request["id"]))
     finally:

@@ -297,6 +297,7 @@ class CaptureRun:
         everything = {channel.id for channel in self._request.channels}
         while not self._stop.is_set() and not (self.session.is_over and not self.session.has_failed):
             self._raise_failures(watch)
+            self._look_after_interrupted(watch)
             if self._finished | set(self._failed) >= everything:
                 if self._failed:
                     first = next(iter(self._failed.values()))
@@ -308,6 +309,22 @@ class CaptureRun:
                 return
             await self._next_news(None if deadline is None else deadline - time.monotonic())
         self._say("told to stop" if self._stop.is_set() else "the session was stopped elsewhere")
+
+    def _look_after_interrupted(self, watch: SessionWatch) -> None:
+        """Ask often while a channel is interrupted, and do not go on trying where nobody expects us any more.
+
+        A token that has expired does no harm while media flow; a service that came back without its memory refuses it
+        and takes no media either.
+        """
+        assert self._recorder is not None  # noqa: S101 - for the type checker
+        states = {health.state for health in self._recorder.health().values()}
+        watch.hurry("interrupted" in states)
+        if watch.refusal is not None and "interrupted" in states and "flowing" not in states:
+            raise RefusedError(
+                f"no channel reaches the service, and it knows the session's token no longer: {watch.refusal}",
+                code="session_refused",
+                hint="videodb capture start",
+            )
 
     async def _next_news(self, timeout_s: float | None = None) -> None:
         with contextlib.suppress(TimeoutError):

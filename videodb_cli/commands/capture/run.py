@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -94,8 +94,10 @@ def _access_from_environment() -> Access:
 
 
 def _log(line: str) -> None:
-    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {console.escape_controls(line)}\n")
-    sys.stderr.flush()
+    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {console.escape_controls(line)}\n"
+    # Not through sys.stderr: what a full disk refuses must neither end the capture nor wait in a buffer.
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode("utf-8", "replace"))
 
 
 def _run(

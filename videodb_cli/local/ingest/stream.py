@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from videodb_cli.errors import ConflictError, NotFoundError, RefusedError
@@ -226,10 +227,12 @@ class LiveStream:
         start = None if known_start is None else known_start / 1_000_000
         timeline = Timeline(start=start, forward_jumps_are_breaks="mpegts" in container.format.name)
         streams: list[Any] = [stream for stream in (source.video, source.audio) if stream is not None]
+        # takewhile: a stream that fails must not go on reading a live source whose packets it throws away.
+        packets = takewhile(lambda _: not self._stopping.is_set(), container.demux(*streams))
         placed = (
             Placed(packet, packet.stream_index, _place(packet, timeline), packet.size)
-            for packet in container.demux(*streams)
-            if packet.size and not self._stopping.is_set()
+            for packet in packets
+            if packet.size
         )
         for item in placed if source.is_live else in_order(placed, len(streams)):
             if self._stopping.is_set() or not self._wait_for(item.second, is_live=source.is_live):
