@@ -124,6 +124,17 @@ def test_everything_once_across_runs_troubles_and_rotation(directory: Path, endp
     assert (refused["why"], refused["event"]["n"]) == ("HTTP 400", 6)
 
 
+def test_a_limit_ends_it_and_leaves_the_rest_to_the_next_run(directory: Path, endpoint: Endpoint) -> None:
+    cursor = directory.parent / "cursor"
+    write(directory, *range(10))
+    options = ("--to", endpoint.url, "--cursor-file", str(cursor))
+    for flags in (("--limit", "3"), ("--limit", "3", "--batch", "2"), ("--limit", "4", "--batch", "9")):
+        process = forward(directory, *options, *flags)
+        _, talk = process.communicate(timeout=15)
+        assert process.returncode == 0, talk
+    assert endpoint.numbers() == list(range(10))
+
+
 def test_an_endpoint_that_was_away_gets_everything(directory: Path, endpoint: Endpoint) -> None:
     cursor = directory.parent / "cursor"
     write(directory, *range(50))

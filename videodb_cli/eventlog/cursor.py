@@ -35,6 +35,11 @@ class Cursor:
         self._path = path
         self._saved: dict[str, Any] | None = None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever remembered in this file."""
+        return not self._path.exists() or not self._path.stat().st_size
+
     def find(self, sources: Sequence[Source]) -> Position | None:
         """Where the last run ended; None on the first run. Offset -1: the log it was in is not there any more.
 

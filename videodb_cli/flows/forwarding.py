@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import orjson
 
 from videodb_cli.eventlog.cursor import Cursor
+from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.reader import Block, iter_lines
 from videodb_cli.eventlog.sources import Source, open_source
 from videodb_cli.eventlog.stamps import iso_from_ms
@@ -66,6 +67,7 @@ class Forwarder:
         selects: Callable[[Any], bool],
         *,
         batch: int = 1,
+        limit: int | None = None,
         cursor: Cursor | None = None,
         refused_log: Path | None = None,
         on_refused: Callable[[Parcel, str], None] = lambda _parcel, _why: None,
@@ -73,11 +75,17 @@ class Forwarder:
         self._target = target
         self._selects = selects
         self._batch = batch
+        self._left = limit
         self._cursor = cursor
         self._refused_log = refused_log
         self._on_refused = on_refused
         self.delivered = 0
         self.refused = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether as many as were wanted have been handed on."""
+        return self._left == 0
 
     def take(self, source: Source, block: Block) -> None:
         """Hand on what is selected in a block of whole lines. Raises StoppedError; the cursor then stands before it."""
@@ -87,9 +95,11 @@ class Forwarder:
             event = _decode(line)
             if event is not None and self._selects(event):
                 chosen.append((offset, line, event))
-                if len(chosen) == self._batch:
+                if len(chosen) in {self._batch, self._left}:
                     self._hand_over(source, head, chosen)
                     chosen = []
+                    if self.is_done:
+                        return  # what follows is for the next run
         if chosen:
             self._hand_over(source, head, chosen)
         if self._cursor is not None:
@@ -108,6 +118,8 @@ class Forwarder:
         else:
             self.refused += len(chosen)
             self._note_refused(parcel, outcome.why)
+        if self._left is not None:
+            self._left -= len(chosen)
         if self._cursor is not None:
             offset, line, _ = chosen[-1]
             self._cursor.save(source, offset + len(line) + 1)
@@ -128,8 +140,8 @@ class Forwarder:
 
 def _decode(line: bytes) -> dict[str, Any] | None:
     try:
-        event = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        event = decode(line)
+    except ValueError:
         return None
     return event if isinstance(event, dict) else None
 

@@ -6,15 +6,16 @@ import inspect
 import time
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypeAlias, get_type_hints
 
 import typer
 
+from videodb_cli.commands.tree import PanelCommand
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.selection import Selection, compile_grep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from videodb_cli.eventlog.selection import Session
     from videodb_cli.eventlog.sources import Source
@@ -29,6 +30,25 @@ def _option(name: str, metavar: str, help_text: str) -> Any:
 
 def _flag(name: str, help_text: str) -> Any:
     return typer.Option(name, help=help_text, rich_help_panel=_PANEL, show_default=False)
+
+
+# An option, why it makes no sense here, and what to do instead.
+Refusals: TypeAlias = "Mapping[str, tuple[str, str]]"
+
+
+class SelectingCommand(PanelCommand):
+    """A command that says why a flag which its siblings have makes no sense for it, and what to do instead."""
+
+    without: ClassVar[Refusals] = {}
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for argument in args:
+            if argument == "--":
+                break
+            if reason := self.without.get(argument.partition("=")[0]):
+                raise UsageError(reason[0], hint=reason[1])
+        left: list[str] = super().parse_args(ctx, args)
+        return left
 
 
 CursorOption = Annotated[

@@ -6,16 +6,16 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from videodb_cli import console
 from videodb_cli.commands.events.feed import Feed
-from videodb_cli.commands.events.flags import SelectionFlags, with_selection
+from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
 from videodb_cli.commands.events.streamed import from_cursor
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
-from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import ConflictError, UsageError, VideodbError
 from videodb_cli.eventlog.cursor import Cursor
 from videodb_cli.eventlog.query import iter_parts, parts_of
@@ -35,7 +35,18 @@ app = new_app()
 _START_TIMEOUT_S = 15.0
 
 
-@app.command(cls=PanelCommand)
+class ForwardCommand(SelectingCommand):
+    """What forward has no use for."""
+
+    without: ClassVar[Refusals] = {
+        "--around": (
+            "forward hands on what is selected, and nothing around it",
+            "videodb events filter --follow --around 30s …",
+        )
+    }
+
+
+@app.command(cls=ForwardCommand)
 @with_selection
 def forward(
     flags: SelectionFlags,
@@ -58,6 +69,9 @@ def forward(
     batch: Annotated[
         int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Up to N at once, as a JSON array.")
     ] = 1,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="End when N were handed on.", show_default=False)
+    ] = None,
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="S", min=0.1, help="How long one call or command may take.")
     ] = 30.0,
@@ -83,6 +97,7 @@ def forward(
             raise UsageError("--detach needs --cursor-file", hint=hint)
         passed = ["--to", to] if to is not None else ["--exec", command or ""]
         passed += ["--batch", str(batch), "--timeout", str(timeout), *(["--recovered"] if recovered else [])]
+        passed += [] if limit is None else ["--limit", str(limit)]
         _detach(cursor_file, run_dir, [*passed, *_as_arguments(flags)])
         return 0
 
@@ -100,7 +115,7 @@ def forward(
         )
         with _alone(cursor_file):
             ready.say({"pid": os.getpid()})
-            _run(target, stop, flags, run_dir, cursor_file, batch, recovered=recovered)
+            _run(target, stop, flags, run_dir, cursor_file, batch, limit, recovered=recovered)
     except VideodbError as error:
         ready.say({"error": {**error.as_json()["error"], "exit_status": error.exit_status}})
         raise
@@ -114,6 +129,7 @@ def _run(
     run_dir: RunDir,
     cursor_file: Path | None,
     batch: int,
+    limit: int | None,
     *,
     recovered: bool,
 ) -> None:
@@ -129,6 +145,7 @@ def _run(
             target,
             lambda event: judge.judge(event) is Verdict.COUNTS,
             batch=batch,
+            limit=limit,
             cursor=cursor,
             refused_log=None if cursor_file is None else beside(cursor_file, ".refused"),
             on_refused=_tell_refused,
@@ -137,6 +154,8 @@ def _run(
         with ask_on_signals(stop.ask):
             for source, block in _blocks(feed, selection, cursor, stop, looks_back=looks_back):
                 forwarder.take(source, block)
+                if forwarder.is_done:
+                    return
     except StoppedError:
         return
     finally:

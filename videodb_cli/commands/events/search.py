@@ -6,16 +6,16 @@ import itertools
 import re
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.events.flags import SelectionFlags, with_selection
+from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
 from videodb_cli.commands.events.output import RawOutput
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
-from videodb_cli.commands.tree import PanelCommand, new_app
-from videodb_cli.errors import NoMatchError, RefusedError
+from videodb_cli.commands.tree import new_app
+from videodb_cli.errors import NoMatchError, RefusedError, UsageError
 from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.scan import Line
@@ -42,8 +42,15 @@ _BAR_WIDTH = 24
 _BAR_AFTER_S = 0.4
 
 
-class SearchCommand(PanelCommand):
+class SearchCommand(SelectingCommand):
     """A command that takes ``-word`` for a word that must not be there."""
+
+    without: ClassVar[Refusals] = {
+        "--cursor-file": (
+            "search ranks all that is selected, and has no place to go on from",
+            "videodb events filter --cursor-file PATH --grep REGEX",
+        )
+    }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         rest: list[str] = []
@@ -95,7 +102,12 @@ def search(
     """
     run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
     terms = parse_terms(" ".join(_as_typed(word) for word in [*(words or []), *ctx.meta[_META]]))
-    sources = [source for source in resolve_sources(files or [], run_dir) if not source.is_stream]
+    sources = resolve_sources(files or [], run_dir)
+    if any(source.is_stream for source in sources):
+        raise UsageError(
+            "search reads more than once, which standard input and pipes do not allow",
+            hint="videodb events filter --grep REGEX . -",
+        )
     selection = flags.selection(sources, run_dir, without_own=True)
     wanted = _FEW if limit is None and console.is_terminal() and not as_json else limit
     around_s = None if around is None else parse_duration(around)

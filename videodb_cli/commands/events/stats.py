@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.events.flags import SelectionFlags, with_selection
+from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
 from videodb_cli.commands.events.output import tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
-from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.counting import count_parts
 from videodb_cli.eventlog.groupcount import BY
@@ -29,7 +29,22 @@ if TYPE_CHECKING:
 app = new_app()
 
 
-@app.command(cls=PanelCommand)
+class StatsCommand(SelectingCommand):
+    """What stats has no use for."""
+
+    without: ClassVar[Refusals] = {
+        "--around": (
+            "stats counts what is selected, and nothing around it",
+            "videodb events filter --around 30s … | videodb events stats -",
+        ),
+        "--cursor-file": (
+            "stats counts all that is selected, and has no place to go on from",
+            "--since TIME, or: videodb events filter --cursor-file PATH … | videodb events stats -",
+        ),
+    }
+
+
+@app.command(cls=StatsCommand)
 @with_selection
 def stats(
     flags: SelectionFlags,

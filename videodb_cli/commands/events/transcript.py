@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.events.flags import SelectionFlags, with_selection
+from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, widened, with_selection
 from videodb_cli.commands.events.output import tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
-from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
+from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog import transcript as spoken
+from videodb_cli.eventlog.around import Around
 from videodb_cli.eventlog.query import THOROUGH, iter_parts, parts_of
-from videodb_cli.eventlog.scan import BrokenLines, Scanner, plan_of
+from videodb_cli.eventlog.scan import BrokenLines, Line, Scanner, plan_of
 from videodb_cli.eventlog.sources import resolve_sources
 from videodb_cli.eventlog.streaming import Limit
+from videodb_cli.eventlog.times import parse_duration
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
 
@@ -25,7 +28,22 @@ app = new_app()
 _FORMATS = ("text", "srt", "vtt", "md")
 
 
-@app.command(cls=PanelCommand)
+class TranscriptCommand(SelectingCommand):
+    """What a transcript has no use for."""
+
+    without: ClassVar[Refusals] = {
+        "--cursor-file": (
+            "a transcript is written as a whole, and has no place to go on from",
+            "videodb events filter --cursor-file PATH --channel transcript | videodb events transcript -",
+        ),
+        "--interim": (
+            "a transcript is made of what is final",
+            "videodb events filter --channel transcript --interim -r .data.text",
+        ),
+    }
+
+
+@app.command(cls=TranscriptCommand)
 @with_selection
 def transcript(
     flags: SelectionFlags,
@@ -36,6 +54,9 @@ def transcript(
     kind: Annotated[str, typer.Option("--format", metavar="|".join(_FORMATS), help="How it is written.")] = "text",
     visuals: Annotated[bool, typer.Option("--visuals", help="What was on screen beside it.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Of the first N events.")] = None,
+    around: Annotated[
+        str | None, typer.Option("--around", metavar="TIME", help="With each, what was said within this time: 30s.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
@@ -54,17 +75,19 @@ def transcript(
     if not selection.channels:
         selection = selection._replace(channels=channels)
     selection = selection._replace(final=True, interim=False)
-    parts = parts_of(sources, selection)
+    context = None if around is None else Around(parse_duration(around))
+    parts = parts_of(sources, widened(selection, None if context is None else context.seconds))
     broken = BrokenLines()
     scanner = Scanner(plan_of(selection), broken, thorough=sum(part.size for part in parts) <= THOROUGH)
     counted = Limit(limit)
     found: list[spoken.Said] = []
     for source, block in iter_parts(parts):
-        for line in counted.take(scanner.lines(source, block)):
-            one = spoken.said_of(line.decode())
+        lines = counted.take(scanner.lines(source, block))
+        for line in lines if context is None else context.lines(block, [line.offset for line in lines]):
+            one = _said_of(line)
             if one is not None and (visuals or not one.is_visual):
                 found.append(one)
-        if counted.is_reached:
+        if counted.is_reached and (context is None or context.is_settled):
             break
     tell_broken(broken, strict=strict)
     said = spoken.in_order(found)
@@ -77,3 +100,11 @@ def transcript(
     text = renderers[kind](said) if kind in renderers else spoken.as_subtitles(said, kind)
     console.data_bytes(text.encode("utf-8", "replace"))
     return 0
+
+
+def _said_of(line: Line) -> spoken.Said | None:
+    try:
+        event = line.decode()
+    except ValueError:
+        return None  # it came along with what stands around it
+    return spoken.said_of(event) if isinstance(event, dict) and not ev.is_own(event) else None

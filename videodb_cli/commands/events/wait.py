@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import typer
 
 from videodb_cli import console
 from videodb_cli.commands.events.feed import Feed
-from videodb_cli.commands.events.flags import SelectionFlags, with_selection
+from videodb_cli.commands.events.flags import CursorOption, Refusals, SelectingCommand, SelectionFlags, with_selection
 from videodb_cli.commands.events.output import RawOutput, tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
-from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UnreachableError, UsageError
 from videodb_cli.eventlog import event as ev
-from videodb_cli.eventlog.query import iter_parts, parts_of
+from videodb_cli.eventlog.cursor import Cursor
+from videodb_cli.eventlog.query import Part, iter_parts, parts_of
 from videodb_cli.eventlog.scan import BrokenLines, Line, Plan, Scanner
 from videodb_cli.eventlog.sessions import learn
 from videodb_cli.eventlog.waiting import Judge, Verdict
@@ -36,14 +37,25 @@ _DEFAULT_TIMEOUT_S = 300.0
 _LOOK_S = 1.0
 
 
-@app.command(cls=PanelCommand)
+class WaitCommand(SelectingCommand):
+    """What wait has no use for."""
+
+    without: ClassVar[Refusals] = {
+        "--around": (
+            "wait ends with what it waited for, before anything can have come after it",
+            "videodb events filter --around 30s --limit 1 …",
+        )
+    }
+
+
+@app.command(cls=WaitCommand)
 @with_selection
 def wait(
     flags: SelectionFlags,
     files: Annotated[
         list[str] | None, typer.Argument(metavar="[FILE]...", help="Files or directories.", show_default=False)
     ] = None,
-    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="Wait for N events.")] = 1,
+    count: Annotated[int, typer.Option("--count", "--limit", metavar="N", min=1, help="Wait for N events.")] = 1,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -57,6 +69,7 @@ def wait(
     recovered: Annotated[
         bool, typer.Option("--recovered", help="Count events of more than a minute ago that were recovered.")
     ] = False,
+    cursor_file: CursorOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -76,24 +89,44 @@ def wait(
     try:
         selection = flags.selection(feed.sources, run_dir)
         judge = Judge(selection, tuple(fail_on or ()), recovered=recovered)
-        looks_back = flags.session is not None or flags.since is not None
+        cursor = None if cursor_file is None else Cursor(cursor_file.absolute())
+        parts = _backlog(feed, selection, cursor, looks_back=flags.session is not None or flags.since is not None)
         health = None if files else _Health(run_dir)
         deadline = None if timeout is None else started + timeout
-        _wait(_lines(feed, selection, deadline, health, looks_back=looks_back, strict=strict), judge, count)
+        _wait(_lines(feed, parts, selection, deadline, health, strict=strict), judge, count, cursor)
     finally:
         feed.close()
     return 0
 
 
-def _wait(lines: Iterator[Line], judge: Judge, count: int) -> None:
+def _backlog(feed: Feed, selection: Selection, cursor: Cursor | None, *, looks_back: bool) -> list[Part]:
+    """What is there already and counts. A first run with a cursor begins where it would without one."""
+    from videodb_cli.commands.events.streamed import from_cursor
+
+    parts = parts_of(feed.sources, selection, feed.end_of)
+    if cursor is not None and cursor.is_new:
+        for source in feed.sources[-1:]:
+            cursor.save(source, feed.end_of(source) or 0)
+    elif cursor is not None:
+        return from_cursor(cursor, parts)
+    return parts if looks_back else []
+
+
+def _wait(lines: Iterator[_Read], judge: Judge, count: int, cursor: Cursor | None) -> None:
     output = _output()
-    for line in lines:
+    for source, line, end in lines:
+        if line is None:
+            if cursor is not None:
+                cursor.save(source, end)
+            continue
         event = line.decode()
         verdict = judge.judge(event)
         if verdict is Verdict.NOTHING:
             continue
         output.write([line])
         output.close()
+        if cursor is not None:
+            cursor.save(source, end)
         if verdict is Verdict.FAILS:
             said = ev.text_of(event)
             raise NoMatchError(f"{event.get('event')} came first" + (f": {said}" if said else ""), code="failed")
@@ -119,19 +152,33 @@ def _output() -> RawOutput:
     return _RowByRow() if console.is_terminal() else RawOutput()
 
 
+class _Read(NamedTuple):
+    """A line, or the end of a block of lines; everything before ``end`` was read."""
+
+    source: Source
+    line: Line | None
+    end: int
+
+
 def _lines(
-    feed: Feed, selection: Selection, deadline: float | None, health: _Health | None, *, looks_back: bool, strict: bool
-) -> Iterator[Line]:
+    feed: Feed,
+    parts: list[Part],
+    selection: Selection,
+    deadline: float | None,
+    health: _Health | None,
+    *,
+    strict: bool,
+) -> Iterator[_Read]:
     """Lines in order: what is there already, if that counts, then what comes. Raises when it is over."""
     broken = BrokenLines()
     scanner = Scanner(Plan(), broken)
-    if looks_back:
-        for source, block in iter_parts(parts_of(feed.sources, selection, feed.end_of)):
-            yield from scanner.lines(source, block)
-        tell_broken(broken, strict=strict)
+    for source, block in iter_parts(parts):
+        yield from _reads(scanner, source, block)
+    tell_broken(broken, strict=strict)
     for source, news in feed.iter_news():
         if news is not None:
-            yield from _learned(scanner, selection, source, news)
+            learn(news, selection.session)
+            yield from _reads(scanner, source, news)
             tell_broken(broken, strict=strict)
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOutError("what was waited for did not come in time (--timeout)")
@@ -139,9 +186,10 @@ def _lines(
             health.look()
 
 
-def _learned(scanner: Scanner, selection: Selection, source: Source, block: Block) -> list[Line]:
-    learn(block, selection.session)
-    return scanner.lines(source, block)
+def _reads(scanner: Scanner, source: Source, block: Block) -> Iterator[_Read]:
+    for line in scanner.lines(source, block):
+        yield _Read(source, line, line.offset + len(line.raw) + 1)
+    yield _Read(source, None, block.offset + len(block.data))
 
 
 class _Health:
