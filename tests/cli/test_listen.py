@@ -516,6 +516,23 @@ def test_pongs_that_do_not_come_are_no_death_while_events_do(box: Box) -> None:
     assert box.told("listener.disconnected")[0]["reason"] == "closed"
 
 
+def test_a_message_that_is_long_in_coming_is_no_death(box: Box) -> None:
+    """A pong cannot overtake the rest of a large message on a slow line."""
+    message = json.dumps({"text": "x" * 60_000}).encode()
+    frame = b"\x81\x7e" + len(message).to_bytes(2, "big") + message
+
+    async def trickle(socket: ServerConnection) -> None:
+        for start in range(0, len(frame), 3000):
+            socket.transport.write(frame[start : start + 3000])
+            await pause(0.05)(socket)
+        await socket.close()
+
+    with EventService(trickle, answer_pings=False) as service:
+        box.listen(service, "--ping-interval", "0.02", "--ping-timeout", "0.2")
+    assert [len(line["text"]) for line in box.lines() if "text" in line] == [60_000]
+    assert box.told("listener.disconnected")[0]["reason"] == "closed"
+
+
 def test_quiet_still_says_the_id(box: Box) -> None:
     with EventService(END) as service:
         _, out, err = box.listen(service, "--quiet")

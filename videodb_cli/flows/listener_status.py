@@ -16,6 +16,8 @@ from videodb_cli.rundir.stale import remove_stale
 HEARTBEAT_S = 5.0
 # A state file is believed for three heartbeats.
 _STALE_AFTER_S = 3 * HEARTBEAT_S
+# A ping that is not answered for so long says that the connection may be dead.
+_PONG_S = 5.0
 _COUNTS = frozenset(
     (
         *("events", "unparsable", "recovered", "doubles", "reconnects", "gaps", "gap_s"),
@@ -123,12 +125,15 @@ def _is_read_only(path: Path) -> bool:
 
 
 def _connected(found: dict[str, Any], now: float) -> ListenerStatus:
-    """Deaf: open, but neither a pong nor a message for longer than a ping and its answer may take."""
-    alive = [found.get(name) for name in ("connected_since", "last_message_at", "last_pong_at")]
+    """Deaf: open, but when the file was written nothing had come for longer than from one pong to the next.
+
+    Said before the listener itself gives the connection up, which waits longer for the pong.
+    """
+    alive = [found.get(name) for name in ("connected_since", "last_message_at", "last_pong_at", "last_bytes_at")]
     times = [value for value in alive if isinstance(value, int | float)]
-    limit = float(found.get("ping_interval_s") or 0) + float(found.get("ping_timeout_s") or 0) + HEARTBEAT_S
-    silent = now - max(times) if times else 0.0
-    if silent > limit:
+    limit = float(found.get("ping_interval_s") or 0) + _PONG_S
+    if times and min(now, found["written_at"]) - max(times) > limit:
+        silent = now - max(times)
         return ListenerStatus("deaf", f"the connection is open, but nothing came back for {silent:.0f} s", found)
     trouble = found.get("trouble")
     why = f"the log cannot be written: {trouble}" if isinstance(trouble, str) else ""

@@ -98,6 +98,11 @@ class Connection:
         return self._socket.last_message_at if self._socket.messages > self._messages_until_id else None
 
     @property
+    def last_bytes_at(self) -> float | None:
+        """Unix seconds of the last bytes of whatever kind, parts of messages included."""
+        return self._socket.last_bytes_at
+
+    @property
     def alive_at(self) -> float:
         """Unix seconds of the last proof of life."""
         return max(self.opened_at, self.last_message_at or 0.0, self.last_pong_at or 0.0)
@@ -176,19 +181,19 @@ class Connection:
         self._socket.transport.abort()
 
     async def _ping(self) -> None:
-        """Cut the connection when neither a pong nor a message has come for too long: it is half open."""
+        """Cut the connection when neither a pong nor anything else has come for too long: it is half open."""
         from websockets.exceptions import ConnectionClosed
 
         with contextlib.suppress(ConnectionClosed):
             while True:
                 pong = await self._socket.ping()
-                heard = self._socket.messages
+                heard = self._socket.bytes_received
                 try:
                     async with asyncio.timeout(self._timing.ping_timeout_s):
                         await pong
                     self.last_pong_at = time.time()
                 except TimeoutError:
-                    if self._socket.messages == heard:
+                    if self._socket.bytes_received == heard:
                         self._half_open = True
                         self.abort()
                         return

@@ -30,6 +30,9 @@ class EventSocket(ClientConnection):
         self.held: list[bytes] = []
         self.messages = 0
         self.last_message_at: float | None = None
+        # A large message on a slow line is long in coming, and a pong cannot overtake it.
+        self.bytes_received = 0
+        self.last_bytes_at: float | None = None
         self.failure: Exception | None = None
         self._headers: bytearray | None = bytearray()
         self._fragments: list[bytes] = []
@@ -38,6 +41,7 @@ class EventSocket(ClientConnection):
     def data_received(self, data: bytes) -> None:
         """Take what came over TCP. The clock is read once for all messages in it."""
         before = self.messages
+        self.bytes_received += len(data)
         if self._headers is not None:
             data = self._finish_handshake(data)
         if data and self._headers is None:
@@ -46,8 +50,9 @@ class EventSocket(ClientConnection):
                 self._splitter.feed(data)
             else:
                 super().data_received(data)
+        self.last_bytes_at = time.time()
         if self.messages != before:
-            self.last_message_at = time.time()
+            self.last_message_at = self.last_bytes_at
 
     def _finish_handshake(self, data: bytes) -> bytes:
         """Give the answer to the handshake to its parser; return what follows it."""

@@ -108,6 +108,7 @@ def listener_fields(listener: Listener, host: str) -> dict[str, Any]:
         "connected_since": ledger.connected_since,
         "last_message_at": listener.last_message_at,
         "last_pong_at": connection.last_pong_at if connection is not None else None,
+        "last_bytes_at": connection.last_bytes_at if connection is not None else None,
         "ping_interval_s": timing.ping_interval_s,
         "ping_timeout_s": timing.ping_timeout_s,
         "events": ledger.live,

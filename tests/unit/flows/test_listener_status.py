@@ -67,8 +67,10 @@ def test_nothing_runs(run_dir: RunDir) -> None:
     ("change", "expected", "words"),
     [
         ({}, "listening", ""),
-        ({"last_pong_at": NOW - 34}, "listening", ""),
-        ({"last_pong_at": NOW - 36}, "deaf", "nothing came back for 36 s"),
+        ({"last_pong_at": NOW - 20}, "listening", ""),
+        ({"last_pong_at": NOW - 22}, "deaf", "nothing came back for 22 s"),
+        ({"last_pong_at": NOW - 22, "last_bytes_at": NOW - 3}, "listening", ""),
+        ({"last_pong_at": NOW - 22, "written_at": NOW - 4}, "listening", ""),
         ({"last_pong_at": NOW - 60, "last_message_at": NOW - 2}, "listening", ""),
         ({"last_pong_at": None, "connected_since": NOW - 2}, "listening", ""),
         ({"last_pong_at": None}, "deaf", "nothing came back"),
