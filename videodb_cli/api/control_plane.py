@@ -37,6 +37,7 @@ _MAX_BODY_BYTES = 16 << 20
 _MAX_RETRY_AFTER_S = 3600.0
 _MAX_REDIRECTS = 3
 _SSL_PREFIX = re.compile(r"^\[[^]]*\] ")
+_SOCKET_URL = re.compile(r"(wss?://)[^\s\"']+", re.IGNORECASE)
 
 
 class ControlPlane(CaptureCalls):
@@ -203,8 +204,7 @@ class ControlPlane(CaptureCalls):
         if not isinstance(answer, dict):
             answer = None
         is_ours = answer is not None and answer.get("success") is False
-        # A service that quotes the key it refuses must not bring it into a log.
-        message = _message(answer).replace(self._credentials.token.reveal(), "…")
+        message = _message(answer, self._credentials.token.reveal())
         if is_ours:
             self._raise_refusal(status, message)
         if not 200 <= status < 300 or is_ours:
@@ -265,9 +265,13 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _message(answer: dict[str, Any] | None) -> str:
+def _message(answer: dict[str, Any] | None, key: str) -> str:
+    """Return what the service says. One that quotes the key or a socket's URL must not bring them into a log."""
     message = answer.get("message") if answer is not None else None
-    return " ".join(message.split())[:300] if isinstance(message, str) else ""
+    if not isinstance(message, str):
+        return ""
+    # Before it is cut, or half a key would stay.
+    return _SOCKET_URL.sub(r"\1…", " ".join(message.split()).replace(key, "…"))[:300]
 
 
 def _reason(error: BaseException) -> str:

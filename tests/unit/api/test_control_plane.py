@@ -85,6 +85,17 @@ async def test_failures(handler: Handler, kind: type[Exception]) -> None:
     assert "\n" not in str(failed.value)
 
 
+async def test_a_message_that_quotes_secrets() -> None:
+    url = "wss://u:p@events.example/x?ticket=abc"
+    handler = gives(500, json={"success": False, "message": f"{url} is gone. {'x' * 245} {KEY}"})
+    with pytest.raises(RequestFailedError) as failed:
+        await call(handler)
+    said = str(failed.value)
+    assert "HTTP 500: wss://… is gone. xxx" in said
+    assert "ticket" not in said
+    assert "sk-" not in said, "a key that is cut in two is half a key"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
