@@ -103,6 +103,22 @@ def test_a_listener_that_was_there_stays_and_a_file_ends_by_itself(place: Place,
     assert place.run("status").returncode == 0
 
 
+def test_a_file_that_is_over_before_all_channels_have_come_is_recorded(place: Place, tmp_path: Path) -> None:
+    import imageio_ffmpeg
+
+    blink = tmp_path / "-blink.mp4"
+    subprocess.run(
+        [
+            imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", "testsrc=size=320x180:rate=10",
+            "-f", "lavfi", "-i", "sine", "-t", "0.5", "-pix_fmt", "yuv420p", str(blink),
+        ],
+        check=True,
+        timeout=60,
+    )  # fmt: skip
+    assert place.json("capture", "start", "--source", str(blink), "--timeout", "30")["status"] == "active"
+    assert place.json("capture", "stop")["exported_video_id"]
+
+
 def test_a_publisher_that_is_killed_comes_back_while_the_other_goes_on(place: Place, clip: Path) -> None:
     began = place.json("capture", "start", "--source", str(clip))
     pids = {c["channel_id"]: c["pid"] for c in began["channels"]}

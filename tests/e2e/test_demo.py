@@ -89,6 +89,16 @@ def test_any_video_is_played_and_nothing_is_left(tmp_path: Path, temporary: Path
     assert processes_of(temporary) == []
 
 
+def test_what_is_over_at_once_is_said_to_be_too_short(tmp_path: Path, temporary: Path) -> None:
+    media = silent_video(tmp_path / "blink.mp4", seconds=0.3)
+    command = [VIDEODB, "demo", str(media)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment(temporary), check=False)
+    assert done.returncode in {0, 6}, done.stderr
+    assert done.returncode == 0 or "over before" in done.stderr
+    assert list(temporary.iterdir()) == []
+    assert processes_of(temporary) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
 def test_interrupted_it_leaves_nothing(number: signal.Signals, tmp_path: Path, temporary: Path) -> None:
     media = silent_video(tmp_path / "long.mp4", seconds=60)

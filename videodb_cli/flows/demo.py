@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from videodb_cli.api.control_plane import ControlPlane
-from videodb_cli.errors import VideodbError
+from videodb_cli.api.failures import BadRequestError
+from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.follow import Change, Follower
@@ -32,6 +33,7 @@ from videodb_cli.rundir.paths import RunDir
 
 _POLL_S = 0.04
 _STATUS_EVERY_S = 0.5
+_ENDS_S = 5.0
 _QUIET_S = 0.4
 _PROMPT = "What is on screen?"
 
@@ -183,11 +185,30 @@ async def _start(calls: ControlPlane, path: Path, title: str, connection_id: str
         str(path), name=title, media_types=media_types, store=True, ws_connection_id=connection_id
     )
     stream_id = str(stream["id"])
-    if "audio" in media_types:
-        await calls.start_transcription(stream_id, ws_connection_id=connection_id)
-    if "video" in media_types:
-        await calls.start_visual_index(stream_id, prompt=_PROMPT, ws_connection_id=connection_id)
+    try:
+        if "audio" in media_types:
+            await calls.start_transcription(stream_id, ws_connection_id=connection_id)
+        if "video" in media_types:
+            await calls.start_visual_index(stream_id, prompt=_PROMPT, ws_connection_id=connection_id)
+    except BadRequestError:
+        if not await _ends_soon(calls, stream_id):
+            raise
+        raise RefusedError(
+            f"{path} is over before anybody can listen to it.",
+            code="too_short",
+            hint="Give a file of a few seconds or more.",
+        ) from None
     return stream_id
+
+
+async def _ends_soon(calls: ControlPlane, stream_id: str) -> bool:
+    """Tell whether a stream is over, or about to be."""
+    deadline = time.monotonic() + _ENDS_S
+    while (await calls.rtstream(stream_id)).get("status") != "stopped":
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(_POLL_S)
+    return True
 
 
 async def _follow(calls: ControlPlane, stream_id: str, log: Path, tally: _Tally) -> AsyncIterator[Heard | Progress]:

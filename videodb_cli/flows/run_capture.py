@@ -240,6 +240,12 @@ class CaptureRun:
         silent = [c.id for c in self._request.channels if c.id not in self._flowing | self._finished]
         if silent:
             return self._partly(f"no media within {limit}", silent)
+        if self._finished >= {channel.id for channel in self._request.channels}:
+            return TimedOutError(
+                f"the file is over, and the service did not call the session active within {limit}",
+                code="not_active",
+                hint="play it again and again: --loop",
+            )
         return TimedOutError(
             f"media flow, but the service did not call the session active within {limit} (it is {self.session.status})",
             code="not_active",

@@ -68,7 +68,12 @@ class _Place:
 
     @property
     def flows(self) -> bool:
-        return self.inlet.recording and self.stream is not None and self.stream.status == "connected"
+        return self.inlet.recording and self.has_come
+
+    @property
+    def has_come(self) -> bool:
+        """Whether it has been recorded from; what is very short may be over before the other channels come."""
+        return self.inlet.recorded_at is not None and self.stream is not None and self.stream.status == "connected"
 
 
 @dataclass(slots=True)
@@ -124,7 +129,7 @@ class Intake:
     def missing(self, session: CaptureSession) -> list[str]:
         """The channels that do not record."""
         run = self._runs.get(session.id)
-        return [place.channel.channel_id for place in run.places if not place.flows] if run is not None else []
+        return [place.channel.channel_id for place in run.places if not place.has_come] if run is not None else []
 
     async def close(self, session: CaptureSession) -> None:
         """Expect nothing more and finish every recording. Idempotent."""
@@ -184,7 +189,7 @@ class Intake:
             place.runs += 1
             if place.runs > 1:
                 log.warning("channel %s is recorded anew: what came before is not exported", place.channel.channel_id)
-        if not run.told and not run.closing and all(other.flows for other in run.places):
+        if not run.told and not run.closing and all(other.has_come for other in run.places):
             run.told = True
             run.session.rtstream_ids = tuple(other.stream.id for other in run.places if other.stream is not None)
             run.listener.on_recording(run.session)
