@@ -245,3 +245,11 @@ def test_head_takes_no_more_than_it_prints_from_a_cursor(log: Path, tmp_path: Pa
     rest = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
     seen += [json.loads(line)["n"] for line in io.BytesIO(rest)]
     assert seen == list(range(500))
+
+
+def test_around_holds_for_a_log_that_is_not_in_order(run: Run, log: Path) -> None:
+    times = [100, 500, 110, 90, 105, 900, 95, 101]
+    lines = [f'{{"unix_ts":{at},"channel":"{"alert" if at in {100, 900} else "x"}"}}\n' for at in times]
+    log.write_text("".join(lines))
+    near = [line for at, line in zip(times, lines, strict=True) if abs(at - 100) <= 10 or at == 900]
+    assert run("--channel", "alert", "--around", "10s") == (0, "".join(near), "")

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+# In a log that is not in order, a line may be near to a match before the last one.
+_REMEMBERED = 16
+
+
 class Around:
     """Adds the surroundings of matches while blocks go by in order.
 
@@ -25,6 +29,7 @@ class Around:
         self._waiting: deque[tuple[float, Line]] = deque()
         self._held: deque[tuple[float, Block]] = deque()
         self._horizon = float("-inf")
+        self._matches: deque[float] = deque(maxlen=_REMEMBERED)
         self._now = float("-inf")
 
     @property
@@ -44,16 +49,21 @@ class Around:
         for at, line in _stamped(block):
             self._now = max(self._now, at)
             if line.offset in wanted:
-                given += [earlier for stamp, earlier in self._waiting if stamp >= at - self.seconds]
-                self._waiting.clear()
+                given += [earlier for stamp, earlier in self._waiting if self._is_near(at, stamp)]
+                # What remains is from later than this match, in a log that is not in order.
+                self._waiting = deque(one for one in self._waiting if one[0] > at + self.seconds)
                 given.append(line)
                 self._horizon = max(self._horizon, at + self.seconds)
-            elif at <= self._horizon:
+                self._matches.append(at)
+            elif at <= self._horizon and any(self._is_near(match, at) for match in reversed(self._matches)):
                 given.append(line)
             else:
                 self._waiting.append((at, line))
         self._forget_before(self._now - self.seconds)
         return given
+
+    def _is_near(self, match: float, at: float) -> bool:
+        return match - self.seconds <= at <= match + self.seconds
 
     def _hold(self, block: Block) -> bool:
         """Keep a block without a match as it is; False when it begins within the reach of an earlier match."""

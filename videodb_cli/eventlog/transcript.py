@@ -18,6 +18,7 @@ _PAUSE_S = 2.5
 _LONG = 700
 # Before this, a time counts from the beginning of its stream.
 _ABSOLUTE = 1e9
+_YEAR_9999 = 253_370_764_800
 _SECONDS_A_WORD = 0.4
 _CUE_WIDTH = 48
 
@@ -42,14 +43,19 @@ def said_of(event: Event) -> Said | None:
     if not text:
         return None
     data = ev.data_of(event)
-    start, end = ev.seconds(data.get("start")), ev.seconds(data.get("end"))
+    start, end = _sane(ev.seconds(data.get("start"))), _sane(ev.seconds(data.get("end")))
     length = max(1.0, len(text.split()) * _SECONDS_A_WORD)
     if start is None:
-        received = ev.received_at(event) or 0.0
-        start = end - length if end is not None else max(received - length, 0.0)
+        received = _sane(ev.received_at(event)) or 0.0
+        start = max((received if end is None else end) - length, 0.0)
     if end is None or end < start:
         end = start + length
     return Said(start, end, clean(ev.stream_label(event)) or "?", text, is_visual)
+
+
+def _sane(at: float | None) -> float | None:
+    """A time that a calendar can show; services have sent others."""
+    return at if at is not None and 0 <= at < _YEAR_9999 else None
 
 
 def clean(text: str) -> str:
@@ -114,15 +120,20 @@ def as_markdown(said: Sequence[Said]) -> str:
 
 
 def as_subtitles(said: Sequence[Said], kind: str) -> str:
-    """SRT or WebVTT. Time zero is the beginning of what is first, unless times count from a stream's beginning."""
-    zero = said[0].start if said and said[0].start >= _ABSOLUTE else 0.0
+    """SRT or WebVTT. Time zero is the beginning of what is first; times that count from a stream's beginning stay."""
+    zero = min((one.start for one in said if one.start >= _ABSOLUTE), default=0.0)
+    said = sorted((_since(one, zero) for one in said), key=lambda s: s.start)
     speakers = {one.stream for one in said}
     blocks = ["WEBVTT"] if kind == "vtt" else []
     mark = "." if kind == "vtt" else ","
     for number, one in enumerate(said, 1):
-        times = f"{_cue_time(one.start - zero, mark)} --> {_cue_time(max(one.end, one.start + 0.1) - zero, mark)}"
+        times = f"{_cue_time(one.start, mark)} --> {_cue_time(max(one.end, one.start + 0.1), mark)}"
         blocks.append(f"{number}\n{times}\n{_cue_text(one, kind, named=len(speakers) > 1)}")
     return "\n\n".join(blocks) + "\n" if blocks else ""
+
+
+def _since(one: Said, zero: float) -> Said:
+    return one._replace(start=one.start - zero, end=one.end - zero) if one.start >= _ABSOLUTE else one
 
 
 def _cue_text(one: Said, kind: str, *, named: bool) -> str:

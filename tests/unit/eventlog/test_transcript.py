@@ -71,3 +71,21 @@ def test_markdown_is_escaped_and_the_screen_is_quoted() -> None:
 
 def test_control_characters_do_not_get_through() -> None:
     assert "\x1b" not in t.as_text(_said(_event("a\x1b[31m b\u202e", T0)))
+
+
+def test_times_that_no_calendar_has_are_replaced_by_those_of_receipt() -> None:
+    said = []
+    for start, end in ((1e300, 1e301), (-5, -3), ("12", True), (1e18, None), (float("nan"), float("inf"))):
+        event = _event("one two", T0)
+        event["data"] |= {"start": start, "end": end}
+        said.append(t.said_of(event))
+    assert said == [t.Said(T0 + 1.0, T0 + 2.0, "mic", "one two")] * 5
+    for render in (t.as_text, t.as_markdown):
+        assert "one two" in render(t.in_order(one for one in said if one))
+
+
+def test_cues_of_both_kinds_of_times_begin_at_zero() -> None:
+    relative = _event("relative", 0)
+    relative["data"] |= {"start": 1.5, "end": 2}
+    cues = t.as_subtitles(_said(relative, _event("absolute", T0), _event("later", T0 + 2)), "srt").split("\n\n")
+    assert [cue.splitlines()[1][:12] for cue in cues] == ["00:00:00,000", "00:00:01,500", "00:00:02,000"]
