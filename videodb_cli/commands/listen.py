@@ -118,6 +118,7 @@ def listen(
     poll_interval: Annotated[float, typer.Option("--poll-interval", hidden=True, min=0.001)] = 5.0,
     settle: Annotated[float, typer.Option("--settle", hidden=True, min=0.0)] = 60.0,
     hold: Annotated[float, typer.Option("--hold", hidden=True, min=0.0)] = 5.0,
+    overlap: Annotated[float, typer.Option("--overlap", hidden=True, min=0.0, max=120.0)] = 120.0,
     first_retry: Annotated[float, typer.Option("--first-retry", hidden=True, min=0.0)] = 1.0,
     ping_interval: Annotated[float, typer.Option("--ping-interval", hidden=True, min=0.001)] = 15.0,
     ping_timeout: Annotated[float, typer.Option("--ping-timeout", hidden=True, min=0.001)] = 15.0,
@@ -156,6 +157,7 @@ def listen(
                 "--settle": settle,
                 "--first-retry": first_retry,
                 "--hold": hold,
+                "--overlap": overlap,
             }
         )
         _detach(run_dir, credentials, passed, clear=clear, replace=replace, timeout_s=timeout, as_json=as_json)
@@ -181,7 +183,9 @@ def listen(
         first_retry_s=first_retry,
         timing=Timing(id_timeout_s=id_timeout, ping_interval_s=ping_interval, ping_timeout_s=ping_timeout),
     )
-    recovery = None if no_recover else RecoveryPolicy(window_s, poll_interval, settle, hold, min(2.0, hold / 2.5))
+    recovery = (
+        None if no_recover else RecoveryPolicy(window_s, poll_interval, settle, hold, min(2.0, hold / 2.5), overlap)
+    )
     keeping = Keeping(sync.value, max_bytes, keep if max_bytes is not None else None)
     request = ListenRequest(
         run_dir,

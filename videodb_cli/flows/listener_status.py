@@ -27,7 +27,7 @@ _COUNTS = frozenset(
 _NUMBERS = frozenset(
     (
         *("written_at", "started_at", "connected_since", "last_message_at", "last_pong_at", "retry_at"),
-        *("ping_interval_s", "ping_timeout_s"),
+        *("ping_interval_s", "ping_timeout_s", "last_bytes_at"),
     )
 )
 _TEXTS = frozenset(("state", "host", "connection_id", "last_failure", "trouble"))

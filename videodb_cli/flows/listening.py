@@ -24,6 +24,7 @@ from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy, S
 from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.supervisor import Listener, Policy
 from videodb_cli.listener.updates import Statement, Update
+from videodb_cli.process.long_life import settle
 from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import lock, process_log, state
@@ -131,6 +132,7 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
             told.append(listener.log_trouble)
             listener.output_dropped = audience.output_dropped
             ignore_terminal_output_stop()
+            settle()
             tidy = asyncio.create_task(_keep_own_log_small(request)) if request.detached else None
             capture = CaptureWatch(request.run_dir.capture_info, listener.journal.capture_failed)
             watching = asyncio.create_task(capture.run(), name="capture watch")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 
 from videodb_cli.api.failures import KeyRefusedError
@@ -27,11 +27,10 @@ from videodb_cli.listener.publication import Publication, listener_fields
 from videodb_cli.listener.recovery.recoverer import Recoverer
 from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.renewal import Elders, next_connection
+from videodb_cli.listener.trouble import TroubleTeller
 from videodb_cli.listener.updates import (
     Connected,
     IdReplaced,
-    LogUnwritable,
-    LogWritable,
     Lost,
     Renewed,
     Retrying,
@@ -98,6 +97,7 @@ class Listener:
         self._files = Publication(
             presence, lambda: listener_fields(self, host), lambda reason: self.log_trouble(LogTrouble(reason))
         )
+        self._trouble = TroubleTeller(store, policy.log_warning_s, on_update)
         self._stop = asyncio.Event()
         self._connection: Connection | None = None
         self._log_is_open = False
@@ -108,7 +108,6 @@ class Listener:
         self._refused_since: float | None = None
         self._last_failure: str | None = None
         self._retry_at: float | None = None
-        self._warned_at: float | None = None
         self.output_dropped: Callable[[], int] = lambda: 0
 
     # ---- what others look at -------------------------------------------------------------------------------------
@@ -163,21 +162,12 @@ class Listener:
 
     def log_trouble(self, trouble: LogTrouble | LogBack) -> None:
         """Take word of the log's state; to be called from the event loop's thread."""
-        if isinstance(trouble, LogBack):
-            if self._warned_at is not None:
-                self._on_update(LogWritable(trouble.seconds))
-                self._tell_state()
-            self._warned_at = None
-            return
-        now = time.monotonic()
-        if self._warned_at is None or now - self._warned_at >= self._policy.log_warning_s:
-            self._warned_at = now
-            self._on_update(LogUnwritable(trouble.reason, self._store.pending_bytes))
-            self._tell_state()
+        if self._trouble.take(trouble):
+            # `status` is to know at once, without waiting for the next heartbeat.
+            self._in_background(self._files.write_state())
 
-    def _tell_state(self) -> None:
-        """Let `status` know at once, without waiting for the next heartbeat."""
-        task = asyncio.ensure_future(self._files.write_state())
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -395,9 +385,7 @@ class Listener:
         """The service replaced the id of an open connection: what was bound to the old one is bound to nothing."""
         self._losses.note_new_id(connection, connection_id)
         if connection is self._connection:
-            task = asyncio.create_task(self._publish_new_id(connection_id))
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+            self._in_background(self._publish_new_id(connection_id))
 
     async def _publish_new_id(self, connection_id: str) -> None:
         await self._files.publish(connection_id)

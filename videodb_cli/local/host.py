@@ -85,6 +85,7 @@ def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None
 
     from videodb_cli.local.server import bind, serve
     from videodb_cli.local.service import Options, Service
+    from videodb_cli.process.long_life import settle
     from videodb_cli.process.signals import stop_on_signals
 
     logging.basicConfig(
@@ -119,6 +120,7 @@ def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None
             faults=tuple(wanted.faults),
             rtsps=wanted.rtsps,
         )
+        settle()
         listener = bind(wanted.host, wanted.port)
         with stop_on_signals(stop, _end_now):
             await serve(options, listener, on_ready=announce, on_watch=watch)

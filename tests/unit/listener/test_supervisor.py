@@ -33,6 +33,7 @@ class FakeConnection:
         self.opened_at = time.time()
         self.last_message_at: float | None = None
         self.last_pong_at: float | None = None
+        self.last_bytes_at: float | None = None
         self.alive_at = 1772446530.0
         self._messages = messages
         self._end = asyncio.Event()

@@ -134,8 +134,10 @@ def _run(
     recovered: bool,
 ) -> None:
     from videodb_cli.flows.forwarding import Forwarder, StoppedError
+    from videodb_cli.process.long_life import settle
     from videodb_cli.process.signals import ask_on_signals
 
+    settle()
     cursor = None if cursor_file is None else Cursor(cursor_file.absolute())
     feed = Feed(run_dir, [], follow=True)
     try:

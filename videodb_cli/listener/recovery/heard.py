@@ -14,6 +14,7 @@ from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.record import Event
 
 _TOLERANCE_S = 1.0
+_RECORDED = frozenset(("transcript", "visual_index", "audio_index"))
 _Key = tuple[str, str, str]
 
 
@@ -37,13 +38,13 @@ class Spoken:
 
 
 def spoken_in(event: Event) -> Spoken | None:
-    """Return what an event says of a stream; None for one that no record can be made of.
+    """Return what an event says of a stream; None for one that no record is made of: an alert cannot come back.
 
     Interim transcripts do not count: their final is not a double of them.
     """
     stream = event.get("rtstream_id")
     channel = ev.channel_of(event)
-    if not isinstance(stream, str) or channel is None or ev.is_own(event) or ev.is_interim(event):
+    if not isinstance(stream, str) or channel not in _RECORDED or ev.is_interim(event):
         return None
     data = ev.data_of(event)
     text, start, end = data.get("text"), ev.seconds(data.get("start")), ev.seconds(data.get("end"))

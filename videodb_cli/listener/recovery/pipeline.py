@@ -49,10 +49,14 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Nothing is asked for that is older: ``window_s`` before the gap's end, or what `--clear` has removed."""
+    """Nothing is asked for that is older: ``window_s`` before the gap's end, or what `--clear` has removed.
+
+    ``overlap_s``: so much that is known is asked for again, because records appear late and clocks differ.
+    """
 
     window_s: float
     floor: float | None = None
+    overlap_s: float = OVERLAP_S
 
 
 def first_moment(gap: Gap, limits: Limits, trace: Trace | None, ahead_s: float) -> float:
@@ -66,7 +70,7 @@ def first_moment(gap: Gap, limits: Limits, trace: Trace | None, ahead_s: float) 
         moment = max(trace.end, gap.started + ahead_s - _QUIET_S)
     else:
         moment = gap.started + ahead_s
-    moment = max(moment - OVERLAP_S, gap.ended + ahead_s - limits.window_s)
+    moment = max(moment - limits.overlap_s, gap.ended + ahead_s - limits.window_s)
     return moment if limits.floor is None else max(moment, limits.floor + ahead_s)
 
 
@@ -85,6 +89,7 @@ class Pipeline:
     certainly_dead: bool = False
     over: bool = False
     asked: bool = False
+    overlap_s: float = OVERLAP_S
     last_new: float = 0.0
     newest: float = 0.0
     _first_met: dict[Record, float] = field(default_factory=dict)
@@ -141,7 +146,7 @@ class Pipeline:
         if not self._newest_at or self._newest_at[-1][1] < self.newest:
             self._newest_at.append((now, self.newest))
         while self._newest_at and now - self._newest_at[0][0] >= settle_s:
-            self.since = max(self.since, self._newest_at.popleft()[1] - OVERLAP_S)
+            self.since = max(self.since, self._newest_at.popleft()[1] - self.overlap_s)
 
 
 def next_pause_s(poll_s: float, quiet_passes: int, pass_took_s: float) -> float:

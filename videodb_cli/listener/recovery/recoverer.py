@@ -20,9 +20,9 @@ from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.recovery import logscan
 from videodb_cli.listener.recovery.asking import Asker
+from videodb_cli.listener.recovery.attention import Attention
 from videodb_cli.listener.recovery.backfill import Backfill
-from videodb_cli.listener.recovery.heard import Heard
-from videodb_cli.listener.recovery.pipeline import HEARD_BEFORE_S, Gap, Limits, Pipeline, next_pause_s
+from videodb_cli.listener.recovery.pipeline import HEARD_BEFORE_S, OVERLAP_S, Gap, Limits, Pipeline, next_pause_s
 from videodb_cli.listener.recovery.records import is_over, lifecycle_events, live_event, record_of
 from videodb_cli.listener.recovery.seen import Seen, members_of
 from videodb_cli.listener.recovery.tally import Tally
@@ -45,6 +45,7 @@ class RecoveryPolicy:
     # A record may be on its way as a live event: on a pipeline that speaks to us, and on one that may.
     hold_s: float = 5.0
     hold_dead_s: float = 2.0
+    overlap_s: float = OVERLAP_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,7 @@ class Recoverer:
             calls, self._targets, lambda what, why: around.on_update(CouldNot(what, why)), policy.poll_s
         )
         self._backfill = Backfill(around)
-        self._heard = Heard()
-        self._heard_live = Heard()
-        # Streams and channels of which something came live, and it is not known yet from which index.
-        self._spoke: set[tuple[str, str]] = set()
+        self._attention = Attention(self._targets)
         self._tally: Tally | None = None
         self._passes = 0
         self._fresh_gaps: list[Gap] = []
@@ -145,32 +143,8 @@ class Recoverer:
             self._tell()
 
     def _heard_event(self, event: Event) -> None:
-        """A live event came: what it says need not be fetched, and its pipeline speaks to us."""
         self._backfill.heard(event)
-        found = self._heard.add_event(event)
-        if found is None:
-            return
-        speakers = self._targets.of(*found)
-        index_id = event.get("rtstream_index_id")
-        for pipeline in speakers:
-            if pipeline.index_id is None or pipeline.index_id == index_id:
-                pipeline.dead = False
-        if isinstance(index_id, str) or not any(pipeline.dead for pipeline in speakers):
-            return
-        # Which of them it was its records will tell; or that there is only one, if that is still so.
-        self._heard_live.add_event(event)
-        self._spoke.add(found)
-        self._targets.streams[found[0]].is_listed = False
-
-    def _believe_single_speakers(self) -> None:
-        """An index spoke; if its stream has no other one for that channel, it was that one."""
-        spoke, self._spoke = self._spoke, set()
-        for stream, channel in spoke:
-            speakers = self._targets.of(stream, channel)
-            if not self._targets.streams[stream].is_listed:
-                self._spoke.add((stream, channel))
-            elif len(speakers) == 1:
-                speakers[0].dead = False
+        self._attention.heard(event)
 
     # ---- the loop ------------------------------------------------------------------------------------------------
 
@@ -239,9 +213,8 @@ class Recoverer:
     def _finish(self) -> None:
         self._tell()
         self._around.watch_with(None)
-        self._heard, self._heard_live = Heard(), Heard()
+        self._attention.forget_all()
         self._heard_since = None
-        self._spoke.clear()
         self._targets.clear()
         self._asker.forget_troubles()
         self._tally = None
@@ -285,7 +258,7 @@ class Recoverer:
         self._knows_log = True
         self._heard_since = heard_since
         self._around.seen.add_older(content.seen)
-        self._heard.add_all(content.heard)
+        self._attention.known.add_all(content.heard)
 
     async def _look_around(self, gap: Gap) -> None:
         self._look_again = False
@@ -307,7 +280,7 @@ class Recoverer:
         """Ask everything once; returns whether anything new came."""
         assert self._tally is not None  # noqa: S101 - for the type checker; the caller has looked
         gap, targets = self._tally.gap, self._targets
-        limits = Limits(self._policy.window_s, self.floor)
+        limits = Limits(self._policy.window_s, self.floor, self._policy.overlap_s)
         settle_s = self._policy.settle_s
         now = time.monotonic()
         self._backfill.begin_pass()
@@ -317,7 +290,7 @@ class Recoverer:
         listed = await asyncio.gather(*map(self._asker.indexes, unlisted))
         indexes = {stream.stream: found for stream, found in zip(unlisted, listed, strict=True)}
         targets.add_pipelines(gap, limits, now, indexes, is_first=self._passes == 0)
-        self._believe_single_speakers()
+        self._attention.believe_single_speakers()
         asked = [p for p in targets.pipelines.values() if not p.is_done(now, settle_s)]
         found = await asyncio.gather(*map(self._ask, asked))
         records = sorted((event for events in found for event in events), key=lambda event: event["data"]["start"])
@@ -326,7 +299,7 @@ class Recoverer:
         await self._backfill.write([*early, *records, *late], self._count)
         if self._passes % _LOOK_EVERY == 0:
             await asyncio.gather(*map(self._asker.whether_over, targets.streams_of_no_session()))
-        self._forget()
+        self._attention.forget_old()
         return bool(changes or records)
 
     async def _ask_session(self, session: SessionTarget) -> list[Event]:
@@ -358,14 +331,12 @@ class Recoverer:
     def _sift(self, pipeline: Pipeline, items: list[Any]) -> list[Event]:
         """Return the events that the log lacks. Runs in a thread; meanwhile the loop only adds to what was heard."""
         records = [record for record in map(record_of, items) if record is not None]
-        stream, channel = pipeline.stream, pipeline.channel
-        if any(self._heard_live.has(stream, channel, r.text, r.start, r.end) for r in records):
-            pipeline.dead = False
+        self._attention.believe_records(pipeline, records)
         now = time.monotonic()
-        new = pipeline.take_new(records, self._heard, now, self._hold_s(pipeline))
+        new = pipeline.take_new(records, self._attention.known, now, self._hold_s(pipeline))
         pipeline.advance(now, self._policy.settle_s)
-        name = self._targets.streams[stream].name
-        return [live_event(pipeline.spelling, stream, name, record) for record in new]
+        name = self._targets.streams[pipeline.stream].name
+        return [live_event(pipeline.spelling, pipeline.stream, name, record) for record in new]
 
     def _hold_s(self, pipeline: Pipeline) -> float:
         """How long a record of this pipeline waits for itself to come live."""
@@ -391,17 +362,3 @@ class Recoverer:
         text, data = tally.report(polled)
         self._around.journal.recovered(text, data)
         self._around.on_update(Recovered(tally.total, len(tally.troubles), len(tally.unknown), len(polled)))
-
-    def _forget(self) -> None:
-        """Forget what ended before anything that is asked for."""
-        since: dict[tuple[str, str], float] = {}
-        for pipeline in self._targets.pipelines.values():
-            key = (pipeline.stream, pipeline.channel)
-            since[key] = min(since.get(key, pipeline.since), pipeline.since)
-        horizon = time.time() - 2 * HEARD_BEFORE_S
-
-        def is_old(stream: str, channel: str, end: float) -> bool:
-            return end < since.get((stream, channel), horizon) - 2.0
-
-        self._heard.forget(is_old)
-        self._heard_live.forget(is_old)

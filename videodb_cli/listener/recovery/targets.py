@@ -112,6 +112,7 @@ class Targets:
             trace = self._trace_of(stream, channel)
             since = first_moment(gap, limits, trace, self.ahead_s(stream))
             pipeline = Pipeline(stream, channel, trace.spelling if trace else channel, index_id, since, now)
+            pipeline.overlap_s = limits.overlap_s
             pipeline.dead = index_id is None or self._index_connections.get(index_id) != gap.new_id
             pipeline.certainly_dead = pipeline.dead and index_id is not None and is_first and gap.is_fresh
             pipeline.over = is_over(statuses.get(self.streams[stream].session or "", (None, 0.0))[0])

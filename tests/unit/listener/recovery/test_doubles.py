@@ -263,7 +263,7 @@ async def test_what_comes_live_while_the_service_answers_slowly_is_not_written_a
     async with asyncio.timeout(10):
         await calls.waiting.wait()
         # The other stream's answer is there, and cannot be written before this one's.
-        heard = listening.recoverer._heard
+        heard = listening.recoverer._attention.known
         await until(lambda: heard.has("rts-1", "transcript", "said in the gap", T + 5, T + 7))
         take(listening, said("said in the gap", T + 5))
         calls.answer.set()
