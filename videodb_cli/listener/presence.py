@@ -41,7 +41,8 @@ class Presence:
 
     def withdraw_id(self) -> None:
         """No connection is open."""
-        private.remove(self._run_dir.ws_id)
+        with self._lock:
+            private.remove(self._run_dir.ws_id)
 
     def write_state(self, fields: Mapping[str, Any]) -> str | None:
         """Replace the state file that `status` reads. Raises RefusedError or OSError.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from videodb_cli.listener.supervisor import Listener
 
 
+_PATIENCE_S = 5.0
 _FIRST_BEATS_S = (0.5, 0.5, 1.0, 1.0, 1.0, 1.0)
 
 
@@ -50,7 +52,10 @@ class Publication:
     async def withdraw(self) -> None:
         """No connection is open."""
         self._unpublished = None
-        await self._touch(self._presence.withdraw_id)
+        # Neither the next connection nor a stop waits longer for a stuck disk. What is under way stays in order.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._touch(self._presence.withdraw_id)
 
     async def write_state(self) -> None:
         """Replace the state file."""
@@ -75,8 +80,10 @@ class Publication:
             await asyncio.sleep(every_s)
 
     async def release(self) -> None:
-        """Remove the files."""
-        await asyncio.to_thread(self._presence.release)
+        """Remove the files. What a stuck disk keeps is known as stale by the lock that nobody holds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                await asyncio.to_thread(self._presence.release)
 
     async def _touch(self, action: Callable[[], None]) -> bool:
         async with self._lock:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from videodb_cli.errors import RefusedError
+from videodb_cli.listener import publication
 from videodb_cli.listener.presence import Presence
 from videodb_cli.listener.publication import Publication
 from videodb_cli.rundir import private, state
@@ -120,6 +123,34 @@ async def test_an_id_that_found_no_room_is_published_as_soon_as_there_is_some(
     disk.is_full = False
     await files.write_state()
     assert not run_dir.ws_id.exists(), "that connection is gone"
+
+
+async def test_a_stuck_disk_holds_neither_a_stop_nor_the_next_connection(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presence = Presence(run_dir)
+    presence.claim()
+    files = Publication(presence, lambda: {"state": "connected"}, lambda _: None)
+    await files.publish("ws-1")
+    stuck, let_go = threading.Event(), threading.Event()
+    remove = private.remove
+
+    def stuck_remove(path: Path) -> None:
+        stuck.set()
+        assert let_go.wait(20)
+        remove(path)
+
+    monkeypatch.setattr(private, "remove", stuck_remove)
+    monkeypatch.setattr(publication, "_PATIENCE_S", 0.05)
+    async with asyncio.timeout(10):
+        await files.withdraw()
+        assert stuck.is_set()
+        publishing = asyncio.create_task(files.publish("ws-2"))
+        await files.release()
+        let_go.set()
+        await publishing
+        while names(run_dir):  # noqa: ASYNC110 - a thread removes them
+            await asyncio.sleep(0.01)
 
 
 def test_a_directory_that_cannot_be_written(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
