@@ -108,6 +108,48 @@ def test_a_restart_goes_on_where_the_last_run_ended(stage: Stage, directory: Pat
     assert names == ["listener.connected", None, "listener.stopped"]
 
 
+def test_a_cleared_log_does_not_make_a_running_capture_unheard(stage: Stage, directory: Path) -> None:
+    with ListenerProcess(directory, stage.environment) as listener:
+        first = listener.wait_for_id()
+        stream = stage.stream()
+        session = stage.session(stream, first)
+        stage.transcribe(stream, first)
+        index = stage.index(stream, first)
+        stage.show(stream, index, "before", time.time() - 2)
+        listener.wait_for_line(text_is("before"))
+    info = {
+        "v": 1,
+        "session_id": session.id,
+        "collection_id": "default",
+        "status": "active",
+        "ws_connection_id": first,
+        "channels": [{"channel_id": "display:1", "type": "video", "rtstream_id": stream.id}],
+        "pipelines": [
+            {
+                "kind": "visual_index",
+                "rtstream_id": stream.id,
+                "rtstream_index_id": index.id,
+                "ws_connection_id": first,
+            }
+        ],
+    }
+    path = directory / "videodb_capture_info.json"
+    path.write_text(json.dumps(info))
+    path.chmod(0o600)
+    stage.show(stream, index, "between", time.time() - 1, 0.5)
+    with ListenerProcess(directory, stage.environment, "--clear") as listener:
+        second = listener.wait_for_id()
+        wait_for(lambda: stream.transcription.ws_connection_id == second, "not bound again")
+        status = wait_for(lambda: _state(directory).get("dead_pipelines"), "no dead pipelines in the state")
+        assert [item["rtstream_index_id"] for item in status] == [index.id]
+        stage.show(stream, index, "after", time.time(), 0.5)
+        assert listener.wait_for_line(text_is("after"))["recovered"] is True
+        names = [line.get("event") for line in listener.lines()]
+        assert "listener.gap" not in names
+    assert texts(read_log(directory), "visual_index") == ["after"], "nothing older is read back after --clear"
+    session.status = "stopped"
+
+
 def test_a_gap_longer_than_the_window(stage: Stage, directory: Path) -> None:
     with ListenerProcess(directory, stage.environment) as listener:
         first = listener.wait_for_id()

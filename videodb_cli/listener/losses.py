@@ -70,6 +70,8 @@ class Losses:
         previous, self._previous_id = self._previous_id, connection.connection_id
         was_restart, self._is_restart = self._is_restart, False
         if lost_at is None:
+            if self._recoverer is not None:
+                self._recoverer.adopt(connection.connection_id)
             return None
         seconds = self._journal.gap(lost_at, now, self._reason, previous, connection.connection_id)
         self._ledger.gap(seconds)

@@ -178,6 +178,8 @@ class CaptureInfo:
     streams: dict[str, str | None] | None = None
     # Index id to the connection that its events go to.
     index_connections: dict[str, str] | None = None
+    # All that anything of it was told to speak to.
+    connections: frozenset[str] = frozenset()
 
 
 def read_capture_info(run_dir: RunDir) -> CaptureInfo:
@@ -203,6 +205,7 @@ def read_capture_info(run_dir: RunDir) -> CaptureInfo:
         _text(fields.get("status")),
         streams,
         connections,
+        frozenset(filter(None, (_text(item.get("ws_connection_id")) for item in (fields, *pipelines)))),
     )
 
 

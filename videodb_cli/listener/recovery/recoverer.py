@@ -106,6 +106,7 @@ class Recoverer:
         self._heard_since: float | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._adopting: asyncio.Task[None] | None = None
 
     # ---- from outside --------------------------------------------------------------------------------------------
 
@@ -118,6 +119,20 @@ class Recoverer:
             pipeline.born = time.monotonic()
         self._fresh_gaps.append(gap)
         self.bind(gap.new_id)
+
+    def adopt(self, connection_id: str) -> None:
+        """Take over a capture that runs already, where the log knows of no gap: after `--clear`, or in a new log.
+
+        Its pipelines speak to a connection that is gone, and nobody would notice.
+        """
+
+        async def look() -> None:
+            info = await asyncio.to_thread(logscan.read_capture_info, self._around.run_dir)
+            if not is_over(info.status) and info.connections - {connection_id}:
+                now = time.time()
+                self.begin(Gap(now, now, None, connection_id, is_fresh=False))
+
+        self._adopting = asyncio.create_task(look(), name="capture")
 
     def bind(self, connection_id: str) -> None:
         """Bind running transcriptions to a connection, as soon as can be."""
@@ -135,6 +150,10 @@ class Recoverer:
 
     async def stop(self) -> None:
         """End, and write down what has not been told yet. Idempotent."""
+        if self._adopting is not None:
+            self._adopting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._adopting
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

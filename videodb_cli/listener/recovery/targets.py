@@ -11,6 +11,8 @@ from videodb_cli.listener.recovery.pipeline import HEARD_BEFORE_S, Gap, Limits, 
 from videodb_cli.listener.recovery.records import TRANSCRIPT, is_over
 from videodb_cli.listener.recovery.seen import ENDED, Seen, Trace
 
+_DATE_PRECISION_S = 2.5
+
 
 @dataclass(slots=True)
 class StreamTarget:
@@ -166,7 +168,9 @@ class Targets:
         for trace in self._seen.traces():
             if trace.stream == stream and trace.end is not None and trace.end >= 1e9 and trace.received_at is not None:
                 return trace.end - trace.received_at
-        return self.clock_offset_s or 0.0
+        offset_s = self.clock_offset_s or 0.0
+        # The date of an answer is cut to the second, and servers make it once a second: less than that is no offset.
+        return offset_s if abs(offset_s) > _DATE_PRECISION_S else 0.0
 
     def _trace_of(self, stream: str, channel: str) -> Trace | None:
         return next((t for t in self._seen.traces() if (t.stream, t.channel) == (stream, channel)), None)
