@@ -302,6 +302,58 @@ def test_the_official_sdk_reads_what_videodb_captured(tmp_path: Path, clip: Path
         assert place.publishers() == []
 
 
+@pytest.mark.models
+def test_the_official_sdk_reads_what_was_said_and_shown_in_a_capture(tmp_path: Path) -> None:
+    """The backend holds the SDK and the key; `videodb` on the other machine has only a token."""
+    import videodb
+
+    from videodb_cli.local.sample import GROUND_TRUTH, VIDEO
+
+    truth = json.loads(GROUND_TRUTH.read_text())
+    words = {word for cue in truth["speech"] for word in cue["text"].lower().split() if len(word) > 6}
+    place = Place(tmp_path / "events", VIDEODB_LOCAL="1", HOME=os.environ["HOME"])
+    client = None
+    try:
+        service = place.json("local", "start", "--detach")
+        connection = videodb.connect(api_key=service["key"], base_url=service["url"])
+        session = connection.create_capture_session(end_user_id="ann", collection_id="default")
+        token = connection.generate_client_token()
+        client = Place(tmp_path / "client", VIDEO_DB_API=service["url"], VIDEODB_CLIENT_TOKEN=token)
+        client.json("capture", "start", "--session", session.id, "--source", str(VIDEO), "--loop")
+        found = connection.get_capture_session(session.id)
+        (microphone,), (screen,) = found.get_rtstream("mic"), found.get_rtstream("screen")
+        assert {s.id for s in connection.get_collection().list_rtstreams()} == {microphone.id, screen.id}
+        microphone.start_transcript()
+        index = screen.index_visuals(prompt="What is on screen?")
+
+        def said() -> str:
+            records = microphone.get_transcript()["transcription_records"]
+            return " ".join(record["text"] for record in records).lower()
+
+        def shown() -> list[str]:
+            return [scene["description"] for scene in index.get_scenes()["scenes"]]
+
+        wait_until(lambda: words & set(said().split()), 60, "what is said")
+        lines = [line for screen_of in truth["screens"] for line in screen_of["lines"]]
+        wait_until(lambda: any(line in text for line in lines for text in shown()), 30, "what is shown")
+        read = next(text for text in shown() if any(line in text for line in lines))
+        assert read in [shot.text for shot in screen.search(read, index_id=index.rtstream_index_id).get_shots()]
+        assert screen.generate_stream(int(time.time()) - 5, int(time.time())).startswith("http://127.0.0.1")
+        assert client.json("capture", "stop")["status"] == "exported"
+        ended = connection.get_capture_session(session.id)
+        assert ended.status == "exported"
+        assert ended.export()["video_id"] == ended.exported_video_id
+        assert microphone.export(name="what was said").duration > 1
+        assert said(), "the transcript stays readable"
+        assert {s.id: s.status for s in connection.get_collection().list_rtstreams()}[microphone.id] == "stopped"
+        connection.session.close()
+    finally:
+        if client is not None:
+            client.clean_up()
+            assert client.publishers() == []
+        place.clean_up()
+
+
 def test_a_pause_is_black_and_silent_while_time_goes_on(place: Place, clip: Path) -> None:
     import av
     import numpy as np

@@ -13,6 +13,7 @@ import pytest
 import videodb
 from videodb.exceptions import InvalidRequestError
 
+from videodb_cli.local.rtsp.relay import BACKLOG_AFTER_READER_S
 from videodb_cli.local.server import Running, running
 
 MIC = {"channel_id": "mic:default", "channel_name": "Mic", "type": "audio", "store": True, "is_primary": False}
@@ -231,6 +232,37 @@ async def test_a_publisher_that_comes_back_goes_on_in_the_same_recording(
         silent = [second for second, found in tones if not found]
         assert silent, "the hole is heard as silence"
         assert tones[-6][1] == {440}
+
+
+async def test_a_stream_that_is_stopped_and_started_again_loses_nothing(conn: Any, publishers: list[Publisher]) -> None:
+    async with session_of(conn) as session:
+        urls = await session.start(MIC, DISPLAY)
+        began = time.time()
+        publishers += [picture(urls["display:1"]), tone(urls["mic:default"], 440)]
+        await session.until("active")
+        seen = await asyncio.to_thread(conn.get_capture_session, session.id)
+        streams = [seen.get_rtstream(category)[0] for category in ("screen", "mic")]
+        await asyncio.sleep(3)
+        for stream in streams:
+            await asyncio.to_thread(stream.stop)
+        # Sooner, its reader would be given the beginning again.
+        await asyncio.sleep(max(0.0, began + BACKLOG_AFTER_READER_S + 2 - time.time()))
+        for stream in streams:
+            await asyncio.to_thread(stream.start)
+        await asyncio.sleep(4)
+        length = time.time() - began
+        await session.stop()
+        exported = await session.until("exported")
+        duration, tones = await asyncio.to_thread(listen, exported["data"]["stream_url"])
+        assert duration == pytest.approx(length, abs=1.5)
+        heard = [bool(found) for _, found in tones]
+        assert heard[2]
+        assert not all(heard), "what was not recorded is silent"
+        assert heard[-3]
+        joined = await asyncio.to_thread(streams[1].export)
+        assert 4 < joined.duration < length - 3
+        picture_too = await asyncio.to_thread(streams[0].export)
+        assert picture_too.duration == pytest.approx(joined.duration, abs=1.5)
 
 
 async def test_a_session_whose_channels_do_not_come_fails(tmp_path: Path, publishers: list[Publisher]) -> None:

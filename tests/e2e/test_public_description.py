@@ -106,6 +106,7 @@ def call_everything(api: Described, sources: Any, clip: Path) -> None:
     api.call(
         "PATCH", one + "/index/scene/{scene_index_id}", json={"prompt": "q"}, stream_id=stream, scene_index_id=index
     )
+    api.call("POST", one + "/search", json={"query": "page", "scene_index_id": index}, stream_id=stream)
     status = {"stream_id": stream, "scene_index_id": index}
     rule = api.call("POST", "/rtstream/event", json={"event_prompt": "refund", "label": "refund"})["event_id"]
     api.call("GET", "/rtstream/event")
@@ -117,4 +118,4 @@ def call_everything(api: Described, sources: Any, clip: Path) -> None:
     api.call("GET", one + "/stream", query=f"?start={int(time.time())}&end={int(time.time()) + 9}", stream_id=stream)
     api.call("PATCH", one + "/status/", json={"action": "stop"}, stream_id=stream)
     api.call("POST", one + "/export", json={"name": "n"}, stream_id=stream)
-    assert len(api.checked) == 40
+    assert len(api.checked) == 41

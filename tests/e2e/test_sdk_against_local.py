@@ -206,6 +206,30 @@ async def test_a_second_start_moves_the_transcripts_to_the_new_connection(source
     assert sources.made[0].calls == ["start", "start_transcription"]
 
 
+async def test_what_was_seen_and_heard_can_be_searched(sources: Any, conn: Any, clip: Path) -> None:
+    stream = await asyncio.to_thread(connect_stream, conn, clip)
+    screen = await asyncio.to_thread(stream.index_visuals, prompt="What is on screen?", name="slides")
+    sound = await asyncio.to_thread(stream.index_audio, prompt="What is said?")
+    now = time.time()
+    sources.say(record("The deployment failed", now, kind="visual_index", model="ocr"))
+    sources.say(record("Lunch menu", now + 1, kind="visual_index", model="ocr"))
+    sources.say(record("Speech: what did you deploy?", now + 2, kind="audio_index", model="vad"))
+    found = (await asyncio.to_thread(stream.search, "failed deployments")).get_shots()
+    assert [(shot.text, shot.scene_index_id, shot.rtstream_id) for shot in found] == [
+        ("The deployment failed", screen.rtstream_index_id, stream.id)
+    ]
+    assert found[0].end == pytest.approx(now)
+    assert found[0].search_score > 0.8
+    everywhere = (await asyncio.to_thread(stream.search, "deploy")).get_shots()
+    assert {shot.scene_index_id for shot in everywhere} == {screen.rtstream_index_id, sound.rtstream_index_id}
+    in_sound = await asyncio.to_thread(stream.search, "deploy", index_id=sound.rtstream_index_id)
+    assert [shot.text for shot in in_sound.get_shots()] == ["Speech: what did you deploy?"]
+    assert len((await asyncio.to_thread(stream.search, "deploy", result_threshold=1)).get_shots()) == 1
+    assert (await asyncio.to_thread(stream.search, "holiday")).get_shots() == []
+    with pytest.raises(InvalidRequestError, match="was not found"):
+        await asyncio.to_thread(stream.search, "deploy", index_id="nowhere")
+
+
 async def test_the_screen_is_read_and_can_be_read_back(sources: Any, conn: Any, clip: Path) -> None:
     stream = await asyncio.to_thread(connect_stream, conn, clip)
     async with connected(conn) as socket:

@@ -56,7 +56,10 @@ class PanelCommand(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """A group whose members are named by module path and imported when they are called or listed."""
+    """A group whose members are named by module path and imported when they are called or listed.
+
+    A module's command is its ``app``; of one that has several, ``module:name`` says which.
+    """
 
     members: Mapping[str, str] = {}
 
@@ -67,7 +70,8 @@ class LazyGroup(TyperGroup):
         path = self.members.get(cmd_name)
         if path is None:
             return None
-        app: typer.Typer = import_module(path).app
+        module, _, name = path.partition(":")
+        app: typer.Typer = getattr(import_module(module), name or "app")
         command = typer.main.get_command(app)
         command.name = cmd_name
         return command

@@ -64,7 +64,6 @@ class _Place:
     channel: Channel
     inlet: relay.Channel
     stream: RTStream | None = None
-    runs: int = 0
 
     @property
     def flows(self) -> bool:
@@ -152,18 +151,25 @@ class Intake:
             _no_longer_watch(run)
 
     def recordings(self, session: CaptureSession) -> list[Recording]:
-        """What was recorded of the channels that are to be stored, in the order of the channels."""
+        """What was recorded of the channels that are to be stored, in the order of the channels.
+
+        A channel whose stream was stopped and started again has several, the oldest first.
+        """
         run = self._runs.get(session.id)
         found: list[Recording] = []
         for place in run.places if run is not None else ():
-            stream, began_at = place.stream, place.inlet.recorded_at
-            if stream is None or stream.media_id is None or began_at is None or not place.channel.store:
+            if place.stream is None or place.inlet.recorded_at is None or not place.channel.store:
                 continue
-            path = self._media.recording(stream.media_id)
-            if path is not None:
-                if stream.started_at is not None and stream.started_at - began_at > BACKLOG_AFTER_READER_S:
-                    began_at = stream.started_at  # it was stopped and started again: this is its latest recording
-                found.append(Recording(place.channel, path, began_at))
+            of_channel: dict[float, Recording] = {}
+            for recorded in place.stream.recordings:
+                path = self._media.recording(recorded.media_id)
+                began_at = recorded.began_at
+                if began_at - place.inlet.recorded_at <= BACKLOG_AFTER_READER_S:
+                    # It has the beginning too: one that was started again so early replaces the one before.
+                    began_at = place.inlet.recorded_at
+                if path is not None:
+                    of_channel[began_at] = Recording(place.channel, path, began_at)
+            found += of_channel.values()
         return found
 
     def _recorded(self, run: _Run, inlet: relay.Channel) -> None:
@@ -186,9 +192,6 @@ class Intake:
                     run.listener.on_refused(run.session, place.channel, error.message)
                 return
             self._spawn(run, self._watch(run, stream), run.watches)
-            place.runs += 1
-            if place.runs > 1:
-                log.warning("channel %s is recorded anew: what came before is not exported", place.channel.channel_id)
         if not run.told and not run.closing and all(other.has_come for other in run.places):
             run.told = True
             run.session.rtstream_ids = tuple(other.stream.id for other in run.places if other.stream is not None)

@@ -286,9 +286,20 @@ class Export:
     duration: float
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One run of a stream: where its media are, and the unix second at which it began."""
+
+    media_id: str
+    began_at: float
+
+
 @dataclass(slots=True)
 class RTStream:
-    """One live stream. ``media_id`` is the unguessable name of its latest recording, absent before the first start."""
+    """One live stream. ``media_id`` is the unguessable name of its latest recording, absent before the first start.
+
+    ``recordings`` are those of all its runs that are still on the disk, the oldest first.
+    """
 
     id: str
     name: str
@@ -304,6 +315,7 @@ class RTStream:
     error: str | None = None
     started_at: float | None = None
     media_id: str | None = None
+    recordings: list[Recorded] = field(default_factory=list)
     export: Export | None = None
     transcription: Transcription = field(default_factory=Transcription)
     indexes: dict[str, SceneIndex] = field(default_factory=dict)

@@ -177,6 +177,7 @@ class Service:
         for stream in self.state.streams.values():
             if stream.media_id == media_id:
                 stream.media_id = None
+            stream.recordings = [found for found in stream.recordings if found.media_id != media_id]
             if stream.export is not None and stream.export.media_id == media_id:
                 stream.export = None
         for session in self.state.sessions.values():

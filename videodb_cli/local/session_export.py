@@ -64,13 +64,13 @@ class SessionExporter:
 
         export = session.exports[channel_id]
         found = self._intake.recordings(session)
-        picture = next((part for part in found if part.channel.channel_id == channel_id), None)
+        pictures = [Part(part.path, part.began_at) for part in found if part.channel.channel_id == channel_id]
         sounds = [Part(part.path, part.began_at) for part in found if part.channel.type == "audio"]
         media_id, directory = self._media.create_directory()
         try:
             export.duration = await asyncio.to_thread(
                 mix_session,
-                Part(picture.path, picture.began_at) if picture is not None else None,
+                pictures,
                 sounds,
                 directory,
                 directory / EXPORT,

@@ -5,7 +5,8 @@ created → starting → active → stopping → stopped → exported, or failed
 - ``starting``: a recorder has offered its channels, and each has an address to publish to.
 - ``active``: every channel records and can be read. If that takes longer than a time limit: ``failed``.
 - A publisher that is lost does not end the session: the other channels go on, and the channel may be published again
-  at the same address, in the same formats; the recording then has a hole, and its time stays true. Only when no channel
+  at the same address, in the same formats; the recording then has a hole, and its time stays true. One that comes back
+  in another format is refused (403, with the reason), because a recording cannot change it. Only when no channel
   has had a publisher for a minute does the service stop the session as if its recorder had, because what was recorded
   is worth more than a failure.
 - If what is published cannot be recorded any more on any channel (a full disk): ``failed``.

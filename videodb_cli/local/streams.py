@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 from videodb_cli.errors import VideodbError
 from videodb_cli.local import events
 from videodb_cli.local.answers import ServiceError, invalid
-from videodb_cli.local.records import Export, SceneRecord, SpokenRecord
+from videodb_cli.local.media import EXPORT
+from videodb_cli.local.records import Export, Recorded, SceneRecord, SpokenRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +101,7 @@ class StreamRunner:
         self._sources: dict[str, Source] = {}  # the latest of each stream, kept after its end for the export
         self._locks: dict[str, asyncio.Lock] = {}
         self._early_ends: dict[int, StreamState] = {}  # of sources that ended before start() was seen to return
+        self._ending = threading.Event()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}  # for the end of a stream
 
     @property
@@ -134,6 +136,7 @@ class StreamRunner:
             wanted = set(stream.media_types)
             stream.media_types = tuple(kind for kind in source.media_types if not wanted or kind in wanted)
             stream.media_id, stream.started_at, stream.export = media_id, started_at, None
+            stream.recordings.append(Recorded(media_id, started_at))
             stream.status, stream.error = "connected", None
             self._on_change()
             early_end = self._early_ends.pop(id(source), None)
@@ -155,8 +158,8 @@ class StreamRunner:
         await self.stop(stream)
         self._sources.pop(stream.id, None)
         self._locks.pop(stream.id, None)
-        if stream.media_id is not None:
-            await asyncio.to_thread(self._media.remove, stream.media_id)
+        for recorded in stream.recordings:
+            await asyncio.to_thread(self._media.remove, recorded.media_id)
 
     async def wait_stopped(self, stream: RTStream, timeout_s: float | None) -> bool:
         """Whether ``stream`` has come to its end, everything told, within ``timeout_s`` (None: however long)."""
@@ -175,6 +178,7 @@ class StreamRunner:
 
     async def stop_all(self) -> None:
         """Stop every source at the end of the service, when nobody waits for what is still being analysed."""
+        self._ending.set()
         await asyncio.gather(*(asyncio.to_thread(source.stop, LAST_STOP_S) for source in self._sources.values()))
 
     async def start_transcription(self, stream: RTStream, ws_connection_id: str | None) -> None:
@@ -230,7 +234,10 @@ class StreamRunner:
             index.status, index.stopped_at = "stopped", self._state.clock()
 
     async def export(self, stream: RTStream, name: str | None) -> Export:
-        """The latest recording as an MP4, made once. Raises `ServiceError` 400 while it plays or if none was stored."""
+        """The recording as an MP4, made once; of a stream that was started again, all of them in a row.
+
+        Raises `ServiceError` 400 while it plays or if none was stored.
+        """
         async with self._lock(stream):
             if stream.export is not None:
                 return stream.export
@@ -241,14 +248,26 @@ class StreamRunner:
             source = self._sources.get(stream.id)
             if source is None or stream.media_id is None or not stream.store:
                 raise no_recordings(stream)
-            media_id, directory = self._media.create_directory(hls_of=stream.media_id)
+            found = (self._media.recording(recorded.media_id) for recorded in stream.recordings)
+            paths = [path for path in found if path is not None]
+            media_id, directory = self._media.create_directory(hls_of=stream.media_id if len(paths) < 2 else None)
+            target = directory / EXPORT
             try:
-                duration = await asyncio.to_thread(source.export, directory / "export.mp4")
+                if len(paths) < 2:
+                    duration = await asyncio.to_thread(source.export, target)
+                else:
+                    duration = await asyncio.to_thread(self._join, paths, target)
             except VideodbError as error:
+                self._media.remove(media_id)
                 raise problem_of(error) from error
             video_id = f"m-{self._state.token(8)}"
             stream.export = Export(video_id, media_id, name or f"{stream.name} - Recording", duration)
             return stream.export
+
+    def _join(self, paths: list[Path], target: Path) -> float:
+        from videodb_cli.local.ingest.mix import join_recordings
+
+        return join_recordings(paths, target.parent, target, unwanted=self._ending)
 
     async def _resume_analysis(self, stream: RTStream, source: Source) -> None:
         """Analysis that was asked for before the stream was started again goes on with the new source."""

@@ -12,8 +12,8 @@ app = new_app(
             "stop": "videodb_cli.commands.capture.stop",
             "status": "videodb_cli.commands.capture.status",
             "create": "videodb_cli.commands.capture.create",
-            "pause": "videodb_cli.commands.capture.pause",
-            "resume": "videodb_cli.commands.capture.resume",
+            "pause": "videodb_cli.commands.capture.pausing:pause_app",
+            "resume": "videodb_cli.commands.capture.pausing:resume_app",
             "run": "videodb_cli.commands.capture.run",
         }
     ),

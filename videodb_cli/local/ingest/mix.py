@@ -1,7 +1,8 @@
-"""One recording of a whole session: the picture of one channel with the sound of several, each at its true time."""
+"""One recording of several: the picture of one channel with the sound of some, each at its true time, or in a row."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     Samples = NDArray[np.float32]
 
+log = logging.getLogger(__name__)
+
 RATE: Final = 48_000
 _CHANNELS: Final = 2
 _BIT_RATE: Final = 128_000
@@ -36,21 +39,25 @@ class Part:
 
 
 def mix_session(
-    picture: Part | None, sounds: Sequence[Part], directory: Path, target: Path, *, unwanted: threading.Event
+    pictures: Sequence[Part], sounds: Sequence[Part], directory: Path, target: Path, *, unwanted: threading.Event
 ) -> float:
     """Write the HLS files of the session into ``directory`` and a playable MP4 (H.264, AAC) to ``target``.
 
-    The recording begins with the picture (without one: with the first sound): sound from before it is left out, sound
-    that came later begins later, and where a sound has a hole there is silence. The picture is copied, all sound is
-    mixed into one track. Gives the duration in seconds. It is given up when ``unwanted`` is set.
+    ``pictures`` are recordings of one channel, one after the other. The recording begins with the first (without any:
+    with the first sound): sound from before it is left out, sound that came later begins later, and where there is a
+    hole the picture stands and there is silence. The picture is copied (a recording in another format than the last one
+    is left out), all sound is mixed into one track. Gives the duration in seconds. It is given up when ``unwanted`` is
+    set.
 
     Raises `NotFoundError` (code ``nothing_recorded``) or `RefusedError` (code ``export_failed``).
     """
     import av
 
-    began_at = picture.began_at if picture is not None else min((sound.began_at for sound in sounds), default=0.0)
     try:
-        _write(picture, [sound for sound in sounds if _has_sound(sound.path)], directory, began_at, unwanted)
+        pictures = _alike([part for part in pictures if _has(part.path, "video")])
+        sounds = [part for part in sounds if _has(part.path, "audio")]
+        began_at = pictures[0].began_at if pictures else min((sound.began_at for sound in sounds), default=0.0)
+        _write(pictures, sounds, directory, began_at, unwanted)
         return export_mp4(directory / RECORDING, target, start=None, end=None)
     except (av.error.InvalidDataError, av.error.FileNotFoundError, av.error.EOFError) as error:
         raise NotFoundError("Nothing is recorded yet.", code="nothing_recorded") from error
@@ -59,6 +66,15 @@ def mix_session(
         raise RefusedError(f"The export cannot be written to {directory}: {reason}.", code="export_failed") from error
     finally:
         (directory / RECORDING).unlink(missing_ok=True)
+
+
+def join_recordings(paths: Sequence[Path], directory: Path, target: Path, *, unwanted: threading.Event) -> float:
+    """As `mix_session`, of one stream's recordings in a row, without the time between them."""
+    parts, at = [], 0.0
+    for path in paths:
+        parts.append(Part(path, at))
+        at += _length_s(path)
+    return mix_session(parts, parts, directory, target, unwanted=unwanted)
 
 
 class SoundTrack:
@@ -131,25 +147,27 @@ class SoundTrack:
 
 
 def _write(
-    picture: Part | None, sounds: Sequence[Part], directory: Path, began_at: float, unwanted: threading.Event
+    pictures: Sequence[Part], sounds: Sequence[Part], directory: Path, began_at: float, unwanted: threading.Event
 ) -> None:
     import av
 
     outputs = Outputs(directory)
     tracks = [SoundTrack(sound, began_at) for sound in sounds]
-    source = av.open(str(picture.path), "r") if picture is not None else None
+    sources = [av.open(str(picture.path), "r") for picture in pictures]
     try:
-        video = source.streams.video[0] if source is not None and source.streams.video else None
-        video_number = outputs.add_copy(video) if video is not None else -1
+        video_number = outputs.add_copy(sources[0].streams.video[0]) if sources else -1
         mixer = _Mixer(outputs, tracks, unwanted) if tracks else None
-        if video is None and mixer is None:
+        if not sources and mixer is None:
             raise NotFoundError("Nothing is recorded yet.", code="nothing_recorded")
         outputs.start()
-        if source is not None and video is not None:
-            for packet in source.demux(video):
-                if packet.dts is None or not packet.size:
+        for picture, source in zip(pictures, sources, strict=True):
+            later_s = picture.began_at - began_at
+            for packet in source.demux(source.streams.video[0]):
+                if packet.dts is None or packet.pts is None or not packet.size:
                     continue
                 _check_wanted(unwanted)
+                shift = round(later_s / packet.time_base)
+                packet.dts, packet.pts = packet.dts + shift, packet.pts + shift
                 if mixer is not None:
                     mixer.write_until(float(packet.dts * packet.time_base))
                 outputs.write(video_number, packet)
@@ -158,7 +176,7 @@ def _write(
     finally:
         for track in tracks:
             track.close()
-        if source is not None:
+        for source in sources:
             source.close()
         outputs.close()
 
@@ -208,11 +226,40 @@ def _check_wanted(unwanted: threading.Event) -> None:
         raise RefusedError("The export was given up because the service ends.", code="export_failed")
 
 
-def _has_sound(path: Path) -> bool:
+def _alike(pictures: Sequence[Part]) -> list[Part]:
+    """Those that can stand in one track with the last of them."""
+    import av
+
+    formats = []
+    for picture in pictures:
+        with av.open(str(picture.path), "r") as container:
+            context = container.streams.video[0].codec_context
+            formats.append((context.name, context.width, context.height, context.extradata))
+    alike = [picture for picture, found in zip(pictures, formats, strict=True) if found == formats[-1]]
+    if len(alike) < len(pictures):
+        log.warning("%d recordings in another format are left out", len(pictures) - len(alike))
+    return alike
+
+
+def _length_s(path: Path) -> float:
+    import av
+
+    end = 0.0
+    with av.open(str(path), "r") as container:
+        try:
+            for packet in container.demux():
+                if packet.pts is not None and packet.time_base is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        except (av.error.InvalidDataError, av.error.EOFError):
+            pass  # damaged from there on
+    return end
+
+
+def _has(path: Path, kind: str) -> bool:
     import av
 
     with av.open(str(path), "r") as container:
-        return bool(container.streams.audio)
+        return any(stream.type == kind for stream in container.streams)
 
 
 def _decoded(packet: av.Packet[Any]) -> list[Any]:

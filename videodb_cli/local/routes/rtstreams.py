@@ -140,7 +140,7 @@ async def set_status(request: Request) -> Response:
 
 
 async def export_stream(request: Request) -> Response:
-    """The latest finished recording as a video, made once."""
+    """What was recorded as a video, made once. The recordings of a stream that was started again follow each other."""
     service = service_of(request)
     stream = _stream(request)
     name = fields.optional_text(await read_object(request), "name")

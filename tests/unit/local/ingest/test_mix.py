@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from tests.fakes.media_files import write_media
 from videodb_cli.errors import NotFoundError, RefusedError
-from videodb_cli.local.ingest.mix import RATE, Part, SoundTrack, mix_session
+from videodb_cli.local.ingest.mix import RATE, Part, SoundTrack, join_recordings, mix_session
 
 
 def sound(path: Path, *pieces: tuple[float, float, float]) -> Path:
@@ -58,7 +60,7 @@ def test_sounds_without_a_picture_are_mixed(tmp_path: Path) -> None:
         Part(sound(tmp_path / "b", (0, 1, 0.25)), 100.5),
     ]
     target = tmp_path / "export.mp4"
-    length = mix_session(None, parts, tmp_path, target, unwanted=threading.Event())
+    length = mix_session([], parts, tmp_path, target, unwanted=threading.Event())
     assert length == pytest.approx(2, abs=0.1)
     with av.open(str(target)) as film:
         assert [stream.codec_context.name for stream in film.streams] == ["aac"]
@@ -67,11 +69,11 @@ def test_sounds_without_a_picture_are_mixed(tmp_path: Path) -> None:
 
 def test_nothing_recorded(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
-        mix_session(None, [], tmp_path, tmp_path / "export.mp4", unwanted=threading.Event())
+        mix_session([], [], tmp_path, tmp_path / "export.mp4", unwanted=threading.Event())
     (tmp_path / "empty.mp4").write_bytes(b"\0" * 100)
     part = Part(tmp_path / "empty.mp4", 1.0)
     with pytest.raises(NotFoundError):
-        mix_session(part, [], tmp_path, tmp_path / "export.mp4", unwanted=threading.Event())
+        mix_session([part], [], tmp_path, tmp_path / "export.mp4", unwanted=threading.Event())
 
 
 def test_an_export_that_is_not_wanted_any_more_is_given_up(tmp_path: Path) -> None:
@@ -79,5 +81,44 @@ def test_an_export_that_is_not_wanted_any_more_is_given_up(tmp_path: Path) -> No
     unwanted.set()
     part = Part(sound(tmp_path / "a", (0, 1, 0.5)), 1.0)
     with pytest.raises(RefusedError, match="given up"):
-        mix_session(None, [part], tmp_path, tmp_path / "export.mp4", unwanted=unwanted)
+        mix_session([], [part], tmp_path, tmp_path / "export.mp4", unwanted=unwanted)
     assert not (tmp_path / "export.mp4").exists()
+
+
+def pictures_of(path: Path) -> list[float]:
+    with av.open(str(path)) as film:
+        return [float(frame.time) for frame in film.decode(video=0)]
+
+
+def test_recordings_follow_each_other_without_the_time_between(tmp_path: Path) -> None:
+    paths = [write_media(tmp_path / "a.mp4", seconds=2), write_media(tmp_path / "b.mp4", seconds=3)]
+    target = tmp_path / "joined" / "export.mp4"
+    target.parent.mkdir()
+    assert join_recordings(paths, target.parent, target, unwanted=threading.Event()) == pytest.approx(5, abs=0.15)
+    shown = pictures_of(target)
+    assert len(shown) == 50
+    assert max(later - earlier for earlier, later in pairwise(shown)) < 0.25
+    with av.open(str(target)) as film:
+        assert sum(frame.samples for frame in film.decode(audio=0)) / RATE == pytest.approx(5, abs=0.15)
+    assert (target.parent / "index.m3u8").read_text().endswith("#EXT-X-ENDLIST\n")
+
+
+def test_a_picture_that_was_recorded_again_stands_at_its_time(tmp_path: Path) -> None:
+    first, second = (write_media(tmp_path / name, seconds=1, audio=None) for name in ("a.mp4", "b.mp4"))
+    target = tmp_path / "export.mp4"
+    parts = [Part(first, 100.0), Part(second, 103.0)]
+    mix_session(parts, [], tmp_path, target, unwanted=threading.Event())
+    shown = pictures_of(target)
+    assert [round(at, 1) for at in (shown[9], shown[10])] == [0.9, 3.0]
+
+
+def test_a_recording_in_another_format_than_the_last_is_left_out(tmp_path: Path) -> None:
+    small = write_media(tmp_path / "a.mp4", seconds=1, audio=None, size=(160, 90))
+    large = write_media(tmp_path / "b.mp4", seconds=2, audio=None)
+    target = tmp_path / "joined" / "export.mp4"
+    target.parent.mkdir()
+    assert join_recordings([small, large], target.parent, target, unwanted=threading.Event()) == pytest.approx(
+        2, abs=0.1
+    )
+    with av.open(str(target)) as film:
+        assert film.streams.video[0].width == 320
