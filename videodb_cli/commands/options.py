@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from videodb_cli import console
-from videodb_cli.errors import NotFoundError, UsageError
+from videodb_cli.errors import CredentialsError, NotFoundError, UsageError
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
-from videodb_cli.settings import Credentials, resolve_credentials, resolve_directory, wants_local
+from videodb_cli.settings import (
+    CLIENT_TOKEN_NAME,
+    Credentials,
+    resolve_credentials,
+    resolve_directory,
+    wants_local,
+)
 
 DirectoryOption = Annotated[
     str | None,
@@ -68,6 +75,25 @@ def service_credentials(run_dir: RunDir, *, local: bool, env_file: str | None, s
             f"pid {service.address.pid} · ends {IDLE_EXIT_S:g} s after its last socket and stream"
         )
     return service.credentials
+
+
+def credentials_to_stop(run_dir: RunDir, *, local: bool, env_file: str | None) -> Credentials:
+    """Return what is needed to end a session that was recorded here: a key, else what its recorder had.
+
+    That is the client token of a machine without a key, or the embedded service of ``start --local``. Raises as
+    `service_credentials` does.
+    """
+    try:
+        return service_credentials(run_dir, local=local, env_file=env_file, start=False)
+    except CredentialsError as missing:
+        if os.environ.get(CLIENT_TOKEN_NAME, "").strip():
+            return resolve_credentials(env_file, token_name=CLIENT_TOKEN_NAME)
+        from videodb_cli.flows.ensure_local import require_local
+
+        try:
+            return require_local(run_dir.path).credentials
+        except NotFoundError:
+            raise missing from None
 
 
 def parse_size(text: str) -> int:

@@ -46,14 +46,14 @@ def _stop_capture(run_dir: RunDir, env_file: str | None) -> str | None:
     """Stop a running capture; return its session id. The export is waited for: the listener is to hear of it."""
     if not run_dir.capture_pid.exists():
         return None
-    from videodb_cli.commands.options import service_credentials
+    from videodb_cli.commands.options import credentials_to_stop
     from videodb_cli.flows.stop_capture import stop_capture
 
     try:
         fields = stop_capture(
             run_dir,
             timeout_s=_CAPTURE_S,
-            credentials=lambda: service_credentials(run_dir, local=False, env_file=env_file, start=False),
+            credentials=lambda: credentials_to_stop(run_dir, local=False, env_file=env_file),
         )
     except VideodbError as error:
         # The listener is to end all the same; what is left of the session is said.

@@ -16,7 +16,14 @@ from videodb_cli.capture import info as capture_info
 from videodb_cli.capture.info import CaptureInfo
 from videodb_cli.capture.session import SessionState
 from videodb_cli.capture.watch import SessionWatch
-from videodb_cli.errors import CredentialsError, RefusedError, TimedOutError, UnreachableError, VideodbError
+from videodb_cli.errors import (
+    CredentialsError,
+    NotFoundError,
+    RefusedError,
+    TimedOutError,
+    UnreachableError,
+    VideodbError,
+)
 from videodb_cli.flows.capture_end import stop_at_service, wait_for_export
 from videodb_cli.flows.stop_listener import stop_own_listener
 from videodb_cli.rundir.paths import RunDir
@@ -48,7 +55,7 @@ def stop_capture(
     if capture_info.has_died(died):
         tell("stopping")
         try:
-            died = _stop_at_service(run_dir, died, credentials(), timeout_s)
+            died = _end_dead(run_dir, died, credentials, timeout_s)
         except TimedOutError:
             raise  # the session is ending: its listener hears how, until the next `stop`
         except VideodbError:
@@ -112,14 +119,26 @@ def _let_listener_go(run_dir: RunDir, fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _stop_at_service(
-    run_dir: RunDir, fields: dict[str, Any], credentials: Credentials, timeout_s: float
+def _end_dead(
+    run_dir: RunDir, fields: dict[str, Any], credentials: Callable[[], Credentials], timeout_s: float
 ) -> dict[str, Any]:
-    """End the session of a capture whose process died, and collect its export."""
+    """End the session of a capture whose process died, and collect its export. Returns the new state."""
+    state = SessionState(fields["session_id"])
+    try:
+        found = credentials()
+    except NotFoundError:
+        pass  # the embedded service is gone, and the session with it
+    else:
+        _stop_at_service(run_dir, fields, state, found, timeout_s)
+    return _add_outcome(run_dir, fields, state)
+
+
+def _stop_at_service(
+    run_dir: RunDir, fields: dict[str, Any], state: SessionState, credentials: Credentials, timeout_s: float
+) -> None:
     info = CaptureInfo(
         fields["session_id"], str(fields.get("collection_id") or "default"), fields.get("ws_connection_id"), "", ()
     )
-    state = SessionState(info.session_id)
     stored = any(c.get("store") for c in fields.get("channels", []) if isinstance(c, dict))
     streaming_id = fields.get("streaming_session_id") or info.session_id
 
@@ -151,7 +170,10 @@ def _stop_at_service(
         raise TimedOutError(
             f"the session is {state.status} after {timeout_s:g} s", code="stop_timeout", hint="videodb capture stop"
         ) from None
-    # The capture failed and stays so; what was saved of it is added.
+
+
+def _add_outcome(run_dir: RunDir, fields: dict[str, Any], state: SessionState) -> dict[str, Any]:
+    """The capture failed and stays so; what was saved of it is added."""
     fields = {
         **fields,
         "session_status": state.status,

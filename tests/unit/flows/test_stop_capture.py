@@ -7,7 +7,14 @@ import pytest
 
 from videodb_cli.api.failures import KeyRefusedError, NoSuchThingError, RequestFailedError
 from videodb_cli.capture import info as capture_info
-from videodb_cli.errors import CredentialsError, RefusedError, TimedOutError, UnreachableError, VideodbError
+from videodb_cli.errors import (
+    CredentialsError,
+    NotFoundError,
+    RefusedError,
+    TimedOutError,
+    UnreachableError,
+    VideodbError,
+)
 from videodb_cli.flows import stop_capture as flow
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir.paths import RunDir
@@ -73,3 +80,18 @@ def test_a_session_that_the_service_does_not_know_is_no_trouble(
     fields = flow.stop_capture(run_dir, timeout_s=5, credentials=lambda: CREDENTIALS)
     assert fields is not None
     assert not capture_info.has_died(fields)
+
+
+def test_an_embedded_service_that_is_gone_took_the_session_along(tmp_path: Path) -> None:
+    run_dir = RunDir(tmp_path)
+    died = {"code": "capture_died", "message": "killed"}
+    capture_info.write(run_dir, {"session_id": "cap-1", "status": "failed", "error": died, "channels": []})
+
+    def none() -> Credentials:
+        raise NotFoundError("the embedded service does not run")
+
+    for _ in range(2):
+        fields = flow.stop_capture(run_dir, timeout_s=5, credentials=none)
+        assert fields is not None
+        assert fields["status"] == "failed"
+        assert not capture_info.has_died(fields)

@@ -12,8 +12,8 @@ from videodb_cli.commands.options import (
     EnvFileOption,
     JsonOption,
     LocalOption,
+    credentials_to_stop,
     existing_run_dir,
-    service_credentials,
 )
 from videodb_cli.commands.tree import PanelCommand, new_app
 
@@ -50,7 +50,7 @@ def stop(
     fields = stop_capture(
         run_dir,
         timeout_s=timeout,
-        credentials=lambda: service_credentials(run_dir, local=local, env_file=env_file, start=False),
+        credentials=lambda: credentials_to_stop(run_dir, local=local, env_file=env_file),
         tell=tell,
     )
     show_outcome(fields or {}, as_json=as_json)
