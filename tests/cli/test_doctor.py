@@ -1,6 +1,7 @@
 """`videodb doctor`: the verdict is that of `listen`, every failing line has what mends it, and no secret is shown."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,23 @@ def test_an_unsafe_directory_is_6(
         status, checks, _ = examine(capsys)
     assert status == 6
     assert "chmod" in checks["log"]["hint"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every directory")
+@pytest.mark.parametrize("closed", ["events", "."])
+def test_a_directory_that_is_closed_to_us_is_6(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, closed: str
+) -> None:
+    (tmp_path / "a" / "events").mkdir(parents=True)
+    monkeypatch.setenv("VIDEODB_EVENTS_DIR", str(tmp_path / "a" / "events"))
+    (tmp_path / "a" / closed).chmod(0)
+    try:
+        with EventService() as service:
+            serve(monkeypatch, service)
+            assert examine(capsys)[0] == 6
+        assert main(["local", "status"]) == 6
+    finally:
+        (tmp_path / "a" / closed).chmod(0o700)
 
 
 def test_the_plain_form_has_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:

@@ -217,7 +217,9 @@ def _running(directory: Directory) -> Iterator[Finding]:
     from videodb_cli.flows.listener_status import listener_status
 
     run_dir = RunDir(directory.path)
-    if not directory.path.is_dir():
+    if not os.access(directory.path, os.X_OK) and os.access(directory.path, os.F_OK):
+        return  # said already: it cannot be looked into
+    if not os.access(directory.path, os.F_OK):
         yield ok("listener", "none runs here")
         return
     try:

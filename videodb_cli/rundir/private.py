@@ -55,7 +55,9 @@ def open_fd(path: Path, flags: int, mode: int = 0o600) -> int:
     except FileNotFoundError:
         raise
     except OSError as error:
-        check_place(path)
+        # In a directory that is closed to us nothing can be said of the place either.
+        with contextlib.suppress(OSError):
+            check_place(path)
         raise RefusedError(f"cannot open {path}: {error.strerror}", code="file") from error
     try:
         _check(path, os.fstat(fd))

@@ -115,3 +115,13 @@ def test_remove_forgives(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     private.remove(tmp_path / "d")
     assert (tmp_path / "d").is_dir()
+
+
+def test_what_lies_in_a_closed_directory_is_refused_and_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", closed)
+    monkeypatch.setattr(Path, "lstat", closed)
+    with pytest.raises(RefusedError, match="Permission denied"):
+        private.read_bytes(tmp_path / "local.json")
