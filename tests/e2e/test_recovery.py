@@ -12,6 +12,7 @@ import pytest
 
 from tests.fakes.listener_process import ListenerProcess, read_log, wait_for
 from tests.fakes.stage import Stage
+from videodb_cli.local import events
 from videodb_cli.local.server import Running
 from videodb_cli.local.service import Service
 
@@ -69,6 +70,10 @@ def test_a_gap_is_mended_bound_again_and_polled(stage: Stage, directory: Path) -
         stage.do(lambda _: setattr(session, "status", "stopped"))
         stopped = listener.wait_for_line(lambda line: line.get("event") == "capture_session.stopped")
         assert stopped["recovered"] is True
+        # The service was only late: the event itself comes after all.
+        stage.do(lambda service: service.hub.send(second, events.lifecycle(session.id, "stopped", {})))
+        late = listener.wait_for_event("listener.late")
+        assert json.loads(late["data"]["message"])["capture_session_id"] == session.id
     lines = read_log(directory)
     assert texts(lines, "transcript") == [
         "heard live",
@@ -76,6 +81,7 @@ def test_a_gap_is_mended_bound_again_and_polled(stage: Stage, directory: Path) -
         "said in the gap",
         "said after the gap",
     ]
+    assert [line.get("event") for line in lines].count("capture_session.stopped") == 1
     assert texts(lines, "visual_index") == ["seen live", "shown in the gap", "shown after the gap"]
     back = next(line for line in lines if text_is("said in the gap")(line))
     start = round((now - 8.2504) * 1000)
