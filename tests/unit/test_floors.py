@@ -1,6 +1,7 @@
 """The house: imports go down only, and what is heavy is imported late."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,8 +112,16 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Pat
         f"print('heavy:', *sorted(set({sorted(HEAVY)!r}) & set(sys.modules)), file=sys.stderr)\n"
         "sys.exit(status)\n"
     )
+    # A .env of whoever runs the tests would be read, by a package that is heavy.
+    alone = {**os.environ, "HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env=alone,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "heavy:"

@@ -233,6 +233,7 @@ class Recoverer:
         self._tell()
         self._around.watch_with(None)
         self._attention.forget_all()
+        self._backfill.begin_pass()
         self._heard_since = None
         self._targets.clear()
         self._asker.forget_troubles()
