@@ -205,8 +205,11 @@ def _pip_command() -> list[str]:
 
 
 def _state(target: Path) -> Literal["installed", "missing", "damaged"]:
-    if not target.is_dir():
-        return "missing"
+    try:
+        if not target.is_dir():
+            return "missing"
+    except OSError:
+        return "missing"  # the home of somebody else, as with `sudo -u`
     try:
         if _read_stamp(target) == _fingerprint(target):
             return "installed"

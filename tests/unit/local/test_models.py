@@ -46,6 +46,14 @@ def _pip_that_brings(
     return commands
 
 
+def test_a_home_that_is_closed_to_us_holds_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_dir", closed)
+    assert models.list_models(tmp_path)[0].status == "missing"
+
+
 def test_pins_are_full_digests() -> None:
     digest = models._FILE_SHA256["model.bin"]
     assert len(digest) == 64
