@@ -51,7 +51,8 @@ def test_a_home_that_is_closed_to_us_holds_no_model(tmp_path: Path, monkeypatch:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "is_dir", closed)
-    assert models.list_models(tmp_path)[0].status == "missing"
+    with pytest.raises(MissingDependencyError, match="is not installed"):
+        models.locate(tmp_path)
 
 
 def test_pins_are_full_digests() -> None:
