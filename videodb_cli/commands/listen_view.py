@@ -118,6 +118,8 @@ class ListenView:
                 self._say(f"the log cannot be written: {reason} · {waiting_bytes} bytes wait in memory")
             case LogWritable(seconds):
                 self._say(f"the log can be written again after {seconds:.1f} s, nothing lost")
+            case Statement() as statement:
+                self.say_statement(statement)
             case Unconfirmed():
                 self._say("the disk is slow: everything is written, the system still brings the last lines to the disk")
 

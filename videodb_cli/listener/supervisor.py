@@ -177,6 +177,7 @@ class Listener:
         Raises CredentialsError for a key that is finally refused, UnreachableError after the last retry, RefusedError
         for a log that cannot be opened. The log is closed and the files are removed in any case.
         """
+        failed = False
         await self._files.claim()
         heartbeat = asyncio.create_task(self._files.beat(self._policy.heartbeat_s), name="heartbeat")
         try:
@@ -184,9 +185,15 @@ class Listener:
                 await self._open_log()
                 await self._losses.look_at_last_run()
             await self._attempt_until_stopped()
+        except VideodbError:
+            failed = True
+            raise
         finally:
             heartbeat.cancel()
             statement = await self._finish()
+            if failed and self._has_stood:
+                # Nobody is given the statement then; what was heard and lost is said all the same.
+                self._on_update(statement)
         return statement
 
     async def _attempt_until_stopped(self) -> None:

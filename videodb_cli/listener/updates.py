@@ -120,6 +120,7 @@ Update = (
     | Renewed
     | Resumed
     | Recovered
+    | Statement
     | CouldNot
     | Lost
     | Retrying
