@@ -56,6 +56,16 @@ def test_renewals(service: Running, tmp_path: Path, kind: str | None) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.parametrize("seed", range(int(os.environ.get("LATE_SEEDS", "3"))))
+def test_late_events(service: Running, tmp_path: Path, seed: int) -> None:
+    """Events that come before, while and after their records are read back, over several gaps."""
+    dice = random.Random(seed)
+    gaps = [Fault(dice.choice(("close", "cut")), after=dice.randint(10, 80)) for _ in range(3)]
+    late = [Fault("late", times=6, after=dice.randint(0, 60), seconds=dice.uniform(0.2, 4.0)) for _ in range(5)]
+    hold(service, tmp_path / "events", [*gaps, *late], 2.5, f"seed {seed}")
+
+
+@pytest.mark.system
 def test_the_law_can_be_broken(service: Running, tmp_path: Path) -> None:
     """Without recovery it is: what a gap lost stays lost, and the check says so."""
     chaos = Chaos(service, tmp_path / "events")
