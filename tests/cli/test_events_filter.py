@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -216,6 +217,17 @@ def test_a_cursor_goes_on_where_the_last_run_ended(run: Run, log: Path, tmp_path
     status, out, err = run("--cursor-file", cursor)
     assert (status, out) == (0, _text(5, 0))
     assert "starting at its beginning" in err
+
+
+def test_a_cursor_that_cannot_be_kept_is_said(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("videodb_cli.rundir.state.write", fail)
+    status, _, err = run("--cursor-file", str(tmp_path / "cursor"))
+    assert status == 6
+    assert "cannot write the cursor" in err
+    assert "No space left on device" in err
 
 
 def test_head_takes_no_more_than_it_prints_from_a_cursor(log: Path, tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ moves it along, and a log that was cleared or replaced is noticed.
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from videodb_cli.errors import RefusedError, VideodbError
+from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
 from videodb_cli.eventlog.sources import Source, open_source
 from videodb_cli.rundir import state
 
@@ -32,6 +33,12 @@ class Cursor:
     """The file that remembers. ``find`` it among sources, ``save`` what was handed out."""
 
     def __init__(self, path: Path) -> None:
+        """Raises NotFoundError or RefusedError where no file can be made: before anything is handed out, not after."""
+        hint = "name another file: --cursor-file F"
+        if not path.parent.is_dir():
+            raise NotFoundError(f"no directory {path.parent} for the cursor", hint=f"mkdir -p {path.parent}")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise RefusedError(f"cannot write in {path.parent}: the cursor would be lost", code="cursor", hint=hint)
         self._path = path
         self._saved: dict[str, Any] | None = None
 
@@ -61,7 +68,10 @@ class Cursor:
         return Position(0, -1)
 
     def save(self, source: Source, offset: int) -> None:
-        """Remember that everything before ``offset`` of this source was handed out, and flushed."""
+        """Remember that everything before ``offset`` of this source was handed out, and flushed.
+
+        Raises RefusedError if it cannot be written.
+        """
         if source.is_stream:
             return
         try:
@@ -70,7 +80,13 @@ class Cursor:
             return  # it is gone already; the next run finds that out by itself
         if marks is None:
             return
-        state.write(self._path, {"file": source.name, "offset": offset, "head": marks[0], "recent": marks[1]})
+        try:
+            state.write(self._path, {"file": source.name, "offset": offset, "head": marks[0], "recent": marks[1]})
+        except OSError as error:
+            raise RefusedError(
+                f"cannot write the cursor {self._path}: {error.strerror}; the next run begins before what came last",
+                code="cursor",
+            ) from error
 
 
 def marks_of(source: Source, offset: int) -> tuple[str, str] | None:

@@ -91,6 +91,9 @@ def forward(
     if (to is None) == (command is None):
         raise UsageError("either --to URL or --exec CMD", hint="videodb events forward --to https://… --cursor-file F")
     run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    if cursor_file is not None:
+        # Lock and logs are made beside it: whether anything can be is said before.
+        Cursor(cursor_file.absolute())
     if detach:
         if cursor_file is None:
             hint = "--cursor-file ~/.local/state/videodb/forward.cursor"
