@@ -249,6 +249,31 @@ def test_a_start_that_is_interrupted_leaves_nothing(place: Place, clip: Path, nu
     assert place.run("capture", "status").returncode in {4, 6}
 
 
+def test_a_foreground_start_that_is_ended_early_leaves_nothing(place: Place, clip: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "videodb_cli", "capture", "start", "--foreground", "--source", str(clip)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=place.environment,
+    ) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("listener"):
+            pass
+        process.send_signal(signal.SIGTERM)
+        _, rest = process.communicate(timeout=60)
+    # 0 if the recorder was already at work and was stopped in order.
+    assert process.returncode in {0, 130}
+    assert "Traceback" not in rest
+    assert place.publishers() == []
+    assert not (place.path / "videodb_ws_pid").exists()
+
+
+def test_prompts_of_any_script_fit(place: Place, clip: Path) -> None:
+    place.json("capture", "start", "--source", str(clip), "--no-store", "--index-visuals", "é" * 40_000)
+    assert place.json("capture", "stop")["status"] == "stopped"
+
+
 def test_duration_ends_it(place: Place, clip: Path) -> None:
     place.json("capture", "start", "--source", str(clip), "--duration", "1.5")
     wait_until(lambda: place.info["status"] == "exported", 30, "the end")

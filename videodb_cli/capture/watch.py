@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ _LOG_FAST_S: Final = 0.1
 _LOG_CALM_S: Final = 0.5
 _ASK_FAST_S: Final = 0.7
 _ASK_CALM_S: Final = 10.0
+_STREAMS_EVERY_S: Final = 0.5
 _GONE_AFTER: Final = 3
 
 
@@ -149,6 +151,16 @@ class SessionWatch:
             learnt = False
         if learnt:
             self.changed.set()
+
+    async def wait_for_streams(self, count: int, within_s: float) -> None:
+        """Ask until so many rtstreams are known: `active` need not name them all at once. Raises nothing if they stay
+        away."""
+        deadline = time.monotonic() + within_s
+        while len(self.state.streams) < count:
+            await self.ask()
+            if len(self.state.streams) >= count or time.monotonic() >= deadline:
+                return
+            await asyncio.sleep(_STREAMS_EVERY_S)
 
     async def _ask(self) -> bool:
         if self._backend is not None:

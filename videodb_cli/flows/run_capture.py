@@ -38,6 +38,7 @@ from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials
 
 _HEARTBEAT_S: Final = 2.0
+_STREAMS_S: Final = 10.0
 _PERMITTED_KINDS: Final = ("mic", "display")
 
 
@@ -278,8 +279,7 @@ class CaptureRun:
         wish = self._request.pipelines
         if wish.is_empty or key is None:
             return
-        if len(self.session.streams) < len(self._request.channels):
-            await watch.ask()
+        await watch.wait_for_streams(len(self._request.channels), _STREAMS_S)
         planned = plan(self.session.streams.values(), wish)
         if planned.unmet:
             raise RefusedError("; ".join(planned.unmet), code="pipeline")

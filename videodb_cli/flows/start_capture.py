@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from videodb_cli.capture.arguments import Playback, Quality
 from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.pipelines import Wish
 from videodb_cli.capture.request import CaptureRequest
-from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, VideodbError
+from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, UsageError, VideodbError
 from videodb_cli.flows.capture_end import stop_at_service
 from videodb_cli.flows.ensure_listener import BackgroundListener, ensure_listener, failure_of
 from videodb_cli.flows.listening import running_listener
@@ -325,16 +326,23 @@ def _spawn(prepared: Prepared, run_dir: RunDir, while_waiting: Callable[[int], N
     environment[settings.BASE_URL_NAMES[0]] = prepared.access.token.base_url
     if prepared.access.key is not None:
         environment[settings.KEY_NAMES[0]] = prepared.access.key.token.reveal()
+    request = json.dumps(prepared.request.as_json(), ensure_ascii=False)
     log_fd = process_log.open_log(run_dir.capture_log)
     try:
         return spawn_detached(
-            ["capture", "run", "--dir", str(run_dir.path), "--request", json.dumps(prepared.request.as_json())],
+            ["capture", "run", "--dir", str(run_dir.path), "--request", request],
             log_fd=log_fd,
             directory=run_dir.path,
             timeout_s=prepared.request.start_timeout_s + _END_S,
             environment=environment,
             while_waiting=while_waiting,
         )
+    except OSError as error:
+        if error.errno == errno.E2BIG:
+            raise UsageError(
+                "prompts, alerts and metadata are longer than this system takes", code="too_long"
+            ) from None
+        raise
     finally:
         os.close(log_fd)
 

@@ -74,8 +74,8 @@ def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_jso
 
     try:
         _run(run_dir, request, access, lambda line: console.talk(f"{time.strftime('%H:%M:%S')} {line}"), on_active)
-    except VideodbError:
-        # Nobody runs `capture stop` after a command that has ended; the listener writes the failure down as it ends.
+    except BaseException:
+        # Nobody runs `capture stop` after a command that has ended; the listener writes a failure down as it ends.
         if request.listener_started:
             stop_own_listener(run_dir, request.listener_pid)
         raise

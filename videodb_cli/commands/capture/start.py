@@ -137,8 +137,7 @@ def _run(
 ) -> None:
     from videodb_cli.flows.start_capture import prepare, start_in_background
 
-    if not foreground:
-        _end_on_signals()
+    _end_on_signals()
     prepared = prepare(order, key, token, _tell)
     if foreground:
         from videodb_cli.commands.capture.run import run_here
