@@ -34,6 +34,8 @@ class Losses:
         self._recoverer = recoverer
         self._on_update = on_update
         self._lost_at: float | None = None
+        # Monotonic seconds of the same moment, if it was in this run.
+        self._lost_monotonic: float | None = None
         self._reason = ""
         self._previous_id: str | None = None
         self._unmended_from: float | None = None
@@ -57,6 +59,7 @@ class Losses:
         """The youngest connection ended. Returns why, in words."""
         self._ledger.disconnected(time.time())
         self._lost_at = ended.alive_at
+        self._lost_monotonic = time.monotonic() - max(0.0, time.time() - ended.alive_at)
         self._reason = "log_not_writable" if for_log else ended.reason
         self._journal.disconnected(connection, ended, for_log=for_log)
         return "the log cannot be written" if for_log else ended.detail
@@ -73,6 +76,11 @@ class Losses:
             if self._recoverer is not None:
                 self._recoverer.adopt(connection.connection_id)
             return None
+        if self._lost_monotonic is not None:
+            # A clock that was set back in between must not make the gap shorter than it was. One that stands still
+            # while a laptop sleeps must not either: the longer of the two is true.
+            lost_at = min(lost_at, now - (time.monotonic() - self._lost_monotonic))
+            self._lost_monotonic = None
         seconds = self._journal.gap(lost_at, now, self._reason, previous, connection.connection_id)
         self._ledger.gap(seconds)
         mend_from = min(lost_at, self._unmended_from or lost_at)

@@ -95,8 +95,9 @@ class Asker:
 
     async def records(self, pipeline: Pipeline) -> list[Any] | None:
         """Return what a pipeline has made since its beginning, as it came; None if that could not be learnt."""
-        ahead = self._targets.ahead_s(pipeline.stream)
-        until = max(time.time() + max(ahead, 0.0), pipeline.newest) + OVERLAP_S
+        # What its events say of the service's clock was so before our own was set; its answers are of now.
+        ahead = max(self._targets.ahead_s(pipeline.stream), self._calls.clock_offset_s or 0.0, 0.0)
+        until = max(time.time() + ahead, pipeline.newest) + OVERLAP_S
 
         def call() -> Awaitable[list[Any]]:
             if pipeline.index_id is None:
