@@ -37,7 +37,9 @@ _REST_SHARE = 0.5  # of what a reading cost, so that a moving picture never take
 _REST_AT_MOST_S = 2.0
 _LONGEST_SIDE = 1920
 _MIN_SCORE = 0.6
-_ONE_COLOUR = 16  # levels between the darkest and the brightest point: no text that anybody could read
+_EDGE = 10  # levels between two neighbours
+_FEW_EDGES = 4  # in a row: two windows have as many, two letters more
+_DETAIL_MARGIN = 24
 _NICE = 3
 
 
@@ -221,9 +223,17 @@ class _TextReader:
         self._engine(nothing, use_det=False, use_cls=False, use_rec=True)
 
     def read(self, picture: Picture) -> list[Line]:
-        """The lines of text, from top to bottom. A picture of one colour costs nothing."""
-        if int(picture.max()) - int(picture.min()) <= _ONE_COLOUR:
+        """The lines of text, from top to bottom. Where there are only surfaces it is not looked for."""
+        band = _rows_with_detail(picture)
+        if band is None:
             return []
+        top, bottom = band
+        return [
+            Line(line.text, line.left, line.top + top, line.right, line.bottom + top)
+            for line in self._read_all(picture[top:bottom])
+        ]
+
+    def _read_all(self, picture: Picture) -> list[Line]:
         with self._lock:
             # All three flags each time: the engine keeps what the last call said.
             found: Any = self._engine(picture, use_det=True, use_cls=False, use_rec=False)
@@ -244,6 +254,17 @@ class _TextReader:
             return None
         text = " ".join(str(found.txts[0]).split())
         return Line(text, *box) if is_text(text) else None
+
+
+def _rows_with_detail(picture: Picture) -> tuple[int, int] | None:
+    """First and last row (exclusive) between which there may be text; None where there are only empty surfaces."""
+    import numpy as np
+
+    neighbours = np.abs(np.diff(picture.astype(np.int16), axis=1)).max(axis=2)
+    rows = np.flatnonzero((neighbours > _EDGE).sum(axis=1) > _FEW_EDGES)
+    if not rows.size:
+        return None
+    return max(0, int(rows[0]) - _DETAIL_MARGIN), min(picture.shape[0], int(rows[-1]) + 1 + _DETAIL_MARGIN)
 
 
 def _upright(corners: Any) -> Box:

@@ -199,8 +199,29 @@ def test_nobody_waits_for_a_reader_that_cannot_be_loaded(monkeypatch: pytest.Mon
     assert rig.errors == ["The analysis of screen stopped: OSError: no such model"]
 
 
-def test_a_picture_of_one_colour_is_not_given_to_the_engine() -> None:
-    reader = object.__new__(screen._TextReader)  # without an engine: it would be asked, and is not there
-    assert reader.read(np.full((720, 1280, 3), 40, np.uint8)) == []
-    with pytest.raises(AttributeError):
-        reader.read(np.eye(720, dtype=np.uint8)[:, :, None].repeat(3, 2) * 255)
+def test_text_is_looked_for_only_where_there_is_detail() -> None:
+    desktop = np.full((720, 1280, 3), 20, np.uint8)
+    desktop[40:440, 40:1100] = 250  # an empty window
+    desktop[60:440, 1090:1100] = 120  # with a scroll bar
+    assert screen._rows_with_detail(desktop) is None
+    desktop[100:120, 60:400:8] = 0  # letters, as it were
+    assert screen._rows_with_detail(desktop) == (76, 144)
+    faint = np.full((720, 1280, 3), 20, np.uint8)
+    faint[10:20, 60:90:6, 2] = 34  # of one colour only, and hardly to be seen
+    assert screen._rows_with_detail(faint) == (0, 44)
+
+
+def test_lines_stand_where_they_stand_in_the_whole_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = object.__new__(screen._TextReader)  # without an engine
+    seen: list[int] = []
+
+    def read_all(picture: np.ndarray) -> list[Line]:
+        seen.append(picture.shape[0])
+        return [Line("word", 1, 24, 50, 44)]
+
+    monkeypatch.setattr(reader, "_read_all", read_all)
+    picture = np.zeros((720, 1280, 3), np.uint8)
+    assert reader.read(picture) == []
+    picture[300:320, 60:400:8] = 255
+    assert reader.read(picture) == [Line("word", 1, 300, 50, 320)]
+    assert seen == [68]
