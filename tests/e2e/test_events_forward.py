@@ -135,6 +135,30 @@ def test_a_limit_ends_it_and_leaves_the_rest_to_the_next_run(directory: Path, en
     assert endpoint.numbers() == list(range(10))
 
 
+def test_what_cannot_be_recorded_is_not_passed_over(directory: Path, endpoint: Endpoint, tmp_path: Path) -> None:
+    write(directory, 1)
+    endpoint.script = [(400, {})]
+    refused = tmp_path / "c.refused"
+    refused.write_bytes(b"")
+    options = ("--to", endpoint.url, "--cursor-file", str(tmp_path / "c"))
+    # No file may grow beyond what the cursor and its lock take.
+    limited = "import resource, signal, sys; from videodb_cli.main import main; "
+    limited += "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); "
+    limited += "sys.exit(main(sys.argv[1:]))"
+    process = subprocess.run(
+        [sys.executable, "-c", limited, "events", "forward", "--dir", str(directory), *options],
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert process.returncode == 6, process.stderr
+    assert b"Traceback" not in process.stderr
+    assert f"cannot write {refused}".encode() in process.stderr
+    again = forward(directory, *options)
+    wait_for(lambda: endpoint.numbers() == [1], "it was passed over")
+    assert end(again)[0] == 0
+
+
 def test_an_endpoint_that_was_away_gets_everything(directory: Path, endpoint: Endpoint) -> None:
     cursor = directory.parent / "cursor"
     write(directory, *range(50))

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from videodb_cli.errors import RefusedError
 from videodb_cli.eventlog.cursor import Cursor
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.reader import Block, iter_lines
@@ -130,12 +131,18 @@ class Forwarder:
             return
         import os
 
-        fd = private.open_fd(self._refused_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        with os.fdopen(fd, "wb") as file:
-            at = iso_from_ms(int(time.time() * 1000))
-            for line in parcel.lines:
-                record = {"at": at, "why": why, "idempotency_key": parcel.key, "event": orjson.Fragment(line)}
-                file.write(orjson.dumps(record) + b"\n")
+        at = iso_from_ms(int(time.time() * 1000))
+        records = [
+            orjson.dumps({"at": at, "why": why, "idempotency_key": parcel.key, "event": orjson.Fragment(line)}) + b"\n"
+            for line in parcel.lines
+        ]
+        try:
+            fd = private.open_fd(self._refused_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            with os.fdopen(fd, "wb") as file:
+                file.write(b"".join(records))
+        except OSError as error:
+            # What is not recorded is not passed over: the next run begins with it.
+            raise RefusedError(f"cannot write {self._refused_log}: {error.strerror}", code="file") from error
 
 
 def _decode(line: bytes) -> dict[str, Any] | None:
