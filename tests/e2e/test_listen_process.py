@@ -339,12 +339,13 @@ def test_status_and_stop_before_during_after(box: Box) -> None:
     assert box.run(None, "stop", "--json").stdout.startswith('{"stopped":false')
     assert status("--ws-id") == (4, {**status("--ws-id")[1], "code": "not_running"})
     assert status("--ws-id", "--wait", "0.1")[0] == 124
-    with EventService(answers=[Answer(503)] * 2) as service:
-        program = box.start(service, "listen")
+    with EventService(answers=[Answer(503)] * 1000) as service:
+        program = box.start(service, "listen", "--first-retry=0.05")
         program.wait_for("retry in", err=True)
         eventually(lambda: status()[1]["state"] == "connecting")
         assert status()[0] == 5
         assert status("--ws-id")[0] == 5
+        service.answer_well()
         waited = box.run(None, "status", "--ws-id", "--wait", "20")
         assert (waited.returncode, waited.stdout) == (0, "ws-1\n")
         code, found = status()

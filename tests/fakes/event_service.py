@@ -220,6 +220,10 @@ class EventService:
         with self._changed:
             assert self._changed.wait_for(lambda: condition(self), timeout_s), "the event service never got there"
 
+    def answer_well(self) -> None:
+        """Drop the answers that are still to come: from now on the service answers as it should."""
+        self._loop.call_soon_threadsafe(self._answers.clear)
+
     def send(self, *messages: str | bytes) -> None:
         """Send messages over the youngest connection, from the test's thread."""
         self.call(send(*messages, then=_nothing))
