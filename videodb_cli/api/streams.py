@@ -71,13 +71,18 @@ class StreamCalls:
 
     async def _pages(self, path: str, query: dict[str, str], member: str) -> list[Any]:
         found: list[Any] = []
+        before: list[Any] = []
         for page in range(1, _MAX_PAGES + 1):
             numbered = urlencode({**query, "page": page, "page_size": _PAGE_SIZE})
             data = await self._service.call("GET", f"{path}?{numbered}")
             items = _list(data.get(member))
+            # A page without items, or the same one again, ends it too: a service that always says "next", or that does
+            # not know of pages, must not be asked thousands of times in each pass.
+            if not items or items == before:
+                break
             found += items
-            # A page without items ends it too: a service that always says "next" must not keep us for ever.
-            if not items or not data.get("next_page"):
+            before = items
+            if not data.get("next_page"):
                 break
         return found
 
