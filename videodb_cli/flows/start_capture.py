@@ -27,7 +27,7 @@ from videodb_cli.flows.listening import running_listener
 from videodb_cli.flows.run_capture import Access
 from videodb_cli.flows.stop_listener import stop_listener, stop_own_listener
 from videodb_cli.process.daemon import Spawned, spawn_detached
-from videodb_cli.process.signals import deferred_interrupts
+from videodb_cli.process.signals import deferred_interrupts, run_until_interrupted
 from videodb_cli.process.start_token import current_start_token, is_same_process, start_token
 from videodb_cli.rundir import process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError, holder
@@ -247,8 +247,6 @@ def _session(
     connection_id: str | None,
     tell: Callable[[Update], None],
 ) -> tuple[str, str, Credentials]:
-    import asyncio
-
     async def make() -> tuple[str, str, Credentials]:
         session_id, collection_id, recorder_token = order.session_id, order.collection, token
         if key is not None:
@@ -274,7 +272,7 @@ def _session(
             raise RefusedError("there is neither a key nor a client token", code="no_key")
         return session_id, collection_id, recorder_token
 
-    return asyncio.run(make())
+    return run_until_interrupted(make())
 
 
 def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[Update], None]) -> dict[str, Any]:

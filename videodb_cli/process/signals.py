@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
 
 SAME_WISH_S = 0.1
+T = TypeVar("T")
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
@@ -96,6 +97,30 @@ def deferred_interrupts() -> Iterator[Callable[[], bool]]:
     finally:
         for number in held:
             signal.signal(number, before[number])
+
+
+def run_until_interrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Run it as `asyncio.run` does; a stop signal cancels it. Raises KeyboardInterrupt then, and what it raises.
+
+    A KeyboardInterrupt that is raised within the loop's own code would leave the loop half open.
+    """
+
+    async def guarded() -> T:
+        task = asyncio.ensure_future(work)
+        while not task.done() and not is_interrupted():
+            await asyncio.wait({task}, timeout=SAME_WISH_S)
+        if not task.done():
+            task.cancel()
+        return await task
+
+    with deferred_interrupts() as is_interrupted:
+        try:
+            found = asyncio.run(guarded())
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        if is_interrupted():
+            raise KeyboardInterrupt
+    return found
 
 
 def ignore_terminal_output_stop() -> None:

@@ -10,7 +10,12 @@ from collections.abc import Iterator
 import pytest
 
 from videodb_cli.process import signals
-from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals, stop_signals
+from videodb_cli.process.signals import (
+    ignore_terminal_output_stop,
+    run_until_interrupted,
+    stop_on_signals,
+    stop_signals,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +68,31 @@ async def test_what_was_ignored_stays_ignored() -> None:
 def test_terminal_output_stop_is_ignored() -> None:
     ignore_terminal_output_stop()
     assert signal.getsignal(signal.SIGTTOU) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_cancels_what_runs_and_comes_after_the_loop_is_closed(number: signal.Signals) -> None:
+    ended = []
+
+    async def work() -> None:
+        os.kill(os.getpid(), number)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(asyncio.get_running_loop())
+
+    with pytest.raises(KeyboardInterrupt):
+        run_until_interrupted(work())
+    assert ended[0].is_closed()
+
+
+def test_what_is_not_interrupted_gives_its_result_and_its_error() -> None:
+    async def give() -> int:
+        return 7
+
+    async def fail() -> int:
+        raise ValueError("no")
+
+    assert run_until_interrupted(give()) == 7
+    with pytest.raises(ValueError, match="no"):
+        run_until_interrupted(fail())
