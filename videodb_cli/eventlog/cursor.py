@@ -7,7 +7,6 @@ moves it along, and a log that was cleared or replaced is noticed.
 from __future__ import annotations
 
 import os
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
@@ -91,6 +90,8 @@ class Cursor:
 
 def marks_of(source: Source, offset: int) -> tuple[str, str] | None:
     """Fingerprints of the first line and of the bytes before an offset; None when the file ends before it."""
+    from hashlib import sha256
+
     with open_source(source) as file:
         head = file.read(min(_HEAD, offset))
         file.seek(max(0, offset - _RECENT))

@@ -20,8 +20,9 @@ from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake
 from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.presence import Presence
-from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy, Surroundings
+from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy
 from videodb_cli.listener.recovery.seen import Seen
+from videodb_cli.listener.recovery.surroundings import Surroundings
 from videodb_cli.listener.supervisor import Listener, Policy
 from videodb_cli.listener.updates import Statement, Update
 from videodb_cli.process.long_life import settle

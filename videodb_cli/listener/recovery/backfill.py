@@ -9,14 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.record import Event
 from videodb_cli.listener.recovery.doubles import Doubles
-
-if TYPE_CHECKING:
-    from videodb_cli.listener.recovery.recoverer import Surroundings
+from videodb_cli.listener.recovery.surroundings import Surroundings
 
 _CHUNK = 200
 _MAX_OF_A_PASS = 100_000

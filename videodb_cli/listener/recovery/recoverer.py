@@ -10,25 +10,23 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.eventlog.record import Event
-from videodb_cli.listener.journal import Journal
-from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.recovery import logscan
 from videodb_cli.listener.recovery.asking import Asker
 from videodb_cli.listener.recovery.attention import Attention
 from videodb_cli.listener.recovery.backfill import Backfill
 from videodb_cli.listener.recovery.pipeline import HEARD_BEFORE_S, OVERLAP_S, Gap, Limits, Pipeline, next_pause_s
 from videodb_cli.listener.recovery.records import is_over, lifecycle_events, live_event, record_of
-from videodb_cli.listener.recovery.seen import Seen, members_of
+from videodb_cli.listener.recovery.seen import members_of
+from videodb_cli.listener.recovery.surroundings import Surroundings
 from videodb_cli.listener.recovery.tally import Tally
 from videodb_cli.listener.recovery.targets import SessionTarget, Targets
-from videodb_cli.listener.updates import CouldNot, Recovered, Update
-from videodb_cli.rundir.paths import RunDir
+from videodb_cli.listener.updates import CouldNot, Recovered
 
 # A stream that belongs to no session is asked every so many passes whether it is over.
 _LOOK_EVERY = 6
@@ -46,27 +44,6 @@ class RecoveryPolicy:
     hold_s: float = 5.0
     hold_dead_s: float = 2.0
     overlap_s: float = OVERLAP_S
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a recovery finds in its listener.
-
-    ``watch_with`` takes who is to see every live event, or None; ``absorb_with`` who takes those that are in the log as
-    recovered, instead of the log; ``flush`` waits, in a thread, until everything that
-    was received is in the log; ``has_room`` says whether the log takes more at the moment.
-    """
-
-    run_dir: RunDir
-    collection: str
-    seen: Seen
-    journal: Journal
-    ledger: Ledger
-    on_update: Callable[[Update], None]
-    watch_with: Callable[[Callable[[Event], None] | None], None]
-    absorb_with: Callable[[Callable[[Event, bytes], bool]], None]
-    flush: Callable[[float], bool]
-    has_room: Callable[[], bool]
 
 
 @contextlib.contextmanager

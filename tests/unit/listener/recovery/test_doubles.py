@@ -25,8 +25,9 @@ from videodb_cli.listener.recovery.doubles import KEPT_S, Doubles
 from videodb_cli.listener.recovery.heard import Heard
 from videodb_cli.listener.recovery.pipeline import Gap, Pipeline
 from videodb_cli.listener.recovery.records import Record, live_event
-from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy, Surroundings
+from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy
 from videodb_cli.listener.recovery.seen import Seen
+from videodb_cli.listener.recovery.surroundings import Surroundings
 from videodb_cli.rundir.paths import RunDir
 
 T = 1772446530.0
