@@ -137,6 +137,15 @@ def test_a_service_that_does_not_take_the_session_up(place: Place, service: Capt
     assert refused(place, *FILE, "--timeout", "2", status=124)["code"] == "not_begun"
 
 
+@pytest.mark.parametrize("unnamed", [{"display:file", "mic:file"}, {"mic:file"}])
+def test_a_service_that_never_says_where_to_publish(place: Place, service: CaptureService, unnamed: set[str]) -> None:
+    service.keeps_back = unnamed
+    error = refused(place, *FILE, "--timeout", "2", status=124)
+    assert error["code"] == "no_publish_url"
+    assert error["message"] == f"the service did not say within 2 s where to publish {', '.join(sorted(unnamed))}"
+    assert service.status == "stopped"
+
+
 def test_no_connection_in_time_leaves_no_listener(place: Place) -> None:
     nowhere = f"http://127.0.0.1:{closed_port()}"
     started = ("capture", "start", "--source", str(VIDEO), "--timeout", "2", "--json")

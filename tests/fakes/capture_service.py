@@ -25,7 +25,10 @@ def closed_port() -> int:
 
 
 class CaptureService:
-    """``with CaptureService() as service: service.url``. ``status`` is what it says of the session; tests set it."""
+    """``with CaptureService() as service: service.url``. ``status`` is what it says of the session; tests set it.
+
+    ``keeps_back``: channels whose addresses it never names.
+    """
 
     def __init__(self) -> None:
         self.status = "created"
@@ -33,6 +36,7 @@ class CaptureService:
         self.calls: list[str] = []
         self.active_on_start = True
         self.urls_later = False
+        self.keeps_back: set[str] = set()
         self.forgets = False
         self.hangs: str | None = None
         self._over = threading.Event()
@@ -141,4 +145,4 @@ class CaptureService:
         return 404, {"success": False, "message": f"no such thing: {path}"}
 
     def _channels(self) -> list[dict[str, str]]:
-        return [{"channel_id": name, "rtsp_url": url} for name, url in self.urls.items()]
+        return [{"channel_id": name, "rtsp_url": url} for name, url in self.urls.items() if name not in self.keeps_back]

@@ -17,22 +17,13 @@ from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.capture import info as capture_info
 from videodb_cli.capture.info import CaptureInfo
 from videodb_cli.capture.pipelines import Pipeline, plan, start_pipelines
-from videodb_cli.capture.recorders.base import (
-    Began,
-    ChannelFailed,
-    Finished,
-    Flowing,
-    Interrupted,
-    Order,
-    Recorder,
-    RecorderFailed,
-    Update,
-)
+from videodb_cli.capture.recorders.base import Began, Order, Recorder
 from videodb_cli.capture.request import CaptureRequest
 from videodb_cli.capture.session import SessionState
 from videodb_cli.capture.watch import SessionWatch
-from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
+from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.flows.capture_end import CaptureEnd
+from videodb_cli.flows.capture_heard import Heard
 from videodb_cli.rundir import private
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials
@@ -79,10 +70,7 @@ class CaptureRun:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._news = asyncio.Event()
-        self._flowing: set[str] = set()
-        self._finished: set[str] = set()
-        self._failed: dict[str, ChannelFailed] = {}
-        self._recorder_failure: RecorderFailed | None = None
+        self._heard = Heard(request, run_dir.capture_log)
         self._recorder: Recorder | None = None
         self._writing = asyncio.Lock()
         self._unwritable = False
@@ -172,7 +160,7 @@ class CaptureRun:
                 await self._unless_stopped(self._start())
                 await self._until_active(watch)
         except TimeoutError:
-            raise self._not_started() from None
+            raise self._heard.not_started(self._recorder, self.info.streaming_id, self.session) from None
         if self._stop.is_set() or not await self._unless_stopped(self._start_pipelines(watch, key)):
             return
         self._set_status("active")
@@ -218,50 +206,17 @@ class CaptureRun:
 
     async def _until_active(self, watch: SessionWatch) -> None:
         """Wait until the media of every channel flow and the service says so too."""
-        everything = {channel.id for channel in self._request.channels}
         while not self._stop.is_set():
             self._raise_failures(watch)
-            done = self._flowing | self._finished
             if self.session.is_over:
                 raise RefusedError(
                     f"the service ended the session before it was active ({self.session.status})", code="session_over"
                 )
-            if done >= everything and self.session.status == "active":
+            if not self._heard.silent and self.session.status == "active":
                 return
-            if self._failed:
-                raise self._partly(next(iter(self._failed.values())).reason)
+            if self._heard.failed:
+                raise self._heard.partly(self._heard.first_failure.reason)
             await self._next_news()
-
-    def _not_started(self) -> VideodbError:
-        limit = f"{self._request.start_timeout_s:g} s"
-        if self.info.streaming_id is None and self._request.recorder != "official":
-            return TimedOutError(
-                f"the service did not take the session up within {limit}", code="not_begun", hint="videodb doctor"
-            )
-        silent = [c.id for c in self._request.channels if c.id not in self._flowing | self._finished]
-        if silent:
-            return self._partly(f"no media within {limit}", silent)
-        if self._finished >= {channel.id for channel in self._request.channels}:
-            return TimedOutError(
-                f"the file is over, and the service did not call the session active within {limit}",
-                code="not_active",
-                hint="play it again and again: --loop",
-            )
-        return TimedOutError(
-            f"media flow, but the service did not call the session active within {limit} (it is {self.session.status})",
-            code="not_active",
-            hint="videodb doctor",
-        )
-
-    def _partly(self, reason: str, silent: list[str] | None = None) -> RefusedError:
-        names = silent if silent is not None else list(self._failed)
-        good = sorted(self._flowing - set(names))
-        also = f"; {', '.join(good)} would have worked" if good else ""
-        return RefusedError(
-            f"{', '.join(names)} did not start: {reason}{also}",
-            code="partly_started" if good else "not_started",
-            hint=f"see {self._run_dir.capture_log}",
-        )
 
     def _raise_failures(self, watch: SessionWatch) -> None:
         broken = watch.failure()
@@ -270,8 +225,9 @@ class CaptureRun:
         if self.session.has_failed:
             code, message = self.session.error or ("failed", "the service does not say why")
             raise RefusedError(f"the service ended the capture: {message}", code=code)
-        if self._recorder_failure is not None:
-            raise RefusedError(self._recorder_failure.reason, code=self._recorder_failure.code)
+        broken_recorder = self._heard.recorder_failure
+        if broken_recorder is not None:
+            raise RefusedError(broken_recorder.reason, code=broken_recorder.code)
         if watch.is_gone:
             raise RefusedError("the service no longer knows the session", code="session_gone")
 
@@ -300,13 +256,12 @@ class CaptureRun:
 
     async def _until_over(self, watch: SessionWatch) -> None:
         deadline = None if self._request.duration_s is None else time.monotonic() + self._request.duration_s
-        everything = {channel.id for channel in self._request.channels}
         while not self._stop.is_set() and not (self.session.is_over and not self.session.has_failed):
             self._raise_failures(watch)
             self._look_after_interrupted(watch)
-            if self._finished | set(self._failed) >= everything:
-                if self._failed:
-                    first = next(iter(self._failed.values()))
+            if self._heard.nothing_is_left:
+                if self._heard.failed:
+                    first = self._heard.first_failure
                     raise RefusedError(f"every channel is lost; {first.channel_id}: {first.reason}", code=first.code)
                 self._say("the file has been played to its end")
                 return
@@ -343,28 +298,9 @@ class CaptureRun:
             if isinstance(update, Began):
                 end.recording_began()
                 self.info.streaming_id = watch.streaming_id = update.streaming_id
-            self._take(update)
+            self._say(self._heard.take(update))
             self._news.set()
             await self.publish()
-
-    def _take(self, update: Update) -> None:
-        match update:
-            case Began():
-                self._say("the service expects the channels")
-            case Flowing(channel_id):
-                self._flowing.add(channel_id)
-                self._say(f"{channel_id}: media flow")
-            case Interrupted(channel_id, reason):
-                self._say(f"{channel_id}: interrupted ({reason})")
-            case Finished(channel_id):
-                self._finished.add(channel_id)
-                self._say(f"{channel_id}: finished")
-            case ChannelFailed(channel_id, _, reason):
-                self._failed[channel_id] = update
-                self._say(f"{channel_id}: given up ({reason})")
-            case RecorderFailed(_, reason):
-                self._recorder_failure = update
-                self._say(f"the recorder failed: {reason}")
 
     async def _relay(self, watch: SessionWatch) -> None:
         """Turn the watch's news into ours."""

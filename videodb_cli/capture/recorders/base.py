@@ -117,6 +117,8 @@ class Recorder(ABC):
 
     def __init__(self) -> None:
         self._updates: asyncio.Queue[Update | None] = asyncio.Queue()
+        # The channels for which `start` still waits to be told by the service where to publish them.
+        self.unaddressed: tuple[str, ...] = ()
 
     @abstractmethod
     async def list_channels(self) -> Channels:

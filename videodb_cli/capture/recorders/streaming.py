@@ -89,6 +89,7 @@ class StreamingRecorder(Recorder):
         """Ask until every channel has its address: some services give them at once, others a little later."""
         deadline = time.monotonic() + _URLS_S
         while missing := [name for name in channel_ids if name not in answer.urls]:
+            self.unaddressed = tuple(missing)
             if answer.status in _OVER:
                 code, message = answer.error or ("session_over", f"the session is {answer.status}")
                 raise RefusedError(f"the service refuses the session: {message}", code=code.lower())
@@ -96,6 +97,7 @@ class StreamingRecorder(Recorder):
                 raise TimedOutError(
                     f"the service did not say within {_URLS_S:g} s where to publish {', '.join(missing)}",
                     code="no_publish_url",
+                    hint="videodb doctor",
                 )
             await asyncio.sleep(_POLL_S)
             try:
@@ -110,6 +112,7 @@ class StreamingRecorder(Recorder):
                 later.certificate_hash or answer.certificate_hash,
                 later.error,
             )
+        self.unaddressed = ()
         return answer
 
     async def pause(self, channels: Sequence[Channel]) -> None:

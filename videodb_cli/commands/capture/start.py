@@ -135,7 +135,8 @@ def start(
 def _run(
     order: StartOrder, key: Credentials | None, token: Credentials | None, *, foreground: bool, as_json: bool
 ) -> None:
-    from videodb_cli.flows.start_capture import prepare, start_in_background
+    from videodb_cli.flows.start_background import start_in_background
+    from videodb_cli.flows.start_capture import prepare
 
     _end_on_signals()
     prepared = prepare(order, key, token, _tell)
