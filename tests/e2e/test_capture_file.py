@@ -1,5 +1,6 @@
 """A whole capture of a file against the embedded service, as a user runs it: no key, no screen, no Debian package."""
 
+import contextlib
 import json
 import os
 import signal
@@ -147,6 +148,55 @@ def test_a_background_process_that_is_killed_takes_its_publishers_along(place: P
     # The session still stands at the service: it is found by its id, ended, and what was recorded is saved.
     stopped = place.json("capture", "stop")
     assert stopped["exported_video_id"]
+    assert not (place.path / "videodb_ws_pid").exists()
+
+
+def fail_for_good(place: Place) -> None:
+    """Kill each publisher as soon as it is there, until the capture gives them up."""
+
+    def has_failed() -> bool:
+        for pid in place.publishers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(place.info["status"] == "failed")
+
+    wait_until(has_failed, 30, "the failure")
+
+
+def test_what_a_capture_recorded_before_it_failed_is_fetched_once(place: Place, clip: Path) -> None:
+    began = place.json("capture", "start", "--source", str(clip), "--give-up", "1")
+    assert "left_at_service" not in began
+    fail_for_good(place)
+    error = place.info["error"]
+    assert error["message"].startswith("every channel is lost")
+    assert place.info["exported_video_id"] is None
+    stopped = place.json("capture", "stop")
+    assert (stopped["status"], stopped["error"]) == ("failed", error)
+    assert stopped["session_status"] == "exported"
+    assert stopped["exported_video_id"]
+    assert stopped["stream_url"]
+    assert stopped["player_url"]
+    assert "left_at_service" not in stopped
+    assert not (place.path / "videodb_ws_pid").exists()
+    assert len(place.named("capture.failed")) == 1
+    # What is fetched is not asked for again: not even a service that is gone matters.
+    place.run("local", "stop")
+    again = place.run("capture", "stop")
+    assert again.returncode == 0
+    assert stopped["player_url"] in again.stdout
+    assert "failed (every channel is lost" in again.stdout
+    assert again.stderr == ""
+    assert place.run("capture", "status").returncode == 6
+
+
+def test_what_a_failed_capture_recorded_cannot_be_fetched_from_a_service_that_is_gone(place: Place, clip: Path) -> None:
+    place.json("capture", "start", "--source", str(clip), "--give-up", "1")
+    fail_for_good(place)
+    place.run("local", "stop")
+    stopped = place.run("capture", "stop", timeout=30)
+    assert stopped.returncode == 0, stopped.stderr
+    assert "failed (every channel is lost" in stopped.stdout
+    assert "what was recorded is not fetched: " in stopped.stderr
     assert not (place.path / "videodb_ws_pid").exists()
 
 

@@ -27,7 +27,7 @@ def closed_port() -> int:
 class CaptureService:
     """``with CaptureService() as service: service.url``. ``status`` is what it says of the session; tests set it.
 
-    ``keeps_back``: channels whose addresses it never names.
+    ``keeps_back``: channels whose addresses it never names; ``export``: its answer when asked for one.
     """
 
     def __init__(self) -> None:
@@ -38,6 +38,7 @@ class CaptureService:
         self.urls_later = False
         self.keeps_back: set[str] = set()
         self.forgets = False
+        self.export: dict[str, str] | None = None
         self.hangs: str | None = None
         self._over = threading.Event()
         self.refuses_token = False
@@ -142,6 +143,10 @@ class CaptureService:
             return 200, {"success": True, "data": {}}
         if method == "GET" and path == "/capture/session/cap-1":
             return 200, {"success": True, "data": {"session_id": "cap-1", "status": self.status, "error": self.error}}
+        if path == "/collection/default/capture/session/cap-1/export":
+            if self.export is None:
+                return 400, {"success": False, "message": "no recordings"}
+            return 200, {"success": True, "data": self.export}
         return 404, {"success": False, "message": f"no such thing: {path}"}
 
     def _channels(self) -> list[dict[str, str]]:

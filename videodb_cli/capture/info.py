@@ -58,6 +58,7 @@ class CaptureInfo:
     service_trouble: str | None = None
     control: dict[str, Any] | None = None
     exporting: bool = False
+    left_at_service: str | None = None
 
     def as_json(self, session: SessionState, health: Mapping[str, Health]) -> dict[str, Any]:
         """The shape of the state file, without ``v``."""
@@ -92,6 +93,7 @@ class CaptureInfo:
             "exported_video_id": session.export.video_id,
             "stream_url": session.export.stream_url,
             "player_url": session.export.player_url,
+            "left_at_service": self.left_at_service,
             "control": self.control,
             "written_at": round(time.time(), 3),
         }
@@ -159,6 +161,14 @@ def has_died(fields: Mapping[str, Any]) -> bool:
     """Tell whether a state is of a capture whose process died and whose session nobody has ended since."""
     error = fields.get("error")
     return fields.get("status") == "failed" and isinstance(error, dict) and error.get("code") == _DIED
+
+
+def left_at_service(fields: Mapping[str, Any]) -> str | None:
+    """Return what a capture that failed, and lived to say so, has left for `stop` to see to: ``session`` (it is perhaps
+    not ended), ``export`` (nor has anybody waited for what was recorded), or None.
+    """
+    left = fields.get("left_at_service")
+    return left if fields.get("status") == "failed" and left in {"session", "export"} else None
 
 
 def _end_leftovers(fields: Mapping[str, Any]) -> None:

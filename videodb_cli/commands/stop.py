@@ -54,6 +54,7 @@ def _stop_capture(run_dir: RunDir, env_file: str | None) -> str | None:
             run_dir,
             timeout_s=_CAPTURE_S,
             credentials=lambda: credentials_to_stop(run_dir, local=False, env_file=env_file),
+            note=console.talk,
         )
     except VideodbError as error:
         # The listener is to end all the same; what is left of the session is said.

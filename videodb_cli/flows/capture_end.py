@@ -23,7 +23,7 @@ _EXPORT_S: Final = 1800.0
 # A service that exports by itself says so soon; one that does not is asked to.
 _ASK_EXPORT_AFTER_S: Final = 4.0
 _EXPORT_EVERY_S: Final = 1.0
-_NOTHING_AFTER_S: Final = 30.0
+NOTHING_AFTER_S: Final = 30.0
 _BACKENDS_S: Final = 10.0
 _UNREACHABLE_S: Final = 45.0
 _LAST_EVENT_S: Final = 3.0
@@ -58,13 +58,19 @@ async def stop_at_service(session_id: str, token: ControlPlane | None, key: Cont
 
 
 async def wait_for_export(
-    watch: SessionWatch, service: ControlPlane, info: CaptureInfo, timeout_s: float, hurry: asyncio.Event
+    watch: SessionWatch,
+    service: ControlPlane,
+    info: CaptureInfo,
+    timeout_s: float,
+    hurry: asyncio.Event,
+    *,
+    nothing_after_s: float = NOTHING_AFTER_S,
 ) -> None:
     """Wait until the session is exported, asking for the export if it does not come by itself.
 
     ``service`` speaks with a key, or with a client token that may not be allowed to ask: then the export is the
-    backend's affair, and only a short while is waited for it. Raises RefusedError if the export failed, TimedOutError
-    after the time.
+    backend's affair, and only a short while is waited for it. Raises RefusedError if the export failed, or is refused
+    for longer than ``nothing_after_s``, and TimedOutError after the time.
     """
     state = watch.state
     began = asked = time.monotonic()
@@ -94,7 +100,7 @@ async def wait_for_export(
         is_due = state.status == "exported" or waited > _ASK_EXPORT_AFTER_S
         if may_ask and is_due and time.monotonic() - asked > _EXPORT_EVERY_S:
             asked = time.monotonic()
-            may_ask = await _ask_for_export(state, service, info, is_late=waited > _NOTHING_AFTER_S)
+            may_ask = await _ask_for_export(state, service, info, is_late=waited > nothing_after_s)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.3):
                 await hurry.wait()
@@ -180,11 +186,18 @@ class CaptureEnd:
         # Failed is said when nothing runs any more: whoever reads it may start anew.
         self._info.status, self._info.error = "stopping", (error.code, error.message)
         await publish()
-        await self._stop_both()
+        refused = await self._stop_both()
+        self._info.left_at_service = self._left(was_active=was_active, refused=refused)
         self._info.status = "failed"
         # The listener is to write down a failure of a capture that ran; a start that failed leaves nothing behind.
         self._listener_may_go = not was_active
         await publish()
+
+    def _left(self, *, was_active: bool, refused: VideodbError | None) -> str | None:
+        """What `capture stop` is to see to, as in `capture.info`. What was never active has nothing to export."""
+        if was_active and any(channel.store for channel in self._info.channels):
+            return "export"
+        return "session" if refused is not None and not isinstance(refused, NoSuchThingError) else None
 
     async def _stop_both(self) -> VideodbError | None:
         """Stop session, then recorder. Returns why the service did not stop the session, if so."""

@@ -10,6 +10,8 @@ import pytest
 
 from videodb_cli.api.failures import BadRequestError, KeyRefusedError, RequestFailedError
 from videodb_cli.api.shapes import CaptureSession, Export
+from videodb_cli.capture import info as capture_info
+from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.info import CaptureInfo
 from videodb_cli.capture.session import SessionState
 from videodb_cli.errors import RefusedError, TimedOutError, UnreachableError, VideodbError
@@ -22,7 +24,7 @@ INFO = CaptureInfo("cap-1", "default", None, "file", ())
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_ASK_EXPORT_AFTER_S", "_EXPORT_EVERY_S", "_NOTHING_AFTER_S", "_BACKENDS_S", "_UNREACHABLE_S"):
+    for name in ("_ASK_EXPORT_AFTER_S", "_EXPORT_EVERY_S", "_BACKENDS_S", "_UNREACHABLE_S"):
         monkeypatch.setattr(capture_end, name, 0.05)
 
 
@@ -54,7 +56,7 @@ async def wait(
     watch: Any = SimpleNamespace(state=stopped(), trouble=trouble, is_gone=gone)
     plane: Any = service
     async with asyncio.timeout(10):
-        await wait_for_export(watch, plane, INFO, timeout_s, asyncio.Event())
+        await wait_for_export(watch, plane, INFO, timeout_s, asyncio.Event(), nothing_after_s=0.05)
     return watch.state
 
 
@@ -150,3 +152,35 @@ async def test_the_time_that_a_recorder_needs_runs_from_its_beginning(tmp_path: 
     began = time.monotonic()
     await end.failed(RefusedError("lost"), publish)
     assert time.monotonic() - began >= 0.59
+
+
+@pytest.mark.parametrize(
+    ("status", "store", "refuses", "left"),
+    [
+        ("active", True, False, "export"),
+        ("active", False, False, None),
+        ("starting", True, False, None),
+        ("starting", True, True, "session"),
+        ("active", False, True, "session"),
+    ],
+)
+async def test_what_a_failure_leaves_for_stop_to_see_to(
+    tmp_path: Path, status: str, store: bool, refuses: bool, left: str | None
+) -> None:
+    service: Any = Silent()
+    service.answers.set()
+    if refuses:
+
+        async def refuse(_: str) -> None:
+            raise BadRequestError("not now")
+
+        service.stop_streaming = refuse
+    info = CaptureInfo("cap-1", "default", None, "file", (Channel("mic:file", "mic", "a file", store=store),))
+    info.status = status
+    watch: Any = SimpleNamespace(state=SessionState("cap-1"), trouble=None, is_gone=False)
+    recorder: Any = Recording()
+    end = CaptureEnd(RunDir(tmp_path), info, recorder, watch, None, service, lambda _: None, asyncio.Event())
+    await end.failed(RefusedError("lost"), publish)
+    written = info.as_json(watch.state, {})
+    assert written["status"] == "failed"
+    assert capture_info.left_at_service(written) == left

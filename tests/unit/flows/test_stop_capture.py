@@ -1,10 +1,12 @@
 """What `capture stop` does to a capture that is already ending, or dead."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.capture_service import CaptureService
 from videodb_cli.api.failures import KeyRefusedError, NoSuchThingError, RequestFailedError
 from videodb_cli.capture import info as capture_info
 from videodb_cli.errors import (
@@ -95,3 +97,65 @@ def test_an_embedded_service_that_is_gone_took_the_session_along(tmp_path: Path)
         assert fields is not None
         assert fields["status"] == "failed"
         assert not capture_info.has_died(fields)
+
+
+# ---- a capture that failed and lived to say so -----------------------------------------------------------------------
+
+
+def left(run_dir: RunDir, what: str) -> None:
+    capture_info.write(
+        run_dir,
+        {
+            "session_id": "cap-1",
+            "status": "failed",
+            "error": {"code": "lost", "message": "every channel is lost"},
+            "channels": [{"channel_id": "mic:default", "store": True}],
+            "left_at_service": what,
+        },
+    )
+
+
+def test_a_service_that_does_not_answer_keeps_nobody_who_ends_a_failed_capture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = RunDir(tmp_path)
+    left(run_dir, "export")
+    monkeypatch.setattr(flow, "_REACH_S", 0.5)
+    notes: list[str] = []
+    with CaptureService() as service:
+        service.hangs = "/collection/default/capture/session/cap-1"
+        found = Credentials(Secret("sk-test"), service.url, "a test", "a test")
+        began = time.monotonic()
+        fields = flow.stop_capture(run_dir, timeout_s=60, credentials=lambda: found, note=notes.append)
+    assert time.monotonic() - began < 10
+    assert fields is not None
+    assert fields["status"] == "failed"
+    assert notes == ["what was recorded is not fetched: the service did not answer within 0.5 s · videodb capture stop"]
+    assert capture_info.left_at_service(fields) == "export", "the next stop asks again"
+
+
+def test_a_capture_that_is_failing_when_it_is_stopped_is_no_failure_of_the_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = RunDir(tmp_path)
+    left(run_dir, "export")
+    failed = {name: value for name, value in (capture_info.read(run_dir) or {}).items() if name != "v"}
+    capture_info.write(run_dir, {**failed, "status": "stopping", "left_at_service": None})
+    looks = iter([(os.getpid(), current_start_token())] * 2)
+
+    def runner(_: RunDir) -> tuple[int, str] | None:
+        found = next(looks, None)
+        if found is None:
+            capture_info.write(run_dir, failed)
+            monkeypatch.setattr(capture_info, "is_running", lambda _: False)
+        return found
+
+    monkeypatch.setattr(capture_info, "is_running", lambda _: True)
+    monkeypatch.setattr(capture_info, "runner", runner)
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("it ends already"))
+    with CaptureService() as service:
+        service.export = {"export_status": "exported", "video_id": "m-1", "stream_url": "s", "player_url": "p"}
+        found = Credentials(Secret("sk-test"), service.url, "a test", "a test")
+        fields = flow.stop_capture(run_dir, timeout_s=60, credentials=lambda: found)
+    assert fields is not None
+    assert (fields["status"], fields["exported_video_id"]) == ("failed", "m-1")

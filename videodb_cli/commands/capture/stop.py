@@ -34,6 +34,8 @@ def stop(
 ) -> None:
     """Stop the session, then the recorder, and wait for the export. Nothing to stop is fine.
 
+    Of a capture that failed the export of what was recorded until then is waited for; its status stays failed.
+
     A listener that `capture start` had started ends too.
     """
     from videodb_cli.flows.stop_capture import stop_capture
@@ -52,6 +54,7 @@ def stop(
         timeout_s=timeout,
         credentials=lambda: credentials_to_stop(run_dir, local=local, env_file=env_file),
         tell=tell,
+        note=console.talk,
     )
     show_outcome(fields or {}, as_json=as_json)
 
