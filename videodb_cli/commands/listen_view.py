@@ -151,11 +151,15 @@ def _recovered_text(recovered: Recovered) -> str:
     count = recovered.events
     text = "1 event read back" if count == 1 else f"{count} events read back" if count else "nothing to read back"
     if recovered.failed_calls:
-        text += f", {recovered.failed_calls} calls failed and are tried again"
+        text += f", {_count(recovered.failed_calls, 'call')} failed and will be tried again"
     if recovered.unknown:
         text += f", {recovered.unknown} that were heard of are unknown to the service"
     text += "; alerts cannot be read back"
-    return text + (f" · {recovered.polled} pipelines are polled" if recovered.polled else "")
+    return text + (f" · {_count(recovered.polled, 'pipeline')} polled" if recovered.polled else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _duration(seconds: float) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from videodb_cli.eventlog.record import Event, compose
@@ -18,7 +19,7 @@ _LATER_ID_BYTES = 600
 # Two sockets that carry the same event do so within the time that the service takes to send it, not minutes apart.
 _TWIN_WINDOW_S = 120.0
 _MAX_TWINS = 50_000
-_MAX_HELD = 1000
+_MAX_HELD = 10_000
 
 
 class Intake:
@@ -79,7 +80,7 @@ class Intake:
 
 
 class Curtain:
-    """Shows lines; the first that is shown is that of the first connection, whatever came before it."""
+    """Shows lines, but none before the first connection has been announced: those are held, and shown then."""
 
     def __init__(self, on_line: Callable[[bytes, Event | None], None]) -> None:
         self._on_line = on_line
@@ -93,12 +94,16 @@ class Curtain:
         elif len(self._held) < _MAX_HELD:
             self._held.append((line, event))
 
-    def open(self) -> None:
-        """Show from now on. What was held waits for `show_held`."""
-        self._is_open = True
+    @contextlib.contextmanager
+    def front(self) -> Iterator[None]:
+        """Show what comes within it before everything that is held."""
+        earlier, self._held = self._held, []
+        yield
+        self._held += earlier
 
-    def show_held(self) -> None:
-        """Show what came before. Idempotent."""
+    def open(self) -> None:
+        """Show what is held, and every line from now on. Idempotent."""
+        self._is_open = True
         held, self._held = self._held, []
         for line, event in held:
             self._on_line(line, event)

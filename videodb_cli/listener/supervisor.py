@@ -41,6 +41,8 @@ from videodb_cli.listener.updates import (
 )
 
 _STOP_TIMEOUT_S = 3.0
+# So long the log may take to note that a connection stands, before the id is published all the same.
+_NOTED_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Listener:
         self._on_update = on_update
         self._backoff = backoff or Backoff(policy.first_retry_s, policy.first_retry_s * CAP_S / FIRST_S)
         self._ledger = Ledger(time.time())
+        # Ids are published and announced one after another.
+        self._telling = asyncio.Lock()
         self._curtain = Curtain(on_line) if on_line is not None else None
         self._journal = Journal(store, host, self._curtain)
         seen = Seen()
@@ -329,8 +333,13 @@ class Listener:
         hearing: asyncio.Task[Ended] | None = None
         younger: Connection | None = None
         try:
-            await self._announce(connection, previous)
-            hearing = asyncio.create_task(connection.hear(ear.hear), name="hear")
+            gap_s = await self._note(connection, previous)
+            async with self._telling:
+                connection_id = connection.connection_id
+                # A slow disk may keep us from making the id known; what comes meanwhile goes to the log all the same.
+                hearing = asyncio.create_task(connection.hear(ear.hear), name="hear")
+                await self._make_known(connection_id)
+                self._announce(Connected(connection_id, gap_s) if previous is None else Renewed(connection_id))
             await asyncio.wait({hearing, renewing}, return_when=asyncio.FIRST_COMPLETED)
             if not hearing.done() and not self._stop.is_set():
                 younger = renewing.result()
@@ -368,32 +377,39 @@ class Listener:
 
     # ---- connections come and go ---------------------------------------------------------------------------------
 
-    async def _announce(self, connection: Connection, previous: Connection | None) -> None:
-        """Write down that a connection stands, publish its id, and only then say so."""
+    async def _note(self, connection: Connection, previous: Connection | None) -> float | None:
+        """Write down that a connection stands. Returns the seconds of the gap within this run, if any."""
         if not self._log_is_open:
             await self._open_log()
         self._has_stood = True
         self._retry_at = self._last_failure = None
-        connection_id = connection.connection_id
         if previous is not None:
             self._losses.note_renewal(connection, previous)
-            await self._files.publish(connection_id)
-            self._on_update(Renewed(connection_id))
-            return
+            return None
+        if self._curtain is None:
+            return self._losses.note_connection(connection)
+        with self._curtain.front():
+            return self._losses.note_connection(connection)
+
+    async def _make_known(self, connection_id: str) -> None:
+        """Publish an id once the log knows of it, so that no id is used of which it would not tell."""
+        await asyncio.to_thread(self._store.flush, _NOTED_WITHIN_S)
+        await self._files.publish(connection_id)
+
+    def _announce(self, update: Connected | Renewed) -> None:
+        self._on_update(update)
         if self._curtain is not None:
             self._curtain.open()
-        gap_s = self._losses.note_connection(connection)
-        if self._curtain is not None:
-            self._curtain.show_held()
-        await self._files.publish(connection_id)
-        self._on_update(Connected(connection_id, gap_s))
 
     def _on_new_id(self, connection: Connection, connection_id: str) -> None:
         """The service replaced the id of an open connection: what was bound to the old one is bound to nothing."""
         self._losses.note_new_id(connection, connection_id)
         if connection is self._connection:
-            self._in_background(self._publish_new_id(connection_id))
+            self._in_background(self._publish_new_id(connection, connection_id))
 
-    async def _publish_new_id(self, connection_id: str) -> None:
-        await self._files.publish(connection_id)
-        self._on_update(IdReplaced(connection_id))
+    async def _publish_new_id(self, connection: Connection, connection_id: str) -> None:
+        async with self._telling:
+            if connection is not self._connection:
+                return  # it is gone already, and its id with it
+            await self._make_known(connection_id)
+            self._on_update(IdReplaced(connection_id))

@@ -80,6 +80,6 @@ class Tally:
         if self._asked_since > self.gap.started:
             brought += f"; nothing before {iso(self._asked_since)} was asked for"
         if self.troubles:
-            return f"{brought}; {len(self.troubles)} calls failed and are tried again; alerts cannot be read back"
+            return f"{brought}; {len(self.troubles)} calls that failed will be tried again; alerts cannot be read back"
         tail = "; what still speaks to the old connection is polled" if is_polling else ""
         return f"{brought}; alerts cannot be read back{tail}"
