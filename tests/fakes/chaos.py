@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -256,9 +257,19 @@ class Chaos:
     def _loss_breaches(self, lines: list[dict[str, Any]]) -> list[str]:
         texts = {line.get("data", {}).get("text") for line in lines if isinstance(line.get("data"), dict)}
         lost = [item for item in self.produced if item.text not in texts]
-        ended = _ended_connections(lines)
-        # An alert cannot be read back: it may be lost with a connection whose end the log tells of.
-        silent = [item for item in lost if item.kind != "alert" or item.connection not in ended]
+        # An alert cannot be read back: it may be lost with a connection whose end the log tells of. Of one that was cut
+        # down before the log had even a line of it, the log tells only that nothing was heard at that time.
+        ended, known, gaps = _ended_connections(lines), _known_connections(lines), _gaps(lines)
+        silent = [
+            item
+            for item in lost
+            if item.kind != "alert"
+            or (
+                item.connection not in ended
+                if item.connection in known
+                else not any(a <= item.at <= b for a, b in gaps)
+            )
+        ]
         return [f"lost in silence: {[item.text for item in silent[:5]]} of {len(silent)}"] if silent else []
 
 
@@ -278,6 +289,21 @@ def _ended_connections(lines: list[dict[str, Any]]) -> set[str]:
             assert data["unrecoverable"] == ["alert"]
             ended.add(data["connection_id"])
     return ended | {"-".join(connection.split("-")[:2]) for connection in ended}
+
+
+def _known_connections(lines: list[dict[str, Any]]) -> set[str]:
+    named = (line["data"].get("connection_id") for line in lines if line.get("event") == "listener.connected")
+    return {name for name in named if name} | _ended_connections(lines)
+
+
+def _gaps(lines: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """Unix seconds."""
+    told = [line["data"] for line in lines if line.get("event") == "listener.gap"]
+    return [(_unix(gap["from"]), _unix(gap["to"])) for gap in told]
+
+
+def _unix(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp()
 
 
 def _order_breaches(lines: list[dict[str, Any]]) -> list[str]:
