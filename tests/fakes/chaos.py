@@ -37,17 +37,22 @@ class Journal:
     sent: dict[str, list[Frame]] = field(default_factory=dict)
     proven: dict[str, int] = field(default_factory=dict)
     proofs: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
+    killed: set[str] = field(default_factory=set)
 
     def on_frame(self, connection: str, frame: Frame) -> None:
         self.sent.setdefault(connection, []).append(frame)
 
     def on_proof(self, connection: str, count: int) -> None:
+        if connection in self.killed:
+            return
         self.proven[connection] = max(self.proven.get(connection, 0), count)
         self.proofs.setdefault(connection, []).append((time.time(), count))
 
     def forget_proofs_since(self, moment: float) -> None:
         """The receiver was killed then: what it had taken just before may not be on the disk."""
-        for connection, proofs in self.proofs.items():
+        # Answers to pings may still be on their way: they come from before the kill, and too shortly before it.
+        self.killed.update(list(self.sent))
+        for connection, proofs in list(self.proofs.items()):
             self.proven[connection] = max((count for at, count in proofs if at < moment), default=0)
 
 
