@@ -28,7 +28,10 @@ def count_parts(
     counter = _Counter(plan, tally, thorough=strict or total <= THOROUGH)
     sources = [part.source for part in parts]
     if limit is None and all(part.end is not None for part in parts) and parallel.can_fork(total):
-        return _count_in_two(parts, sources, counter)
+        size = parallel.chunk_size(total)
+        chunks = [chunk for p in parts for chunk in parallel.chunks_of(p.source, p.start, p.end or 0, size)]
+        if len(chunks) <= parallel.MOST_CHUNKS:
+            return _count_in_two(chunks, sources, counter)
     for source, block in iter_parts(parts):
         if limit is None:
             counter.count(source, block)
@@ -39,7 +42,7 @@ def count_parts(
     return counter.broken
 
 
-def _count_in_two(parts: Sequence[Part], sources: list[Source], counter: _Counter) -> BrokenLines:
+def _count_in_two(chunks: Sequence[Chunk], sources: list[Source], counter: _Counter) -> BrokenLines:
     def work(chunk: Chunk) -> None:
         for view in iter_views(chunk.source, chunk.start, chunk.end):
             counter.count_view(chunk.source, view)
@@ -52,8 +55,6 @@ def _count_in_two(parts: Sequence[Part], sources: list[Source], counter: _Counte
     import msgspec  # noqa: F401
     import stringzilla  # noqa: F401
 
-    total = sum(part.size for part in parts)
-    chunks = [c for p in parts for c in parallel.chunks_of(p.source, p.start, p.end or 0, parallel.chunk_size(total))]
     # The second process begins with a copy of the empty tally, so what it has at the end is its own.
     second = parallel.run_in_any_order(chunks, work, keep)
     counter.tally.merge(second["tally"])

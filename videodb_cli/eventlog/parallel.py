@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 # Two processes gain from about 40 MB on, and lose at 4 MB.
 WORTH_IT = 40 << 20
 CHUNK = 4 << 20
-# What every pipe holds before writing to it waits, and the size of a chunk's number in it.
-_PIPE_ROOM = 1 << 14
+# What every pipe holds, also that of a user who has many, before writing to it waits; and a chunk's number in it.
+_PIPE_ROOM = 1 << 12
 _NUMBER = 4
+MOST_CHUNKS = _PIPE_ROOM // _NUMBER
 
 State = dict[str, Any]
 
@@ -66,15 +67,15 @@ def can_fork(total: int) -> bool:
 
 
 def chunk_size(total: int) -> int:
-    """Bytes of a chunk for ``run_in_any_order``: as many chunks as there is room for in a pipe, and no more."""
-    return max(CHUNK, total // (_PIPE_ROOM // _NUMBER))
+    """Bytes of a chunk for ``run_in_any_order``: so many bytes in up to twenty files make no more than it takes."""
+    return max(CHUNK, total // (MOST_CHUNKS - 24))
 
 
 def run_in_any_order(chunks: Sequence[Chunk], work: Callable[[Chunk], object], keep: Callable[[], State]) -> State:
     """``work`` on every chunk, by whichever of two processes is free; gives what ``keep`` gave in the second one.
 
     For work that adds up, so that nobody waits for the other. Errors of the second process are raised here.
-    ``chunk_size`` says how large chunks must be.
+    There are at most ``MOST_CHUNKS``; ``chunk_size`` says how large they must be for that.
     """
     # A pipe full of numbers is the queue: reading four bytes takes one chunk, for one process only.
     take, put = os.pipe()
@@ -91,6 +92,9 @@ def run_in_any_order(chunks: Sequence[Chunk], work: Callable[[Chunk], object], k
             _work_off(chunks, work, take)
             second = _take(receive)
     finally:
+        # What failed here is nothing that the other one should go on with.
+        while os.read(take, _PIPE_ROOM):
+            pass
         os.close(take)
         os.waitpid(child, 0)
     if failure := second.get("failure"):

@@ -100,7 +100,8 @@ def test_in_any_order_each_chunk_is_done_once(parts: list[Part]) -> None:
 
 def test_a_queue_of_chunks_never_fills_the_pipe() -> None:
     for total in (1, 40 << 20, 3 << 30, 10 << 40):
-        assert (total / parallel.chunk_size(total) + 100) * 4 < 1 << 16
+        assert total / parallel.chunk_size(total) + 20 <= parallel.MOST_CHUNKS
+    assert parallel.MOST_CHUNKS * 4 == 4096
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError, KeyboardInterrupt, ZeroDivisionError])
