@@ -99,6 +99,7 @@ HEAVY = {
     "pydantic",
     "dotenv",
     "sqlite3",
+    "cryptography",
     "ssl",
 }
 
