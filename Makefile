@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models test e2e chaos soak reliability lint types format golden bench fuzz clean
+.PHONY: help demo models test e2e chaos soak reliability lint types format golden docs bench fuzz clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ format: $(VENV)/.dev ## Format the code.
 
 golden: $(VENV)/.dev ## Rewrite tests/golden/ from what the program prints now.
 	@REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/cli/test_golden.py
+
+docs: $(VENV)/.dev ## Rewrite docs/cli.md from the help of the commands.
+	@$(BIN)/python scripts/make_cli_docs.py
 
 bench: $(VENV)/.dev ## Measure, as ratios against real tools in one run.
 	@$(BIN)/python scripts/bench_listen.py
