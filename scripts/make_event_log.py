@@ -1,6 +1,6 @@
 """Make an event log of any size, the same for the same seed: ``make_event_log.py 3000000 > log.jsonl``.
 
-Lines have the shape of the log's contract with texts of mixed length, about 366 bytes on average, four events a second.
+Lines are as docs/contract.md §3 says, with texts of mixed length: about 366 bytes on average, four events a second.
 Option ``--style old`` writes them as older scripts did: spaces after colons, ``+00:00``, microseconds, stamps last.
 """
 

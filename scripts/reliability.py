@@ -58,7 +58,7 @@ asyncio.run(main())
 
 @dataclass(frozen=True)
 class Row:
-    """One trouble: its name, what strikes, and how the row of protocol §4 calls it."""
+    """One trouble: its name, what strikes, and what its row is called in docs/reliability.md."""
 
     name: str
     title: str

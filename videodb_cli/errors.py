@@ -1,7 +1,8 @@
 """The error tree. Every failure that a user can cause is one of these; `main` alone turns them into an exit status.
 
 An error carries a stable ``code`` for programs, one clear sentence for people, a ``hint`` with the command that mends
-it, and the exit status of the contract. Anything else that escapes is a bug of ours: it keeps its traceback, status 70.
+it, and an exit status (docs/contract.md §4). Anything else that escapes is a bug of ours: it keeps its traceback,
+status 70.
 """
 
 from __future__ import annotations

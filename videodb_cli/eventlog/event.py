@@ -1,4 +1,6 @@
-"""What the parts of an event mean: channel, name, stream, text, finality, times. Contract §6, protocol §2.
+"""What the parts of an event mean: channel, name, stream, text, finality, times.
+
+docs/protocol.md §2 has the shapes, docs/contract.md §6 what they mean to the commands.
 
 Every function takes a decoded event of any shape, because services, proxies and older scripts write any shape.
 """

@@ -1,4 +1,4 @@
-"""Which events are meant: the flags of contract §6 as one value, and its meaning on a decoded event.
+"""Which events are meant: the flags of docs/contract.md §6 as one value, and its meaning on a decoded event.
 
 ``Selection.matches`` is the truth. Everything faster (``needles``, ``scan``) may only throw away what it would refuse.
 """

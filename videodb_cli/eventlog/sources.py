@@ -1,6 +1,6 @@
 """Which files make up a log: rotated ones first, several files and directories, and ``-`` for standard input.
 
-Contract §2 and §6. Nothing here reads a log; it only finds, orders and opens.
+docs/contract.md §2 and §6. Nothing here reads a log; it only finds, orders and opens.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The listener's own lines in the log: what they are called, what they say, what they carry (contract §3)."""
+"""The listener's own lines in the log: what they are called, what they say, what they carry (docs/contract.md §3)."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Digits(str):
 
 
 def check_line(line: bytes) -> list[tuple[str, Any]]:
-    """Hold a line to the contract, and return what follows the stamps."""
+    """Hold a line to docs/contract.md §3, and return what follows the stamps."""
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     text = line.decode("utf-8")

@@ -1,4 +1,4 @@
-"""The flags by which events are selected, shared by every command that has them (contract §6)."""
+"""The flags by which events are selected, shared by every command that has them (docs/contract.md §6)."""
 
 from __future__ import annotations
 
