@@ -3,6 +3,7 @@
 `websockets` does the handshake, control frames, fragments, closing and everything unusual. It queues messages and wakes
 a coroutine for each, which at thousands a second costs more than all that the listener does with them: here a whole
 message goes to a callback from within ``data_received``, in order, and nothing is ever queued in memory.
+docs/decisions/0012-frames-cut-from-the-stream.md says why, with the figures.
 """
 
 from __future__ import annotations
