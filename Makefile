@@ -54,7 +54,7 @@ lint: $(VENV)/.dev ## Check style.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: $(VENV)/.dev ## Check types (mypy --strict on the package).
+types: $(VENV)/.dev ## Check types: mypy, strict on the package, looser on tests and scripts.
 	@$(BIN)/mypy
 
 format: $(VENV)/.dev ## Format the code.

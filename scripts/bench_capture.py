@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,19 @@ def until(place: Place, matches: Callable[[dict[str, Any]], bool]) -> dict[str, 
     return found[0]
 
 
+def is_seen(word: str, event: dict[str, Any]) -> bool:
+    return event.get("channel") == "visual_index" and word in str(event["data"].get("text"))
+
+
+def is_heard(since: float, event: dict[str, Any]) -> bool:
+    return (
+        event.get("channel") == "transcript"
+        and event["data"].get("is_final") is True
+        and event["unix_ts"] > since - 1.0
+        and str(event.get("rtstream_name")).startswith("mic")
+    )
+
+
 def bench_whole(desktop: Desktop, directory: Path, samples: int) -> Iterator[tuple[str, Any]]:
     with capturing(desktop, directory, "--transcribe", "--index-visuals", "What is on screen?") as place:
         pid = place.info["pid"]
@@ -152,24 +166,14 @@ def bench_whole(desktop: Desktop, directory: Path, samples: int) -> Iterator[tup
             word = f"BUILD {7000 + number * 13}"
             began = time.time()
             terminal = desktop.show(word)
-            event = until(
-                place, lambda e, word=word: e.get("channel") == "visual_index" and word in str(e["data"].get("text"))
-            )
+            event = until(place, partial(is_seen, word))
             seen.append(event["unix_ts"] - began)
             terminal.terminate()
             terminal.wait(5)
             speech = desktop.say(f"Number {number + 1}. The deployment failed this morning.", microphone=True)
             speech.wait(20)
             ended = time.time()
-            event = until(
-                place,
-                lambda e, ended=ended: (
-                    e.get("channel") == "transcript"
-                    and e["data"].get("is_final") is True
-                    and e["unix_ts"] > ended - 1.0
-                    and str(e.get("rtstream_name")).startswith("mic")
-                ),
-            )
+            event = until(place, partial(is_heard, ended))
             heard.append(event["unix_ts"] - ended)
         yield (
             "screen to visual_index",

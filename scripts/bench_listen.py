@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -331,13 +332,13 @@ def main() -> int:
     arguments = parser.parse_args()
     if shutil.which("videodb", path=str(Path(sys.executable).parent)) is None:
         sys.exit("install this checkout first: pip install -e '.[test]'")
-    parts = {
+    server = Server()
+    parts: dict[str, Callable[[], bool]] = {
         "throughput": lambda: throughput(server, arguments.events, arguments.runs),
         "memory": lambda: memory(server, arguments.events),
         "latency": lambda: latency(server),
         "startup": lambda: startup(server),
     }
-    server = Server()
     try:
         held = [parts[name]() for name in arguments.only.split(",")]
     finally:

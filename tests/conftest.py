@@ -21,6 +21,7 @@ def pytest_unconfigure() -> None:
 
     A single test is watched by pytest-timeout; but a thread that it left behind keeps the interpreter waiting for ever.
     """
+    assert sys.__stderr__ is not None
     faulthandler.dump_traceback_later(_EXIT_WITHIN_S, exit=True, file=sys.__stderr__)
 
 

@@ -138,7 +138,9 @@ def test_what_escapes(
 
 
 def test_every_error_has_its_status() -> None:
-    kinds = {kind.__name__: kind.exit_status for kind in vars(errors).values() if isinstance(kind, type)}
+    found = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    kinds = {kind.__name__: kind.exit_status for kind in found if issubclass(kind, errors.VideodbError)}
+    assert len(kinds) == len(found)
     assert kinds == {
         "VideodbError": 70,
         "NoMatchError": 1,

@@ -20,12 +20,12 @@ class Place:
         self.environment = {name: value for name, value in os.environ.items() if name not in hidden}
         self.environment |= {"VIDEODB_EVENTS_DIR": str(path), "HOME": str(path), **environment}
 
-    def run(self, *arguments: str, timeout: float = 90, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "videodb_cli", *arguments],
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=90,
             check=False,
             stdin=subprocess.DEVNULL,
             env={**self.environment, **environment},

@@ -172,7 +172,7 @@ def export_of(place: Place, stream_url: str) -> Exported:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=16000)
         duration = 0.0
         for frame in container.decode(audio=0):
-            duration = max(duration, frame.time + frame.samples / frame.sample_rate)
+            duration = max(duration, (frame.time or 0.0) + frame.samples / frame.sample_rate)
             for piece in resampler.resample(frame):
                 wav.mux(out.encode(piece))
         wav.mux(out.encode(None))

@@ -309,7 +309,7 @@ def listen(url: str) -> tuple[float, list[tuple[float, set[int]]]]:
             for frame in packet.decode():
                 if isinstance(frame, av.VideoFrame):
                     times.append(frame.time or 0.0)
-                else:
+                elif isinstance(frame, av.AudioFrame):
                     first = frame.time if first is None else first
                     samples += [piece.to_ndarray().reshape(-1) for piece in resampler.resample(frame)]
     sound = np.concatenate(samples)
@@ -332,6 +332,7 @@ async def test_a_session_that_is_published_encrypted(tmp_path: Path, publishers:
             urls = await session.start(MIC)
             assert urls["mic:default"].startswith("rtsps://127.0.0.1:")
             port = urlsplit(urls["mic:default"]).port
+            assert port is not None
             pem = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port))
             assert hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest() == session.started["ssl_certificate_hash"]
             (tmp_path / "trusted.pem").write_text(pem)

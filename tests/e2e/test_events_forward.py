@@ -182,7 +182,12 @@ def test_selection_and_from_now_on(directory: Path, endpoint: Endpoint) -> None:
     write(directory, 1)
     process = forward(directory, "--to", endpoint.url, "--channel", "alert")
     # Without a cursor only what comes counts; it says nothing when it is ready, so the marker is written until it came.
-    wait_for(lambda: write(directory, 99, channel="alert") or endpoint.taken, "nothing came")
+
+    def comes() -> bool:
+        write(directory, 99, channel="alert")
+        return bool(endpoint.taken)
+
+    wait_for(comes, "nothing came")
     write(directory, 2)
     write(directory, 3, channel="alert")
     write(directory, 4, channel="videodb_cli")

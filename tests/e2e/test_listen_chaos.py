@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_kill_9_again_and_again_tears_nothing_that_was_whole(box: Box) -> None:
         for _ in range(8):
             program = box.listen(service, "--no-recover")
             size = box.log.stat().st_size
-            eventually(lambda size=size: box.log.stat().st_size > size + 200_000)
+            eventually(partial(lambda size: box.log.stat().st_size > size + 200_000, size))
             assert program.end(9) == -9
             assert box.run(None, "status").returncode == 5
         assert box.listen(service).end() == 0

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -407,11 +408,14 @@ def test_the_older_scripts_usage(box: Box) -> None:
 def test_somebody_else_rotates(box: Box) -> None:
     with EventService() as service:
         program = box.listen(service)
-        for n, act in enumerate(
-            (lambda: box.log.rename(box.log.with_name("moved")), box.log.unlink, lambda: os.truncate(box.log, 0))
-        ):
+        acts: list[Callable[[], object]] = [
+            lambda: box.log.rename(box.log.with_name("moved")),
+            box.log.unlink,
+            lambda: os.truncate(box.log, 0),
+        ]
+        for n, act in enumerate(acts):
             service.send(numbered(1, n)[0])
-            eventually(lambda n=n: box.log.exists() and n in box.heard())
+            eventually(partial(lambda n: box.log.exists() and n in box.heard(), n))
             act()
         service.send(numbered(1, 9)[0])
         eventually(lambda: box.log.exists() and 9 in box.heard())

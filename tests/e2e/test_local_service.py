@@ -55,7 +55,7 @@ def test_the_root_says_what_this_is_without_a_key(shared: Running) -> None:
 @pytest.mark.parametrize("path", ["/collection", "/collection/default/", "/rtstream/", "/nothing", "/_local/status"])
 @pytest.mark.parametrize("key", [None, "", "sk-wrong", "st-wrong", "ÿ"])
 def test_without_the_key_nothing_answers(shared: Running, path: str, key: str | None) -> None:
-    headers = {} if key is None else {"x-access-token": key.encode("latin-1")}
+    headers = {} if key is None else {b"x-access-token": key.encode("latin-1")}
     assert is_failure(httpx.get(shared.url + path, headers=headers), 401)
 
 

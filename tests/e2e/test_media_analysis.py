@@ -38,7 +38,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[float, Record]
     with av.open(str(sample.VIDEO)) as source, av.open(str(part), "w") as out:
         streams = {stream.index: out.add_stream_from_template(stream) for stream in source.streams}
         for packet in source.demux():
-            if packet.dts is not None and packet.pts * packet.time_base < LENGTH_S:
+            if packet.dts is not None and packet.pts is not None and packet.pts * packet.time_base < LENGTH_S:
                 packet.stream = streams[packet.stream_index]
                 out.mux(packet)
     records: list[tuple[float, Record]] = []

@@ -182,7 +182,8 @@ def test_what_the_service_does_not_know_any_more_is_named(stage: Stage, director
         stage.transcribe(stream, first)
         stage.speak(stream, "before", time.time() - 20)
         listener.wait_for_line(text_is("before"))
-        stage.do(lambda service: (service.state.streams.clear(), service.state.sessions.clear()))
+        stage.do(lambda service: service.state.streams.clear())
+        stage.do(lambda service: service.state.sessions.clear())
         stage.close_sockets()
         data = listener.wait_for_event("listener.recovered")["data"]
     assert data["unknown"] == [f"records of transcript of {stream.id}", f"session {session.id}"]

@@ -107,7 +107,7 @@ def pyav_read(url: str, found: Callable[[int], None]) -> None:
         for packet in container.demux():
             if packet.size:
                 count += len(packet.decode())
-        count += len(container.streams[0].codec_context.decode(None))
+        count += len(container.streams.video[0].codec_context.decode(None))
     found(count)
 
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ class Chaos:
             for connection in list(service.hub.connections.values()):
                 count = len(self.journal.sent.get(connection.id, ()))
                 if connection.wire is not None:
-                    connection.wire.prove(lambda c=connection.id, n=count: self.journal.on_proof(c, n))
+                    connection.wire.prove(partial(self.journal.on_proof, connection.id, count))
             await asyncio.sleep(_PING_EVERY_S)
 
     def _wait_until_settled(self, listener: ListenerProcess) -> None:
@@ -253,8 +254,9 @@ class Chaos:
 
     def _double_breaches(self, live: list[dict[str, Any]], recovered: list[dict[str, Any]]) -> list[str]:
         sent = Counter(key for frames in self.journal.sent.values() for f in frames if (key := _key_of_frame(f)))
-        had = Counter(_key_of_line(line) for line in live)
-        again = Counter(_key_of_line(line) for line in recovered if line.get("channel") != "capture_session")
+        had = Counter(key for line in live if (key := _key_of_line(line)))
+        streams = [line for line in recovered if line.get("channel") != "capture_session"]
+        again = Counter(key for line in streams if (key := _key_of_line(line)))
         doubles = [key for key, count in had.items() if key in sent and count > sent[key]]
         doubles += [key for key, count in again.items() if count > 1 or key in had]
         return [f"in the log twice: {doubles[:5]} of {len(doubles)}"] if doubles else []
@@ -286,7 +288,7 @@ def _ended_connections(lines: list[dict[str, Any]]) -> set[str]:
     """Connections of which the log says that alerts to them are lost. A replaced id belongs to its connection."""
     ended = set()
     for line in lines:
-        data = line.get("data")
+        data = line.get("data") or {}
         if line.get("event") == "listener.gap":
             assert data["unrecoverable"] == ["alert"]
             ended.add(data["old_connection_id"])

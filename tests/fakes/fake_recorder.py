@@ -41,6 +41,11 @@ def note(**fields: object) -> None:
             file.write(json.dumps(fields) + "\n")
 
 
+def die() -> None:
+    note(end="died")
+    os._exit(9)
+
+
 def send(message: dict) -> None:
     with lock:
         sys.stdout.write(PREFIX + json.dumps(message) + "\n")
@@ -103,7 +108,7 @@ def begin(command: dict) -> None:
         if "nostart" not in FAULTS:
             event("recording-started", sessionId=params["sessionId"])
         if "dieafter" in FAULTS:
-            threading.Timer(0.5, lambda: (note(end="died"), os._exit(9))).start()
+            threading.Timer(0.5, die).start()
 
 
 def permission(command: dict) -> None:

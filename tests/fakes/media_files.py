@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -23,7 +24,8 @@ def write_media(
 ) -> Path:
     """Write ``seconds`` of a grey picture that grows lighter, and of a tone; give the path back."""
     with av.open(str(path), "w", options=options or {}) as out:
-        picture = sound = None
+        picture: Any = None
+        sound: Any = None
         if video:
             picture = out.add_stream(video, rate=rate)
             picture.width, picture.height, picture.pix_fmt = *size, pixels

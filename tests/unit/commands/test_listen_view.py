@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from videodb_cli import console
 from videodb_cli.commands import listen_view
 from videodb_cli.commands.listen_view import ListenView
 from videodb_cli.listener.updates import Connected, IdReplaced, LogUnwritable, LogWritable, Lost, Retrying, Statement
@@ -37,12 +38,12 @@ Make = Callable[..., tuple[ListenView, list[bytes], list[bytes]]]
 @pytest.fixture(scope="module")
 def make() -> Iterator[Make]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(listen_view.console, "BackgroundWriter", Lines)
+    patch.setattr(console, "BackgroundWriter", Lines)
 
     def build(*, terminal: bool = False, **flags: bool) -> tuple[ListenView, list[bytes], list[bytes]]:
         settings = {"as_json": False, "print_events": False, "quiet": False, **flags}
-        patch.setattr(listen_view.console, "is_terminal", lambda: terminal)
-        patch.setattr(listen_view.console, "terminal_width", lambda: 40)
+        patch.setattr(console, "is_terminal", lambda: terminal)
+        patch.setattr(console, "terminal_width", lambda: 40)
         patch.setattr(listen_view.ListenView, "_owns_terminal", lambda self: self._is_terminal)
         view = ListenView(host="api.example", log=Path("/d/log"), **settings)
         out, err = view._stdout, view._stderr

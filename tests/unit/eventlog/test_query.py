@@ -42,9 +42,11 @@ def _run(parts: list[Part], program: str, *, strict: bool = False) -> tuple[byte
     assert target is not None
     with target.with_name("out").open("wb", buffering=0) as file:
         # Both processes write to the same file description, as they do to standard output.
-        state = Query(plan, shaper, thorough=True).run(
-            parts, lambda data: out.append(data) or file.write(data), strict=strict
-        )
+        def write(data: bytes) -> None:
+            out.append(data)
+            file.write(data)
+
+        state = Query(plan, shaper, thorough=True).run(parts, write, strict=strict)
     return target.with_name("out").read_bytes(), state
 
 

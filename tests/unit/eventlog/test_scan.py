@@ -58,8 +58,13 @@ narrow = st.one_of(
 )
 
 
+def _data(event: dict[str, Any]) -> dict[str, Any]:
+    data = event.get("data")
+    return data if isinstance(data, dict) else {}
+
+
 def _text(event: dict[str, Any]) -> str | None:
-    data = event.get("data") if isinstance(event.get("data"), dict) else {}
+    data = _data(event)
     error = data.get("error")
     message = error.get("message") if isinstance(error, dict) else None
     for value in (data.get("text"), data.get("label"), data.get("event_label"), message, event.get("raw")):
@@ -103,7 +108,7 @@ def _stream_matches(event: dict[str, Any], wanted: str) -> bool:
 
 
 def wanted(event: Any, s: Selection) -> bool:
-    """The flags of the contract, spelt out anew."""
+    """The flags of docs/contract.md §6, spelt out anew."""
     if s == Selection():
         return True
     asks = s._replace(final=s.final != s.interim and s.final, interim=s.final != s.interim and s.interim)
@@ -112,7 +117,7 @@ def wanted(event: Any, s: Selection) -> bool:
     if not isinstance(event, dict):
         return not _asks_anything(asks)
     channel, text, at = _channel(event), _text(event), _time(event)
-    data = event.get("data") if isinstance(event.get("data"), dict) else {}
+    data = _data(event)
     final = data.get("is_final") is True or data.get("is_final") in ("true", "True")
     own_asked = "videodb_cli" in s.channels or s.events
     return all(

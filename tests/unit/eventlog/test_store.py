@@ -33,7 +33,7 @@ class Disk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.script: list[int | OSError] = []
         self.real = os.write
-        monkeypatch.setattr(store_module.os, "write", self.write)
+        monkeypatch.setattr(os, "write", self.write)
 
     def write(self, fd: int, data: Any) -> int:
         if threading.current_thread().name != "log-writer" or not self.script:
@@ -180,7 +180,7 @@ def test_taking_back_that_fails_is_done_before_anything_else(
             raise failures.pop()
         real(fd, length)
 
-    monkeypatch.setattr(store_module.os, "ftruncate", ftruncate)
+    monkeypatch.setattr(os, "ftruncate", ftruncate)
     disk.script = [10, FULL]
     put(store, 1, 2)
     assert store.flush(5)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videodb_cli.eventlog import tail_repair
 from videodb_cli.eventlog.tail_repair import last_line_start, last_stamp_ms, repair_tail
 
 LINE = b'{"ts":"2026-03-02T10:15:30.123Z","unix_ts":1772446530.123,"data":{"text":"caf\xc3\xa9 {\\"a\\":1}"}}\n'
@@ -58,7 +58,7 @@ def test_blocks_larger_than_one_read(tmp_path: Path) -> None:
 
 
 def test_two_torn_tails_in_one_second_keep_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_repair.time, "gmtime", lambda: (2026, 3, 2, 10, 15, 30, 0, 61, 0))
+    monkeypatch.setattr(time, "gmtime", lambda: (2026, 3, 2, 10, 15, 30, 0, 61, 0))
     outcomes = [repaired(tmp_path / "log", torn)[1] for torn in (b"one", b"two")]
     assert [outcome[1].read_bytes() for outcome in outcomes if outcome] == [b"one", b"two"]
 
@@ -67,7 +67,7 @@ def test_a_failure_to_set_aside_leaves_the_log_and_no_litter(tmp_path: Path, mon
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tail_repair.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     path = tmp_path / "log"
     with pytest.raises(OSError, match="No space left"):
         repaired(path, LINE + b"torn")

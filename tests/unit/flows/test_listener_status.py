@@ -24,7 +24,7 @@ from videodb_cli.flows.listening import already_running, running_listener
 from videodb_cli.flows.stop_listener import stop_listener
 from videodb_cli.process.daemon import Spawned
 from videodb_cli.process.start_token import current_start_token
-from videodb_cli.rundir import state
+from videodb_cli.rundir import lock, state
 from videodb_cli.rundir.lock import DirectoryLock
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials, Secret
@@ -195,8 +195,8 @@ def test_the_ladder(
             held.release()
 
     monkeypatch.setattr(stopping, "_LADDER", (("SIGTERM", 0.02), ("SIGTERM", 0.02), ("SIGKILL", 0.02)))
-    monkeypatch.setattr(stopping.os, "kill", kill)
-    monkeypatch.setattr(stopping.lock, "is_held", lambda _: held._fd is not None)
+    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setattr(lock, "is_held", lambda _: held._fd is not None)
     assert stop_listener(run_dir, pause=lambda _: None) == os.getpid()
     assert signals == sent
 
@@ -210,11 +210,11 @@ def test_one_that_does_not_end_or_is_not_ours(
         raise PermissionError
 
     monkeypatch.setattr(stopping, "_LADDER", (("SIGTERM", 0.01),))
-    monkeypatch.setattr(stopping.lock, "is_held", lambda _: True)
-    monkeypatch.setattr(stopping.os, "kill", lambda *_: None)
+    monkeypatch.setattr(lock, "is_held", lambda _: True)
+    monkeypatch.setattr(os, "kill", lambda *_: None)
     with pytest.raises(RefusedError, match="does not end"):
         stop_listener(run_dir, pause=lambda _: None)
-    monkeypatch.setattr(stopping.os, "kill", deny)
+    monkeypatch.setattr(os, "kill", deny)
     with pytest.raises(RefusedError, match="somebody else"):
         stop_listener(run_dir, pause=lambda _: None)
 

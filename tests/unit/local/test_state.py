@@ -1,7 +1,7 @@
 import pytest
 
 from videodb_cli.local.answers import ServiceError
-from videodb_cli.local.records import SESSION_STATUSES, SESSION_TRANSITIONS, Channel, SpokenRecord
+from videodb_cli.local.records import SESSION_STATUSES, SESSION_TRANSITIONS, CaptureSession, Channel, SpokenRecord
 from videodb_cli.local.state import TICKET_LIFE_S, ServiceState, select_records
 
 
@@ -23,7 +23,7 @@ def state(clock: Clock) -> ServiceState:
     return ServiceState(clock=clock)
 
 
-def make_session(state: ServiceState, **options: object) -> object:
+def make_session(state: ServiceState, **options: object) -> CaptureSession:
     values = {"end_user_id": "u", "callback_url": None, "ws_connection_id": None, "metadata": {}, **options}
     return state.create_session("default", **values)  # type: ignore[arg-type]
 
@@ -60,19 +60,19 @@ def test_every_status_has_its_transitions() -> None:
 def test_a_session_goes_its_way_and_no_other(state: ServiceState) -> None:
     session = make_session(state)
     for status in ("starting", "active", "stopping", "stopped", "exported"):
-        state.move_session(session, status)  # type: ignore[arg-type]
+        state.move_session(session, status)
     with pytest.raises(ServiceError, match="exported and cannot become starting"):
-        state.move_session(session, "starting")  # type: ignore[arg-type]
+        state.move_session(session, "starting")
 
 
 def test_channels_are_offered_once_each(state: ServiceState) -> None:
     session = make_session(state)
     mic = Channel("mic:default", "Mic", "audio", store=True, is_primary=False)
     with pytest.raises(ServiceError, match="twice"):
-        state.begin_session(session, [mic, mic])  # type: ignore[arg-type]
-    state.begin_session(session, [mic])  # type: ignore[arg-type]
+        state.begin_session(session, [mic, mic])
+    state.begin_session(session, [mic])
     with pytest.raises(ServiceError, match="starting and cannot"):
-        state.begin_session(session, [mic])  # type: ignore[arg-type]
+        state.begin_session(session, [mic])
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_a_channel_has_the_category_that_the_sdk_asks_for(channel_id: str, kind:
 
 def test_a_session_of_another_collection_is_not_found(state: ServiceState) -> None:
     session = make_session(state)
-    assert state.session(session.id, "default") is session  # type: ignore[attr-defined]
+    assert state.session(session.id, "default") is session
     with pytest.raises(ServiceError) as caught:
-        state.session(session.id, "other")  # type: ignore[attr-defined]
+        state.session(session.id, "other")
     assert caught.value.status == 404
 
 

@@ -52,5 +52,5 @@ def test_from_ps(printed: str, status: int, token: str | None, monkeypatch: pyte
         return subprocess.CompletedProcess([], status, printed, "")
 
     monkeypatch.setattr(module, "_HAS_PROC", False)
-    monkeypatch.setattr(module.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     assert start_token(5) == token

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from videodb_cli.errors import RefusedError
-from videodb_cli.rundir import process_log, state
+from videodb_cli.rundir import private, process_log, state
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_one_that_is_seen_half_way_is_looked_at_again(tmp_path: Path, monkeypatc
     state.rewrite(path, {"n": 2})
     assert path.stat().st_size == state.ROOM
     contents = [b'{"v":1,"n":2,"x', path.read_bytes()]
-    monkeypatch.setattr(state.private, "read_bytes", lambda _: contents.pop(0))
+    monkeypatch.setattr(private, "read_bytes", lambda _: contents.pop(0))
     assert state.read(path) == {"v": 1, "n": 2}
     with pytest.raises(OSError, match="No space left"):
         state.rewrite(path, {"n": "x" * state.ROOM})

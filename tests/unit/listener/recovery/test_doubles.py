@@ -107,8 +107,9 @@ class World:
         self.log: list[Event] = []
         self.late: list[Event] = []
         self.absorb: Any = None
+
         journal = SimpleNamespace(
-            recovered_event=lambda event: self.log.append(event) or b"",
+            recovered_event=self._write,
             late=lambda _name, _after_s, message: self.late.append(json.loads(message)),
         )
         around: Any = SimpleNamespace(
@@ -124,6 +125,10 @@ class World:
         self.readable: list[Record] = []
         self.found: list[Event] = []
         self.now = 0.0
+
+    def _write(self, event: Event) -> bytes:
+        self.log.append(event)
+        return b""
 
     def live(self, number: int) -> None:
         event = said(f"thing {number % 3}", T + 10 * number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import av
 import numpy as np
@@ -125,7 +126,7 @@ def test_what_is_gone_and_what_has_no_text_is_said_so(rig: Rig) -> None:
 def test_picture_without_text_that_keeps_changing_is_not_told_every_time(rig: Rig) -> None:
     for index in range(4):
         rig.show(_frame(shade=60 * index))
-        rig.wait(lambda count=index + 1: len(rig.reader.reads) == count)
+        rig.wait(partial(lambda count: len(rig.reader.reads) == count, index + 1))
     rig.finish()
     assert len(rig.records) == 2
 

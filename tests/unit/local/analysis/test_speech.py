@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from videodb_cli.local import models
 from videodb_cli.local.analysis import speech
 from videodb_cli.local.analysis.base import Record, Word
 from videodb_cli.local.analysis.endpoint import SAMPLE_RATE, Utterance
@@ -52,7 +53,7 @@ class Rig:
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeModel]:
     fake = FakeModel()
-    monkeypatch.setattr(speech.models, "locate", lambda _: Path("nowhere"))
+    monkeypatch.setattr(models, "locate", lambda _: Path("nowhere"))
     monkeypatch.setattr(speech, "_shared_model", lambda _: fake)
     monkeypatch.setattr(speech, "_voice_detector", lambda: lambda samples: float(np.abs(samples).mean() > 0.1))
     yield fake

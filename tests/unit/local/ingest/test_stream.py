@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -28,7 +29,7 @@ DEADLINE_S = 30
 class Watched:
     """A stream with what it told."""
 
-    def __init__(self, url: Path | str, directory: Path, **options: Path) -> None:
+    def __init__(self, url: Path | str, directory: Path, **options: Any) -> None:
         self.states: list[StreamState] = []
         self.records: list[Record] = []
         self.over = threading.Event()
@@ -48,12 +49,12 @@ class Watched:
 
 def _contents(path: Path) -> dict[str, tuple[str, int, float]]:
     """For each type of track: codec, decodable frames, seconds."""
-    found = {}
+    found: dict[str, tuple[str, int, float]] = {}
     for kind in ("video", "audio"):
         with av.open(str(path)) as container:
             for stream in container.streams:
                 if stream.type == kind:
-                    frames = list(container.decode(stream))
+                    frames: list[Any] = list(container.decode(stream))
                     last = frames[-1]
                     length = (last.time or 0) - (frames[0].time or 0)
                     found[kind] = (stream.codec_context.name, len(frames), length)
@@ -182,8 +183,10 @@ def _bad_sources(folder: Path, good: Path) -> dict[str, tuple[str, type[VideodbE
     }
 
 
-KINDS = ("missing", "file_as_directory", "directory", "device", "empty", "text", "noise", "torn", "subtitles")
-KINDS += ("remote_playlist", "nul", "scheme", "no_host", "refused_http", "refused_rtsp")
+KINDS = [
+    *("missing", "file_as_directory", "directory", "device", "empty", "text", "noise", "torn", "subtitles"),
+    *("remote_playlist", "nul", "scheme", "no_host", "refused_http", "refused_rtsp"),
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
