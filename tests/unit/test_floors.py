@@ -11,19 +11,32 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "videodb_cli"
 
-GROUND = {"errors", "settings", "console"}
+GROUND = {"errors", "settings", "console", "model"}
 MAY_IMPORT = {
     "errors": set(),
+    "model": set(),
     "settings": {"errors"},
     "console": {"errors"},
-    "api": {"errors", "settings"},
-    "eventlog": {"errors", "settings", "rundir"},
+    "api": {"errors", "settings", "model"},
+    "eventlog": {"errors", "settings", "model", "rundir"},
     "process": {"errors", "settings"},
     "rundir": {"errors", "settings"},
     "local": {"errors", "settings", "process", "rundir"},
-    "listener": {"errors", "settings", "api", "eventlog", "process", "rundir"},
-    "capture": {"errors", "settings", "api", "eventlog", "process", "rundir"},
-    "flows": {"errors", "settings", "console", "api", "eventlog", "process", "rundir", "local", "listener", "capture"},
+    "listener": {"errors", "settings", "model", "api", "eventlog", "process", "rundir"},
+    "capture": {"errors", "settings", "model", "api", "eventlog", "process", "rundir"},
+    "flows": {
+        "errors",
+        "settings",
+        "model",
+        "console",
+        "api",
+        "eventlog",
+        "process",
+        "rundir",
+        "local",
+        "listener",
+        "capture",
+    },
     "commands": None,
     "main": None,
     "__main__": None,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from videodb_cli.model.rtstreams import SessionStream, read_streams
 from videodb_cli.settings import Secret
 
 
@@ -18,32 +19,6 @@ def _text(value: object) -> str | None:
 
 def _objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-@dataclass(frozen=True, slots=True)
-class SessionStream:
-    """One rtstream of a capture session. ``media_types`` are ``audio`` and ``video``."""
-
-    id: str
-    name: str
-    media_types: tuple[str, ...]
-    channel: str | None = None
-
-    @classmethod
-    def read(cls, shape: Mapping[str, Any]) -> Self | None:
-        """Read one member of ``rtstreams``, as REST and events write them; None if it has no id."""
-        stream_id = _text(shape.get("rtstream_id")) or _text(shape.get("id"))
-        if stream_id is None:
-            return None
-        media = shape.get("media_types")
-        types = tuple(str(m).lower() for m in media) if isinstance(media, list) else ()
-        return cls(stream_id, _text(shape.get("name")) or "", types, _text(shape.get("channel_id")))
-
-    @classmethod
-    def read_all(cls, listed: object) -> tuple[Self, ...]:
-        """Read a list of them."""
-        found = (cls.read(item) for item in _objects(listed))
-        return tuple(stream for stream in found if stream is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +62,7 @@ class CaptureSession:
             found,
             _text(data.get("status")),
             _text(data.get("collection_id")),
-            SessionStream.read_all(data.get("rtstreams")),
+            read_streams(data.get("rtstreams")),
             Export.read(data),
             read_error(data.get("error")),
         )

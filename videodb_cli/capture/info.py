@@ -19,14 +19,13 @@ from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.pipelines import Pipeline, stream_of
 from videodb_cli.capture.recorders.base import Health
 from videodb_cli.capture.session import SessionState
+from videodb_cli.model import lifecycle
 from videodb_cli.process.start_token import current_start_token, is_same_process
 from videodb_cli.rundir import lock, private, state
 from videodb_cli.rundir.paths import RunDir
 
 _DIED: Final = "capture_died"
 _AT_WORK: Final = frozenset({"starting", "flowing", "interrupted"})
-# A capture in one of these that nobody holds has crashed; one that ended in order has also removed its pid file.
-UNFINISHED: Final = frozenset({"created", "starting", "active", "stopping"})
 
 
 def lock_path(run_dir: RunDir) -> Path:
@@ -134,7 +133,8 @@ def mark_crashed(run_dir: RunDir) -> dict[str, Any] | None:
     fields = read(run_dir)
     if fields is None or is_running(run_dir):
         return fields
-    if fields.get("status") not in UNFINISHED and not run_dir.capture_pid.exists():
+    # A capture that ended in order has removed its pid file. One that says it runs, and holds no lock, has crashed.
+    if fields.get("status") not in lifecycle.RUNNING and not run_dir.capture_pid.exists():
         return fields
     keeper = lock.DirectoryLock(lock_path(run_dir))
     try:
@@ -143,7 +143,7 @@ def mark_crashed(run_dir: RunDir) -> dict[str, Any] | None:
         return read(run_dir)  # it begins just now
     try:
         fields = read(run_dir) or {}
-        if fields.get("status") in UNFINISHED or fields.get("status") == "stopped":
+        if fields.get("status") in lifecycle.RUNNING or fields.get("status") == "stopped":
             message = f"the background process (pid {fields.get('pid')}) died"
             fields |= {"status": "failed", "error": {"code": _DIED, "message": message}}
             _end_leftovers(fields)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Protocol
 
-from videodb_cli.api.shapes import SessionStream
 from videodb_cli.capture.channels import Channel, kind_of
 from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UnreachableError, UsageError, VideodbError
+from videodb_cli.model.rtstreams import SessionStream
 
 DEFAULT_AUDIO_PROMPT: Final = "Summarise what is said."
 _AUDIO_WINDOW_S: Final = 10

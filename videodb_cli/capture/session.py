@@ -6,14 +6,11 @@ does not answer leaves the other source. Statuses that we do not know are rememb
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from videodb_cli.api.shapes import CaptureSession, Export, SessionStream, StreamingSession, read_error
-
-_STEPS: Final = ("created", "starting", "active", "stopping", "stopped", "exported")
-_RANK: Final = {name: rank for rank, name in enumerate(_STEPS)}
-_PREFIX: Final = "capture_session."
+from videodb_cli.api.shapes import CaptureSession, Export, StreamingSession, read_error
+from videodb_cli.model import lifecycle
+from videodb_cli.model.rtstreams import SessionStream, read_streams
 
 
 class SessionState:
@@ -28,32 +25,29 @@ class SessionState:
 
     @property
     def has_failed(self) -> bool:
-        return self.status == "failed"
+        return self.status == lifecycle.FAILED
 
     @property
     def is_over(self) -> bool:
         """Whether the service takes nothing more in."""
-        return self.status in {"stopping", "stopped", "exported", "failed"}
+        return self.status in lifecycle.CLOSED
 
     @property
     def is_finished(self) -> bool:
         """Whether everything is finished but perhaps the export."""
-        return self.status in {"stopped", "exported", "failed"}
+        return self.status in lifecycle.OVER
 
     def on_event(self, event: dict[str, Any]) -> bool:
         """Take an event of the log in, if it is about this session."""
-        name = event.get("event")
-        named = name if isinstance(name, str) and name.startswith(_PREFIX) else None
-        if named is None and event.get("channel") != "capture_session":
+        if not lifecycle.is_about_session(event):
             return False
         found = event.get("data")
         data: dict[str, Any] = found if isinstance(found, dict) else {}
         if self.session_id not in {event.get("capture_session_id"), data.get("capture_session_id")}:
             return False
-        said = named.removeprefix(_PREFIX) if named is not None else event.get("status")
-        learnt = self._learn_streams(SessionStream.read_all(data.get("rtstreams")))
+        learnt = self._learn_streams(read_streams(data.get("rtstreams")))
         learnt = self._learn_export(Export.read(data)) or learnt
-        return self._move(said, read_error(data.get("error"))) or learnt
+        return self._move(lifecycle.status_of(event), read_error(data.get("error"))) or learnt
 
     def on_session(self, session: CaptureSession) -> bool:
         """Take the control plane's answer in."""
@@ -79,8 +73,7 @@ class SessionState:
         before = dict(self.streams)
         for stream in streams:
             known = self.streams.get(stream.id, stream)
-            self.streams[stream.id] = replace(
-                stream,
+            self.streams[stream.id] = stream._replace(
                 name=stream.name or known.name,
                 media_types=stream.media_types or known.media_types,
                 channel=stream.channel or known.channel,
@@ -98,13 +91,9 @@ class SessionState:
         return self.export != before
 
     def _move(self, status: object, error: tuple[str, str] | None) -> bool:
-        if not isinstance(status, str) or status == self.status or self.status in {"exported", "failed"}:
-            return False
-        if status == "failed":
-            self.status = "failed"
-            self.error = error or ("failed", "the service says that the session failed, and not why")
-            return True
-        if _RANK.get(status, -1) <= _RANK[self.status]:
+        if not isinstance(status, str) or not lifecycle.is_later(status, self.status):
             return False
         self.status = status
+        if status == lifecycle.FAILED:
+            self.error = error or ("failed", "the service says that the session failed, and not why")
         return True

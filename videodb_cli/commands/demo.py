@@ -79,8 +79,8 @@ class _DemoView:
         self._drawn = ""
 
     def show(self, update: DemoUpdate) -> None:
-        from videodb_cli.eventlog import event as ev
         from videodb_cli.flows.demo import Heard, Playing, Progress
+        from videodb_cli.model import event as ev
 
         match update:
             case Playing():

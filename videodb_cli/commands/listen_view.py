@@ -11,8 +11,6 @@ import time
 from pathlib import Path
 
 from videodb_cli import console
-from videodb_cli.eventlog import event as ev
-from videodb_cli.eventlog.record import Event
 from videodb_cli.listener.updates import (
     Connected,
     CouldNot,
@@ -28,6 +26,8 @@ from videodb_cli.listener.updates import (
     Unconfirmed,
     Update,
 )
+from videodb_cli.model import event as ev
+from videodb_cli.model.event import Event
 
 _SHOWN_CHARACTERS = 4000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from videodb_cli.eventlog.event import is_own
+from videodb_cli.model.event import is_own
 
 
 def decode(line: bytes) -> Any:

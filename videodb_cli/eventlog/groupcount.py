@@ -7,13 +7,13 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.columns import Columns, Path
+from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from videodb_cli.eventlog.event import Event
+    from videodb_cli.model.event import Event
 
 # What has no channel, stream, name or time is counted under this.
 NONE = "(none)"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from videodb_cli.eventlog import event as ev
+from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -15,7 +15,8 @@ from typing import Any
 
 import orjson
 
-OWN_CHANNEL = "videodb_cli"
+from videodb_cli.model.event import OWN_CHANNEL, Event
+
 MAX_DEPTH = 500
 # json.loads refuses an integer with more digits than that; orjson has other limits.
 _MAX_DIGITS = 4300
@@ -26,8 +27,6 @@ _SPACE = b" \t\r\n"
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],]', re.DOTALL)
 _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % _MAX_DIGITS)
 _SEPARATORS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
-
-Event = dict[str, Any]
 
 
 def compose(raw: bytes) -> tuple[bytes, Event | None]:

@@ -16,10 +16,10 @@ from videodb_cli.eventlog.reader import Block, count_lines, iter_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from videodb_cli.eventlog.event import Event
     from videodb_cli.eventlog.needles import Needles
     from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.sources import Source
+    from videodb_cli.model.event import Event
 
 # Above this share of lines that hold a needle, going from one to the next costs more than decoding every line.
 _DENSE = 0.35

@@ -13,13 +13,13 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from videodb_cli.errors import RefusedError, VideodbError
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.cursor import marks_of
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.partial import partial_decoder
 from videodb_cli.eventlog.reader import iter_blocks, iter_lines
 from videodb_cli.eventlog.scan import is_regular, is_utf8
 from videodb_cli.eventlog.sources import Source, open_source, rotated_files
+from videodb_cli.model import event as ev
 from videodb_cli.rundir import private
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog import event as ev
+from videodb_cli.model import event as ev
+from videodb_cli.model.rtstreams import read_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from videodb_cli.eventlog.event import Event
+    from videodb_cli.model.event import Event
 
 _ESCAPED = r"(?s)\\(?:[xuU][0-9A-Fa-f]+|N\{[^}]*\}|.)"
 
@@ -47,16 +48,7 @@ class Session(NamedTuple):
     def learn(self, event: Event) -> None:
         """Take up the rtstreams that the session's ``active`` event names."""
         if event.get("capture_session_id") == self.ident:
-            self.rtstreams.update(rtstreams_named(event))
-
-
-def rtstreams_named(event: Event) -> list[str]:
-    """The ids that an ``active`` event lists in ``data.rtstreams``."""
-    listed = ev.data_of(event).get("rtstreams")
-    if not isinstance(listed, list):
-        return []
-    found = (entry.get("rtstream_id") or entry.get("id") for entry in listed if isinstance(entry, dict))
-    return [ident for ident in found if isinstance(ident, str)]
+            self.rtstreams.update(stream.id for stream in read_streams(ev.data_of(event).get("rtstreams")))
 
 
 class Selection(NamedTuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from videodb_cli.errors import NotFoundError
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.needles import Needles
 from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
 from videodb_cli.eventlog.scan import lines_holding
 from videodb_cli.eventlog.selection import Session
+from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.groupcount import GroupCount, group_name
+from videodb_cli.model import event as ev
+from videodb_cli.model import own_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from videodb_cli.eventlog.event import Event
+    from videodb_cli.model.event import Event
 
 _LATENCY_STEP_S = 0.01
 _LATENCY_MAX_S = 3600.0
@@ -99,7 +100,7 @@ class Tally:
         at = ev.happened_at(event)
         group.see(1, at, at)
         self.recovered += ev.is_recovered(event)
-        if ev.is_own(event) and event.get("event") == "listener.gap":
+        if ev.is_own(event) and event.get("event") == own_lines.GAP:
             self.gaps += 1
             seconds = ev.data_of(event).get("seconds")
             self.gap_s += seconds if isinstance(seconds, int | float) else 0

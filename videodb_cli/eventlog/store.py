@@ -20,10 +20,12 @@ from typing import Any
 
 from videodb_cli.errors import RefusedError
 from videodb_cli.eventlog import rotation
-from videodb_cli.eventlog.record import Event, compose, members, own_members, with_stamps
+from videodb_cli.eventlog.record import compose, members, own_members, with_stamps
 from videodb_cli.eventlog.stamps import ClockFellError, Stamper
 from videodb_cli.eventlog.syncing import GroupCommit, sync
 from videodb_cli.eventlog.tail_repair import last_stamp_ms, repair_tail
+from videodb_cli.model import own_lines
+from videodb_cli.model.event import Event
 from videodb_cli.rundir import private
 
 _MAX_BATCH_BYTES = 1 << 20
@@ -154,7 +156,7 @@ class LogStore:
         """Begin a new file; its first line says why. Lines queued before go to the old one."""
         self._put_rotation()
         self._stamper.restart()
-        self.record("log.rotated", text, {"reason": reason})
+        self.record(own_lines.LOG_ROTATED, text, {"reason": reason})
 
     def _stamped(self, rest: bytes) -> bytes:
         try:
@@ -166,7 +168,9 @@ class LogStore:
             stamps = self._stamper.stamp()
             seconds = round((behind - self._stamper.last_ms) / 1000, 3)
             text = f"the clock fell {seconds:g} s behind the last line; a new file begins with true time"
-            self._put(with_stamps(stamps, own_members("log.rotated", text, {"reason": "clock", "behind_s": seconds})))
+            self._put(
+                with_stamps(stamps, own_members(own_lines.LOG_ROTATED, text, {"reason": "clock", "behind_s": seconds}))
+            )
         return with_stamps(stamps, rest)
 
     def _put(self, line: bytes) -> None:
@@ -257,10 +261,10 @@ class LogStore:
         text = f"{count} bytes of a line that was never finished are set aside in {aside.name}"
         data = {"bytes": count, "file": aside.name}
         if self._thread is None:
-            self.record("log.torn", text, data)
+            self.record(own_lines.LOG_TORN, text, data)
             return
         # The receiver's lines are stamped already: this one goes before the next of them and borrows its stamp.
-        self._untold.append(own_members("log.torn", text, data))
+        self._untold.append(own_members(own_lines.LOG_TORN, text, data))
 
     def _write_until_closed(self) -> None:
         while True:
@@ -342,7 +346,7 @@ class LogStore:
             self._reopen()
             self._fresh_size = 0
             text = f"the log reached {limit} bytes; it goes on in a new file"
-            self._untold.append(own_members("log.rotated", text, {"reason": "size"}))
+            self._untold.append(own_members(own_lines.LOG_ROTATED, text, {"reason": "size"}))
             self._tell_untold()
             self._fresh_size = self._unwritten.find(b"\n") + 1
             return self._what_fits()

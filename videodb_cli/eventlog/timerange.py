@@ -11,9 +11,9 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.sources import Source, open_source
+from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,12 @@ import textwrap
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from videodb_cli.eventlog import event as ev
+from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from videodb_cli.eventlog.event import Event
+    from videodb_cli.model.event import Event
 
 # A pause of this length begins a new paragraph, and so does a paragraph that has grown this long.
 _PAUSE_S = 2.5

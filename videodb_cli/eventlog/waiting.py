@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from videodb_cli.eventlog import event as ev
+from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from videodb_cli.eventlog.event import Event
     from videodb_cli.eventlog.selection import Selection
+    from videodb_cli.model.event import Event
 
 # Recovered events that are older than this are news of the past: nobody waits for them, unless asked to.
 OLD_S = 60.0

@@ -22,12 +22,12 @@ from typing import Any
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.api.failures import BadRequestError
 from videodb_cli.errors import RefusedError, VideodbError
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.follow import Change, Follower
 from videodb_cli.flows.ensure_listener import ensure_listener
 from videodb_cli.flows.ensure_local import ensure_local, stop_local
 from videodb_cli.flows.stop_listener import stop_listener
+from videodb_cli.model import event as ev
 from videodb_cli.process.warden import Warden
 from videodb_cli.rundir.paths import RunDir
 

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 
 from videodb_cli.api.control_plane import retry_after_s
 from videodb_cli.errors import MissingDependencyError, UsageError
-from videodb_cli.eventlog import event as ev
 from videodb_cli.flows.forwarding import Parcel, Refused, Stop
 from videodb_cli.listener.backoff import Backoff
+from videodb_cli.model import event as ev
 from videodb_cli.process.environment import child_environment
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from videodb_cli import settings
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.errors import ConflictError, VideodbError
-from videodb_cli.eventlog.record import Event
 from videodb_cli.eventlog.store import Keeping, LogBack, LogStore, LogTrouble
 from videodb_cli.listener.capture_watch import CaptureWatch
 from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake
@@ -25,6 +24,7 @@ from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.recovery.surroundings import Surroundings
 from videodb_cli.listener.supervisor import Listener, Policy
 from videodb_cli.listener.updates import Statement, Update
+from videodb_cli.model.event import Event
 from videodb_cli.process.long_life import settle
 from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals
 from videodb_cli.process.start_token import current_start_token

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from videodb_cli.errors import RefusedError
+from videodb_cli.model import lifecycle
 from videodb_cli.process.start_token import is_same_process
 from videodb_cli.rundir import state
 
 _LOOK_S: Final = 0.5
-_RUNNING: Final = frozenset({"created", "starting", "active", "stopping"})
 
 
 class CaptureWatch:
@@ -73,12 +73,12 @@ class CaptureWatch:
         fields = self._fields
         if not isinstance(fields.get("session_id"), str):
             return None
-        if fields.get("status") == "failed":
+        if fields.get("status") == lifecycle.FAILED:
             error = fields.get("error")
             told = error if isinstance(error, dict) else {}
             return str(told.get("code", "failed")), str(told.get("message", "the capture failed"))
         pid, token = fields.get("pid"), fields.get("start_token")
-        if fields.get("status") not in _RUNNING or not isinstance(pid, int) or not isinstance(token, str):
+        if fields.get("status") not in lifecycle.RUNNING or not isinstance(pid, int) or not isinstance(token, str):
             return None
         if is_same_process(pid, token):
             return None

@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
-from videodb_cli.eventlog.record import Event, compose
+from videodb_cli.eventlog.record import compose
 from videodb_cli.eventlog.store import LogStore
 from videodb_cli.listener.connection import AttemptFailedError, Connection, connection_id_in
 from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.recovery.seen import Seen
+from videodb_cli.model.event import Event
 
 MAX_PENDING_BYTES = 64 << 20
 _LATER_ID_BYTES = 600

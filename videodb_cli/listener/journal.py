@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from videodb_cli.eventlog.record import Event
 from videodb_cli.eventlog.stamps import iso_from_ms
 from videodb_cli.eventlog.store import LogStore
 from videodb_cli.listener.connection import Connection, Ended
 from videodb_cli.listener.updates import Statement
+from videodb_cli.model import own_lines
+from videodb_cli.model.event import Event
 
 
 def iso(unix_s: float | None) -> str | None:
@@ -36,12 +37,12 @@ class Journal:
             text += f", before {takes_over_from} grows too old"
         if connection.extra:
             data["frame"] = connection.extra
-        self._write("listener.connected", text, data)
+        self._write(own_lines.CONNECTED, text, data)
 
     def id_replaced(self, old: str, new: str) -> None:
         """The service gave an open connection another id."""
         data = {"connection_id": new, "host": self._host, "replaces": old}
-        self._write("listener.connected", f"the service replaced the connection id: {new}", data)
+        self._write(own_lines.CONNECTED, f"the service replaced the connection id: {new}", data)
 
     def disconnected(
         self, connection: Connection, ended: Ended, *, for_log: bool = False, renewed_by: str | None = None
@@ -61,13 +62,13 @@ class Journal:
         if renewed_by is not None:
             data |= {"renewed_by": renewed_by, "unrecoverable": ["alert"]}
             text = f"the old connection ended ({detail}); {renewed_by} goes on"
-        self._write("listener.disconnected", text, data)
+        self._write(own_lines.DISCONNECTED, text, data)
 
     def gap(self, started: float, ended: float, reason: str, old_id: str | None, new_id: str) -> float:
         """Nothing could be heard between two times (Unix seconds). Returns the length in seconds."""
         seconds = round(max(ended - started, 0.0), 3)
         self._write(
-            "listener.gap",
+            own_lines.GAP,
             f"nothing could be heard for {seconds:g} s; alerts of that time cannot be read back",
             {
                 "from": iso(started),
@@ -83,7 +84,7 @@ class Journal:
 
     def recovered(self, text: str, data: Mapping[str, Any]) -> None:
         """A gap has been gone through."""
-        self._write("listener.recovered", text, data)
+        self._write(own_lines.RECOVERED, text, data)
 
     def recovered_event(self, event: Event) -> bytes:
         """An event that was fetched after a gap, in the live envelope. Returns its line."""
@@ -95,16 +96,16 @@ class Journal:
     def late(self, what: str, after_s: float, message: bytes) -> None:
         """A live event came whose record was read back before: what the service sent, word for word."""
         text = f"{what} came live {after_s:.1f} s after it had been read back"
-        self._write("listener.late", text, {"after_s": round(after_s, 3), "message": message.decode()})
+        self._write(own_lines.LATE, text, {"after_s": round(after_s, 3), "message": message.decode()})
 
     def capture_failed(self, session_id: str, code: str, message: str) -> None:
         """The capture of this directory failed here; what the service says about its session is another matter."""
         data = {"capture_session_id": session_id, "error": {"code": code, "message": message}}
-        self._write("capture.failed", f"the capture of {session_id} failed: {message}", data)
+        self._write(own_lines.CAPTURE_FAILED, f"the capture of {session_id} failed: {message}", data)
 
     def stopped(self, statement: Statement) -> None:
         """The listener ends: its loss statement."""
-        self._write("listener.stopped", _statement_text(statement), asdict(statement))
+        self._write(own_lines.STOPPED, _statement_text(statement), asdict(statement))
 
     def _write(self, event: str, text: str, data: Mapping[str, Any]) -> None:
         line = self._store.record(event, text, data)

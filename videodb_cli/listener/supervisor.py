@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from videodb_cli.api.failures import KeyRefusedError
 from videodb_cli.errors import RefusedError, UnreachableError, VideodbError
-from videodb_cli.eventlog.record import Event
 from videodb_cli.eventlog.store import LogBack, LogStore, LogTrouble
 from videodb_cli.listener.backoff import CAP_S, FIRST_S, Backoff
 from videodb_cli.listener.connection import AttemptFailedError, Connection, Ended, Timing, open_connection
@@ -39,6 +38,7 @@ from videodb_cli.listener.updates import (
     Unconfirmed,
     Update,
 )
+from videodb_cli.model.event import Event
 
 _STOP_TIMEOUT_S = 3.0
 # So long the log may take to note that a connection stands, before the id is published all the same.

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from videodb_cli.api.failures import BadRequestError
-from videodb_cli.api.shapes import SessionStream
 from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.pipelines import Pipeline, Wish, check_wish, media_of, plan, start_pipelines, stream_of
 from videodb_cli.errors import RefusedError, UsageError
+from videodb_cli.model.rtstreams import SessionStream
 
 MIC = SessionStream("r-mic", "mic:default", ("audio",))
 SYSTEM = SessionStream("r-sys", "system_audio:default", ("audio",))

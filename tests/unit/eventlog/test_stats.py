@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tests.fakes.event_logs import logs
 from videodb_cli.eventlog import parallel
 from videodb_cli.eventlog.counting import count_parts
-from videodb_cli.eventlog.event import channel_of, happened_at
 from videodb_cli.eventlog.groupcount import BY, NONE
 from videodb_cli.eventlog.query import Part
 from videodb_cli.eventlog.scan import Plan, countable_lines
 from videodb_cli.eventlog.sources import Source
 from videodb_cli.eventlog.stats import Tally
+from videodb_cli.model.event import channel_of, happened_at
 
 
 @given(log=logs(), by=st.sampled_from(BY))

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.listener.test_supervisor import FakeConnection, Setting, until
-from videodb_cli.eventlog.record import Event
 from videodb_cli.listener.intake import Curtain
 from videodb_cli.listener.presence import Presence
 from videodb_cli.listener.updates import Connected
+from videodb_cli.model.event import Event
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from videodb_cli.capture.ffmpeg import INSTALL_HINT, FFmpeg
 from videodb_cli.capture.publisher import Policy, Publisher
 from videodb_cli.capture.recorders.base import Began, Health, Order, Recorder
 from videodb_cli.errors import MissingDependencyError, RefusedError, TimedOutError
+from videodb_cli.model import lifecycle
 
 _URLS_S: Final = 20.0
 _POLL_S: Final = 0.25
-_OVER = frozenset({"failed", "stopping", "stopped", "exported"})
 
 
 class StreamingRecorder(Recorder):
@@ -90,7 +90,7 @@ class StreamingRecorder(Recorder):
         deadline = time.monotonic() + _URLS_S
         while missing := [name for name in channel_ids if name not in answer.urls]:
             self.unaddressed = tuple(missing)
-            if answer.status in _OVER:
+            if answer.status in lifecycle.CLOSED:
                 code, message = answer.error or ("session_over", f"the session is {answer.status}")
                 raise RefusedError(f"the service refuses the session: {message}", code=code.lower())
             if time.monotonic() >= deadline:

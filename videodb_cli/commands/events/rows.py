@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from videodb_cli import console
 from videodb_cli.commands.events.view import Rows
-from videodb_cli.eventlog import event as ev
+from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,13 +16,13 @@ from videodb_cli.commands.events.output import RawOutput
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, RefusedError, UsageError
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.scan import Line
 from videodb_cli.eventlog.searchindex import SearchIndex, lines_at
 from videodb_cli.eventlog.searchwords import Term, found_spans, fts5_query, parse_terms, snippet
 from videodb_cli.eventlog.sources import resolve_sources
 from videodb_cli.eventlog.times import parse_duration
+from videodb_cli.model import event as ev
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
 

@@ -12,7 +12,6 @@ from videodb_cli.commands.events.output import tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog import transcript as spoken
 from videodb_cli.eventlog.around import Around
 from videodb_cli.eventlog.query import THOROUGH, iter_parts, parts_of
@@ -20,6 +19,7 @@ from videodb_cli.eventlog.scan import BrokenLines, Line, Scanner, plan_of
 from videodb_cli.eventlog.sources import resolve_sources
 from videodb_cli.eventlog.streaming import Limit
 from videodb_cli.eventlog.times import parse_duration
+from videodb_cli.model import event as ev
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
 

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Any
 
 from videodb_cli import console
-from videodb_cli.eventlog import event as ev
+from videodb_cli.model import event as ev
+from videodb_cli.model import own_lines
 
 _LABELS = {
     "visual_index": "visual",
@@ -124,7 +125,7 @@ class Rows:
         if not isinstance(event, dict):
             return [console.one_line(str(event))]
         rows = self._new_day(event)
-        if event.get("event") == "listener.gap" and ev.is_own(event):
+        if event.get("event") == own_lines.GAP and ev.is_own(event):
             return [*rows, self._paint(self._rule(_gap_words(event)), "yellow")]
         head, style = self._head(event), _STYLES.get(ev.channel_of(event) or "", ())
         lines = self._wrap(words(event) + (" (recovered)" if ev.is_recovered(event) else ""))

@@ -15,12 +15,12 @@ from videodb_cli.commands.events.output import RawOutput, tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UnreachableError, UsageError
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.cursor import Cursor
 from videodb_cli.eventlog.query import Part, iter_parts, parts_of
 from videodb_cli.eventlog.scan import BrokenLines, Line, Plan, Scanner
 from videodb_cli.eventlog.sessions import learn
 from videodb_cli.eventlog.waiting import Judge, Verdict
+from videodb_cli.model import event as ev
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
 

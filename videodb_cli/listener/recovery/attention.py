@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from videodb_cli.eventlog.record import Event
 from videodb_cli.listener.recovery.heard import Heard
 from videodb_cli.listener.recovery.pipeline import HEARD_BEFORE_S, Pipeline
 from videodb_cli.listener.recovery.records import Record
 from videodb_cli.listener.recovery.targets import Targets
+from videodb_cli.model.event import Event
 
 
 class Attention:

@@ -10,10 +10,10 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from videodb_cli.eventlog import event as ev
-from videodb_cli.eventlog.record import Event
 from videodb_cli.listener.recovery.doubles import Doubles
 from videodb_cli.listener.recovery.surroundings import Surroundings
+from videodb_cli.model import event as ev
+from videodb_cli.model.event import Event
 
 _CHUNK = 200
 _MAX_OF_A_PASS = 100_000

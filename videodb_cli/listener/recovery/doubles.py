@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from videodb_cli.eventlog import event as ev
-from videodb_cli.eventlog.record import Event
 from videodb_cli.listener.recovery.heard import is_same_span, spoken_in
-from videodb_cli.listener.recovery.seen import status_of
+from videodb_cli.model import event as ev
+from videodb_cli.model import lifecycle
+from videodb_cli.model.event import Event
 
 # A service that is later than an hour is not waited for, and the youngest ten thousand are those that may be late.
 KEPT_S = 3600.0
@@ -97,7 +97,7 @@ def _identity(event: Event) -> tuple[int, tuple[float, float] | None] | None:
     if spoken is not None:
         return hash(spoken.key), (spoken.start, spoken.end)
     session = event.get("capture_session_id")
-    if isinstance(session, str) and ev.channel_of(event) == "capture_session":
-        status = status_of(event)
+    if isinstance(session, str) and lifecycle.is_about_session(event):
+        status = lifecycle.status_of(event)
         return None if status is None else (hash((session, status)), None)
     return None

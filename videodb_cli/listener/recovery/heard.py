@@ -10,8 +10,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from videodb_cli.eventlog import event as ev
-from videodb_cli.eventlog.record import Event
+from videodb_cli.model import event as ev
+from videodb_cli.model.event import Event
 
 _TOLERANCE_S = 1.0
 _RECORDED = frozenset(("transcript", "visual_index", "audio_index"))

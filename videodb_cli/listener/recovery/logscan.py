@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from videodb_cli.errors import RefusedError, VideodbError
-from videodb_cli.eventlog import event as ev
 from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
 from videodb_cli.eventlog.sources import Source, log_sources, rotated_files
 from videodb_cli.listener.recovery.doubles import MAX_WAITING, Doubles
 from videodb_cli.listener.recovery.heard import Heard
-from videodb_cli.listener.recovery.seen import Seen, iter_events, members_of
+from videodb_cli.listener.recovery.seen import Seen, iter_events
+from videodb_cli.model import event as ev
+from videodb_cli.model import own_lines
+from videodb_cli.model.rtstreams import read_streams
 from videodb_cli.rundir import state
 from videodb_cli.rundir.paths import RunDir
 
@@ -81,22 +83,22 @@ class _Backwards:
         """Take the last line of the log that has a time."""
         if event is not None:
             self.heard_until = ev.received_at(event)
-            if ev.is_own(event) and event.get("event") == "listener.stopped":
+            if ev.is_own(event) and event.get("event") == own_lines.STOPPED:
                 self._reason = "stopped"
 
     def take_own(self, event: ev.Event) -> bool:
         """Take the next own line towards the beginning. Returns whether the rest does not matter."""
         data = ev.data_of(event)
         name = event.get("event")
-        if name == "listener.recovered":
+        if name == own_lines.RECOVERED:
             # What came before this gap was mended, or told as lost, when it was written.
             return self._note_end(data, deaf=False) if data.get("complete") is True else False
-        if name == "listener.gap":
+        if name == own_lines.GAP:
             self._had_gap = True
             self._unmended_from = ev.parse_iso(data.get("from")) or self._unmended_from
-        elif name == "listener.disconnected" and "renewed_by" not in data:
+        elif name == own_lines.DISCONNECTED and "renewed_by" not in data:
             self._note_end(data, deaf=True)
-        elif name == "listener.connected":
+        elif name == own_lines.CONNECTED:
             self._note_end(data, deaf=False)
             if not self._had_gap:
                 return True
@@ -190,7 +192,7 @@ def read_capture_info(run_dir: RunDir) -> CaptureInfo:
         fields = {}
     channels = fields.get("channels")
     pipelines = [item for item in _list(fields.get("pipelines")) if isinstance(item, dict)]
-    streams = members_of(channels)
+    streams = {stream.id: stream.label for stream in read_streams(channels)}
     for item in pipelines:
         if isinstance(item.get("rtstream_id"), str):
             streams.setdefault(item["rtstream_id"], None)

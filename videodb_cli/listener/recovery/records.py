@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from videodb_cli.eventlog import event as ev
-from videodb_cli.eventlog.record import Event
+from videodb_cli.model import event as ev
+from videodb_cli.model import lifecycle
+from videodb_cli.model.event import Event
 
 TRANSCRIPT = "transcript"
 INDEX_CHANNELS = ("visual_index", "audio_index")
@@ -15,8 +16,6 @@ INDEX_CHANNELS = ("visual_index", "audio_index")
 _CHANNEL_OF_EXTRACTION = {"time": "visual_index", "shot": "visual_index", "transcript": "audio_index"}
 # Milliseconds of anything later do not fit into a number that every reader of JSON knows.
 _END_OF_TIME_S = 1e11
-_OVER = frozenset(("stopped", "exported", "failed"))
-_ORDER = ("created", "starting", "active", "stopping", "stopped", "exported")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +68,11 @@ def live_event(channel: str, stream: str, name: str | None, record: Record) -> E
     return {"channel": channel, "rtstream_id": stream, "rtstream_name": name, "data": data, "recovered": True}
 
 
-def is_over(status: str | None) -> bool:
-    """Tell whether a session of this status makes no more events of its streams. Unknown ones may."""
-    return status in _OVER
-
-
 def lifecycle_events(session_id: str, session: Mapping[str, Any], last_seen: str | None) -> list[Event]:
     """Return the life-cycle events that would have come since ``last_seen``: what the session says of itself now."""
     status = session.get("status")
     events: list[Event] = []
-    if isinstance(status, str) and _is_later(status, last_seen):
+    if isinstance(status, str) and _is_news(status, last_seen):
         events.append(_lifecycle(session_id, status, _lifecycle_data(status, session)))
     # The session may stay `stopped` while its export has an end of its own.
     if session.get("export_status") == "exported" and status == "stopped" and last_seen != "exported":
@@ -86,19 +80,17 @@ def lifecycle_events(session_id: str, session: Mapping[str, Any], last_seen: str
     return events
 
 
-def _is_later(status: str, last_seen: str | None) -> bool:
+def _is_news(status: str, last_seen: str | None) -> bool:
     """Tell whether a status is news. One that comes before the last seen is an answer older than the event."""
-    if status in {last_seen, "", "created"} or last_seen in {"exported", "failed"}:
+    if status in {last_seen, "", "created"} or last_seen in lifecycle.FINAL:
         return False
-    if status in _ORDER and last_seen in _ORDER:
-        return _ORDER.index(status) > _ORDER.index(last_seen)
-    return True
+    return status not in lifecycle.STATUSES or lifecycle.is_later(status, last_seen)
 
 
 def _lifecycle(session_id: str, status: str, data: dict[str, Any]) -> Event:
     return {
-        "channel": "capture_session",
-        "event": f"capture_session.{status}",
+        "channel": lifecycle.CHANNEL,
+        "event": lifecycle.event_name(status),
         "capture_session_id": session_id,
         "status": status,
         "data": data,

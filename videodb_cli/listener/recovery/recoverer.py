@@ -15,18 +15,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from videodb_cli.api.streams import StreamCalls
-from videodb_cli.eventlog.record import Event
 from videodb_cli.listener.recovery import logscan
 from videodb_cli.listener.recovery.asking import Asker
 from videodb_cli.listener.recovery.attention import Attention
 from videodb_cli.listener.recovery.backfill import Backfill
 from videodb_cli.listener.recovery.pipeline import HEARD_BEFORE_S, OVERLAP_S, Gap, Limits, Pipeline, next_pause_s
-from videodb_cli.listener.recovery.records import is_over, lifecycle_events, live_event, record_of
-from videodb_cli.listener.recovery.seen import members_of
+from videodb_cli.listener.recovery.records import lifecycle_events, live_event, record_of
 from videodb_cli.listener.recovery.surroundings import Surroundings
 from videodb_cli.listener.recovery.tally import Tally
 from videodb_cli.listener.recovery.targets import SessionTarget, Targets
 from videodb_cli.listener.updates import CouldNot, Recovered
+from videodb_cli.model.event import Event
+from videodb_cli.model.lifecycle import is_over
+from videodb_cli.model.rtstreams import read_streams
 
 # A stream that belongs to no session is asked every so many passes whether it is over.
 _LOOK_EVERY = 6
@@ -305,8 +306,8 @@ class Recoverer:
             return []
         now = time.monotonic()
         session.was_asked = True
-        for stream, name in members_of(found.get("rtstreams")).items():
-            self._targets.add_stream(stream, name, session.session)
+        for stream in read_streams(found.get("rtstreams")):
+            self._targets.add_stream(stream.id, stream.label, session.session)
         status = found.get("status") if isinstance(found.get("status"), str) else None
         if status != session.status or found.get("export_status") == "exporting":
             session.status, session.last_change = status, now

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
-from videodb_cli.eventlog import event as ev
-from videodb_cli.eventlog.record import OWN_CHANNEL, Event
+from videodb_cli.model import event as ev
+from videodb_cli.model.event import OWN_CHANNEL, Event
+from videodb_cli.model.lifecycle import status_of
+from videodb_cli.model.rtstreams import read_streams
 
 # A service that makes up a new stream for every event must not eat the memory.
 _MAX_STREAMS = 4096
 _MAX_SESSIONS = 1024
-# Nothing comes of a session after these. After `stopped` the export still may.
-ENDED = frozenset(("exported", "failed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +86,9 @@ class Seen:
             self._members.pop(oldest, None)
 
     def _note_members(self, session: str, event: Event) -> None:
-        members = members_of(ev.data_of(event).get("rtstreams"))
+        members = read_streams(ev.data_of(event).get("rtstreams"))
         if members:
-            self._members.setdefault(session, {}).update(members)
+            self._members.setdefault(session, {}).update((stream.id, stream.label) for stream in members)
 
     # ---- what is known -------------------------------------------------------------------------------------------
 
@@ -130,27 +129,6 @@ class Seen:
     def session_streams(self) -> dict[str, str]:
         """Return for each stream that belongs to a known session the session's id."""
         return {stream: session for session, streams in self._members.items() for stream in streams}
-
-
-def status_of(event: Mapping[str, Any]) -> str | None:
-    """Return the status that a life-cycle event tells of: its ``status``, else the last word of its name."""
-    name = event.get("event")
-    if isinstance(name, str) and name.startswith("capture_session."):
-        return name.rpartition(".")[2]
-    status = event.get("status")
-    return status if isinstance(status, str) and status else None
-
-
-def members_of(rtstreams: object) -> dict[str, str | None]:
-    """Return id to name of a list of streams as a session or its `active` event carries it."""
-    found: dict[str, str | None] = {}
-    for item in rtstreams if isinstance(rtstreams, list) else ():
-        if isinstance(item, dict):
-            stream = item.get("rtstream_id", item.get("id"))
-            name = item.get("name") or item.get("rtstream_name") or item.get("channel_id")
-            if isinstance(stream, str) and stream:
-                found[stream] = name if isinstance(name, str) else None
-    return found
 
 
 def iter_events(lines: Iterable[bytes]) -> Iterator[tuple[Event, bytes]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from videodb_cli.eventlog.record import Event
 from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.updates import Update
+from videodb_cli.model.event import Event
 from videodb_cli.rundir.paths import RunDir
 
 

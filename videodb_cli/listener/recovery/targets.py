@@ -8,8 +8,10 @@ from typing import Any
 
 from videodb_cli.listener.recovery.logscan import CaptureInfo
 from videodb_cli.listener.recovery.pipeline import HEARD_BEFORE_S, Gap, Limits, Pipeline, first_moment
-from videodb_cli.listener.recovery.records import TRANSCRIPT, is_over
-from videodb_cli.listener.recovery.seen import ENDED, Seen, Trace
+from videodb_cli.listener.recovery.records import TRANSCRIPT
+from videodb_cli.listener.recovery.seen import Seen, Trace
+from videodb_cli.model import lifecycle
+from videodb_cli.model.lifecycle import is_over
 
 _DATE_PRECISION_S = 2.5
 
@@ -44,7 +46,7 @@ class SessionTarget:
     def is_done(self, now: float, settle_s: float) -> bool:
         """Whether nothing more is to be expected of it. Monotonic seconds."""
         settled = self.was_asked and now - self.last_change >= settle_s
-        is_ended = self.status in ENDED or (is_over(self.status) and settled)
+        is_ended = self.status in lifecycle.FINAL or (is_over(self.status) and settled)
         return self.is_gone or (is_ended and not self.is_holding)
 
 
@@ -72,9 +74,9 @@ class Targets:
         self._index_connections = dict(info.index_connections or {})
         statuses = self._seen.session_statuses()
         for session, (status, received_at) in statuses.items():
-            if status not in ENDED and received_at >= oldest:
+            if status not in lifecycle.FINAL and received_at >= oldest:
                 self.sessions.setdefault(session, SessionTarget(session, self._collection, status))
-        if info.session_id is not None and statuses.get(info.session_id, ("", 0.0))[0] not in ENDED:
+        if info.session_id is not None and statuses.get(info.session_id, ("", 0.0))[0] not in lifecycle.FINAL:
             new = SessionTarget(info.session_id, self._collection, info.status)
             self.sessions.setdefault(info.session_id, new).collection = info.collection_id or self._collection
         owners = self._seen.session_streams()

@@ -29,7 +29,7 @@ from videodb_cli.listener.recovery.records import (
     live_event,
     record_of,
 )
-from videodb_cli.listener.recovery.seen import Seen, Trace, members_of
+from videodb_cli.listener.recovery.seen import Seen, Trace
 from videodb_cli.listener.recovery.tally import Tally
 from videodb_cli.listener.recovery.targets import Targets
 from videodb_cli.rundir.paths import RunDir
@@ -106,7 +106,7 @@ def test_normalising_twice_changes_nothing_more(text: str) -> None:
     )
 )
 def test_any_answer_is_survived(value: Any) -> None:
-    for reader in (record_of, index_of, members_of):
+    for reader in (record_of, index_of):
         reader(value)
     record = record_of({"text": "x", "start": value, "end": value})
     if record is not None:

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videodb_cli.eventlog.record import Event
 from videodb_cli.eventlog.store import LogStore
 from videodb_cli.listener.intake import Intake
 from videodb_cli.listener.journal import Journal
@@ -28,6 +27,7 @@ from videodb_cli.listener.recovery.records import Record, live_event
 from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy
 from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.recovery.surroundings import Surroundings
+from videodb_cli.model.event import Event
 from videodb_cli.rundir.paths import RunDir
 
 T = 1772446530.0

@@ -1,0 +1,58 @@
+"""The life cycle of a capture session: its statuses in their order, and what each of them means.
+
+The service may send statuses that are not listed here: they are kept and shown, and decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+CHANNEL: Final = "capture_session"
+FAILED: Final = "failed"
+# In the order in which a session goes through them. It may fail in each of them.
+STEPS: Final = ("created", "starting", "active", "stopping", "stopped", "exported")
+STATUSES: Final = frozenset((*STEPS, FAILED))
+# The capture has not come to its end yet.
+RUNNING: Final = frozenset(("created", "starting", "active", "stopping"))
+# The service takes nothing more in. What it has taken in may still be worked on.
+CLOSED: Final = frozenset(("stopping", "stopped", "exported", FAILED))
+# The streams make no more events. After `stopped` the export may still come.
+OVER: Final = frozenset(("stopped", "exported", FAILED))
+# No other status follows.
+FINAL: Final = frozenset(("exported", FAILED))
+
+_RANKS: Final = {name: rank for rank, name in enumerate(STEPS)}
+_PREFIX: Final = f"{CHANNEL}."
+
+
+def is_over(status: str | None) -> bool:
+    """Tell whether the streams of a session with this status make no more events. With an unknown one they may."""
+    return status in OVER
+
+
+def is_later(status: str, known: str | None) -> bool:
+    """Tell whether a status comes after another one. False for a status that the life cycle does not have."""
+    if known in FINAL:
+        return False
+    return status == FAILED or _RANKS.get(status, -1) > _RANKS.get(known or "", -1)
+
+
+def event_name(status: str) -> str:
+    """Return the name of the event that tells of a status."""
+    return f"{_PREFIX}{status}"
+
+
+def is_about_session(event: Mapping[str, Any]) -> bool:
+    """Tell whether an event is one of the life cycle: by its channel, or by its name."""
+    name = event.get("event")
+    return event.get("channel") == CHANNEL or (isinstance(name, str) and name.startswith(_PREFIX))
+
+
+def status_of(event: Mapping[str, Any]) -> str | None:
+    """Return the status that a life-cycle event tells of: the last word of its name, else its ``status``."""
+    name = event.get("event")
+    if isinstance(name, str) and name.startswith(_PREFIX):
+        return name.removeprefix(_PREFIX)
+    status = event.get("status")
+    return status if isinstance(status, str) and status else None
