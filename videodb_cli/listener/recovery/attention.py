@@ -43,6 +43,11 @@ class Attention:
         self._spoke.add(found)
         self._targets.streams[found[0]].is_listed = False
 
+    def forget_evidence(self) -> None:
+        """Forget what came over a connection that is gone: it says nothing of who speaks to the next one."""
+        self._live = Heard()
+        self._spoke.clear()
+
     def believe_records(self, pipeline: Pipeline, records: Iterable[Record]) -> None:
         """If one of a pipeline's records came live, that pipeline speaks to us."""
         if any(self._live.has(pipeline.stream, pipeline.channel, r.text, r.start, r.end) for r in records):
@@ -74,5 +79,5 @@ class Attention:
 
     def forget_all(self) -> None:
         """Nothing is mended any more."""
-        self.known, self._live = Heard(), Heard()
-        self._spoke.clear()
+        self.known = Heard()
+        self.forget_evidence()

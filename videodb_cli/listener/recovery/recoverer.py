@@ -91,6 +91,7 @@ class Recoverer:
     def begin(self, gap: Gap) -> None:
         """Go through a gap. To be called before the first message of the new connection is taken."""
         self._around.watch_with(self._heard_event)
+        self._attention.forget_evidence()
         for pipeline in self._targets.pipelines.values():
             pipeline.dead, pipeline.asked = True, False
             pipeline.certainly_dead = pipeline.index_id is not None and gap.is_fresh
