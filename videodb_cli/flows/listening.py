@@ -15,9 +15,9 @@ from videodb_cli.api.streams import StreamCalls
 from videodb_cli.errors import ConflictError, VideodbError
 from videodb_cli.eventlog.store import Keeping, LogBack, LogStore, LogTrouble
 from videodb_cli.listener.capture_watch import CaptureWatch
+from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake
 from videodb_cli.listener.journal import Journal
-from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.presence import Presence
 from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy
 from videodb_cli.listener.recovery.seen import Seen
@@ -165,13 +165,13 @@ async def _fresh_url(request: ListenRequest, service: ControlPlane) -> str:
 
 def _recoverer_for(
     request: ListenRequest, service: ControlPlane, store: LogStore, on_update: Callable[[Update], None]
-) -> Callable[[Journal, Ledger, Seen, Intake], Recoverer] | None:
+) -> Callable[[Journal, Counters, Seen, Intake], Recoverer] | None:
     """Return what makes the part that reads back after a gap, or None if that is turned off."""
     policy = request.recovery
     if policy is None:
         return None
 
-    def make(journal: Journal, ledger: Ledger, seen: Seen, intake: Intake) -> Recoverer:
+    def make(journal: Journal, counters: Counters, seen: Seen, intake: Intake) -> Recoverer:
         def watch_with(watch: Callable[[Event], None] | None) -> None:
             intake.watch = watch
 
@@ -183,7 +183,7 @@ def _recoverer_for(
             collection=request.collection,
             seen=seen,
             journal=journal,
-            ledger=ledger,
+            counters=counters,
             on_update=on_update,
             watch_with=watch_with,
             absorb_with=absorb_with,

@@ -11,15 +11,15 @@ from hashlib import blake2b
 from videodb_cli.eventlog.record import compose
 from videodb_cli.eventlog.store import LogStore
 from videodb_cli.listener.connection import AttemptFailedError, Connection, connection_id_in
-from videodb_cli.listener.ledger import Ledger
+from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.model.event import Event
 
 MAX_PENDING_BYTES = 64 << 20
 _LATER_ID_BYTES = 600
 # Two sockets that carry the same event do so within the time that the service takes to send it, not minutes apart.
-_TWIN_WINDOW_S = 120.0
-_MAX_TWINS = 50_000
+_DUPLICATE_WINDOW_S = 120.0
+_MAX_DUPLICATES = 50_000
 _MAX_HELD = 10_000
 
 
@@ -27,23 +27,23 @@ class Intake:
     """Takes messages of all open sockets, in order of arrival.
 
     ``watch`` gets every event while somebody needs to know what came (the recovery does); ``absorb`` may take an event
-    that the log holds already, with the message that brought it; ``twins`` is set while two sockets are open at once.
+    that the log holds already, with the message that brought it; ``duplicates`` is set while two sockets are open.
     """
 
     def __init__(
         self,
         store: LogStore,
-        ledger: Ledger,
+        counters: Counters,
         seen: Seen,
         on_line: Callable[[bytes, Event | None], None] | None,
     ) -> None:
         self._store = store
-        self._ledger = ledger
+        self._counters = counters
         self._seen = seen
         self._on_line = on_line
         self.watch: Callable[[Event], None] | None = None
         self.absorb: Callable[[Event, bytes], bool] | None = None
-        self.twins: Twins | None = None
+        self.duplicates: CrossSocketDuplicates | None = None
 
     @property
     def is_full(self) -> bool:
@@ -56,23 +56,23 @@ class Intake:
         if self.is_full:
             raise AttemptFailedError("too much came before the connection id")
 
-    def take_twin(self) -> None:
+    def count_duplicate(self) -> None:
         """Count a message that another socket has brought already."""
-        self._ledger.doubles += 1
+        self._counters.doubles += 1
 
     def take(self, raw: bytes) -> None:
         """Take one message that is an event or is kept as it is."""
         rest, event = compose(raw)
         if event is not None and self.absorb is not None and self.absorb(event, raw):
-            self._ledger.doubles += 1
+            self._counters.doubles += 1
             if self.watch is not None:
                 self.watch(event)
             return
         line = self._store.append(rest)
         if event is None:
-            self._ledger.unparsable += 1
+            self._counters.unparsable += 1
         else:
-            self._ledger.live += 1
+            self._counters.live += 1
             self._seen.note(event, line)
             if self.watch is not None:
                 self.watch(event)
@@ -80,7 +80,7 @@ class Intake:
             self._on_line(line, event)
 
 
-class Curtain:
+class LineGate:
     """Shows lines, but none before the first connection has been announced: those are held, and shown then."""
 
     def __init__(self, on_line: Callable[[bytes, Event | None], None]) -> None:
@@ -110,7 +110,7 @@ class Curtain:
             self._on_line(line, event)
 
 
-class Twins:
+class CrossSocketDuplicates:
     """Recognises a message that came over two sockets. What one socket brings twice stays two messages."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -118,10 +118,10 @@ class Twins:
         self._counts: dict[bytes, dict[int, int]] = {}
         self._order: deque[tuple[float, bytes]] = deque()
 
-    def is_twin(self, socket: int, raw: bytes) -> bool:
+    def is_duplicate(self, socket: int, raw: bytes) -> bool:
         """Count a message of one socket; tell whether another one has brought it already."""
         now = self._clock()
-        while self._order and (self._order[0][0] < now - _TWIN_WINDOW_S or len(self._order) > _MAX_TWINS):
+        while self._order and (self._order[0][0] < now - _DUPLICATE_WINDOW_S or len(self._order) > _MAX_DUPLICATES):
             self._counts.pop(self._order.popleft()[1], None)
         key = blake2b(raw, digest_size=16).digest()
         counts = self._counts.get(key)
@@ -134,8 +134,11 @@ class Twins:
         return mine < max((count for other, count in counts.items() if other != socket), default=0)
 
 
-class Ear:
-    """What one connection hears. ``on_healthy`` is called at its first event, ``on_new_id`` when its id is replaced."""
+class ConnectionHandler:
+    """Takes the messages of one connection.
+
+    ``on_healthy`` is called at its first event, ``on_new_id`` when the service replaces its id.
+    """
 
     def __init__(
         self,
@@ -151,7 +154,7 @@ class Ear:
         self._on_new_id = on_new_id
         self.gave_up_for_log = False
 
-    def hear(self, raw: bytes) -> None:
+    def handle(self, raw: bytes) -> None:
         """Take one message of the socket."""
         intake = self._intake
         if len(raw) < _LATER_ID_BYTES and b"onnection_" in raw and self._is_later_id(raw):
@@ -159,8 +162,8 @@ class Ear:
         if self._on_healthy is not None:
             self._on_healthy()
             self._on_healthy = None
-        if intake.twins is not None and intake.twins.is_twin(id(self), raw):
-            intake.take_twin()
+        if intake.duplicates is not None and intake.duplicates.is_duplicate(id(self), raw):
+            intake.count_duplicate()
             return
         intake.take(raw)
         if intake.is_full:

@@ -102,30 +102,30 @@ class Publication:
 def listener_fields(listener: Listener, host: str) -> dict[str, Any]:
     """Return the fields of the state file. Times are Unix seconds."""
     now = time.time()
-    connection, ledger, store = listener.connection, listener.ledger, listener.store
+    connection, counters, store = listener.connection, listener.counters, listener.store
     timing = listener.policy.timing
     retry_at, last_failure = listener.retrying
     dead = listener.recoverer.dead_pipelines() if listener.recoverer is not None else []
     return {
         "state": "connected" if connection is not None else "connecting",
         "written_at": now,
-        "started_at": ledger.started_at,
+        "started_at": counters.started_at,
         "host": host,
         "connection_id": connection.connection_id if connection is not None else None,
-        "connected_since": ledger.connected_since,
+        "connected_since": counters.connected_since,
         "last_message_at": listener.last_message_at,
         "last_pong_at": connection.last_pong_at if connection is not None else None,
         "last_bytes_at": connection.last_bytes_at if connection is not None else None,
         "ping_interval_s": timing.ping_interval_s,
         "ping_timeout_s": timing.ping_timeout_s,
-        "events": ledger.live,
-        "unparsable": ledger.unparsable,
-        "recovered": ledger.recovered,
-        "doubles": ledger.doubles,
-        "reconnects": ledger.reconnects,
-        "gaps": ledger.gaps,
-        "gap_s": round(ledger.gap_s, 3),
-        "events_per_s": round(ledger.rate(now), 3),
+        "events": counters.live,
+        "unparsable": counters.unparsable,
+        "recovered": counters.recovered,
+        "doubles": counters.doubles,
+        "reconnects": counters.reconnects,
+        "gaps": counters.gaps,
+        "gap_s": round(counters.gap_s, 3),
+        "events_per_s": round(counters.rate(now), 3),
         "dead_pipelines": dead,
         "log_bytes": store.size,
         "pending_bytes": store.pending_bytes,

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from videodb_cli.errors import VideodbError
 from videodb_cli.listener.backoff import Backoff
 from videodb_cli.listener.connection import AttemptFailedError, Connection, Ended
-from videodb_cli.listener.intake import Ear, Intake, Twins
-from videodb_cli.listener.losses import Losses
+from videodb_cli.listener.gaps import GapTracker
+from videodb_cli.listener.intake import ConnectionHandler, CrossSocketDuplicates, Intake
 
 _NEVER_S = 1e9
 _STOP_TIMEOUT_S = 3.0
-_LAST_TWIN_S = 5.0
+_LAST_DUPLICATE_S = 5.0
 
 
 async def next_connection(
@@ -41,12 +41,12 @@ async def next_connection(
             await asyncio.sleep(backoff.next_delay_s(getattr(error, "retry_after_s", None)))
 
 
-class Elders:
+class DrainingConnections:
     """Connections that a younger one has taken over from. None of them is closed by us while it works."""
 
-    def __init__(self, intake: Intake, losses: Losses) -> None:
+    def __init__(self, intake: Intake, gaps: GapTracker) -> None:
         self._intake = intake
-        self._losses = losses
+        self._gaps = gaps
         self._open: dict[asyncio.Task[None], Connection] = {}
         self._closing = False
 
@@ -57,20 +57,22 @@ class Elders:
 
     def expect_two(self) -> None:
         """From now on the same message may come over two sockets."""
-        if self._intake.twins is None:
-            self._intake.twins = Twins()
+        if self._intake.duplicates is None:
+            self._intake.duplicates = CrossSocketDuplicates()
 
     def expect_one(self) -> None:
         """No longer, unless one of them is still open. What is on its way gets a moment."""
-        asyncio.get_running_loop().call_later(_LAST_TWIN_S, self._forget_twins)
+        asyncio.get_running_loop().call_later(_LAST_DUPLICATE_S, self._forget_duplicates)
 
-    def _forget_twins(self) -> None:
+    def _forget_duplicates(self) -> None:
         if not self._open:
-            self._intake.twins = None
+            self._intake.duplicates = None
 
-    def add(self, connection: Connection, hearing: asyncio.Task[Ended], ear: Ear, younger: Connection) -> None:
+    def add(
+        self, connection: Connection, hearing: asyncio.Task[Ended], handler: ConnectionHandler, younger: Connection
+    ) -> None:
         """Go on with a connection that is heard by ``hearing`` until it ends."""
-        task = asyncio.create_task(self._follow(connection, hearing, ear, younger), name="elder")
+        task = asyncio.create_task(self._follow(connection, hearing, handler, younger), name="draining")
         self._open[task] = connection
         task.add_done_callback(self._forget)
 
@@ -85,7 +87,7 @@ class Elders:
             task.cancel()
 
     async def _follow(
-        self, connection: Connection, hearing: asyncio.Task[Ended], ear: Ear, younger: Connection
+        self, connection: Connection, hearing: asyncio.Task[Ended], handler: ConnectionHandler, younger: Connection
     ) -> None:
         try:
             ended = await hearing
@@ -93,7 +95,7 @@ class Elders:
             hearing.cancel()
             connection.abort()
         if not self._closing:
-            self._losses.note_elder_end(connection, ended, younger.connection_id, for_log=ear.gave_up_for_log)
+            self._gaps.note_drained(connection, ended, younger.connection_id, for_log=handler.gave_up_for_log)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._open.pop(task, None)

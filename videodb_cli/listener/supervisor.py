@@ -17,15 +17,15 @@ from videodb_cli.errors import RefusedError, UnreachableError, VideodbError
 from videodb_cli.eventlog.store import LogBack, LogStore, LogTrouble
 from videodb_cli.listener.backoff import CAP_S, FIRST_S, Backoff
 from videodb_cli.listener.connection import AttemptFailedError, Connection, Ended, Timing, open_connection
-from videodb_cli.listener.intake import MAX_PENDING_BYTES, Curtain, Ear, Intake
+from videodb_cli.listener.counters import Counters
+from videodb_cli.listener.gaps import GapTracker
+from videodb_cli.listener.intake import MAX_PENDING_BYTES, ConnectionHandler, Intake, LineGate
 from videodb_cli.listener.journal import Journal
-from videodb_cli.listener.ledger import Ledger
-from videodb_cli.listener.losses import Losses
 from videodb_cli.listener.presence import Presence
 from videodb_cli.listener.publication import Publication, listener_fields
 from videodb_cli.listener.recovery.recoverer import Recoverer
 from videodb_cli.listener.recovery.seen import Seen
-from videodb_cli.listener.renewal import Elders, next_connection
+from videodb_cli.listener.renewal import DrainingConnections, next_connection
 from videodb_cli.listener.trouble import TroubleTeller
 from videodb_cli.listener.updates import (
     Connected,
@@ -81,23 +81,23 @@ class Listener:
         on_update: Callable[[Update], None],
         on_line: Callable[[bytes, Event | None], None] | None = None,
         backoff: Backoff | None = None,
-        recoverer: Callable[[Journal, Ledger, Seen, Intake], Recoverer] | None = None,
+        recoverer: Callable[[Journal, Counters, Seen, Intake], Recoverer] | None = None,
     ) -> None:
         self._fresh_url = fresh_url
         self._store = store
         self._policy = policy
         self._on_update = on_update
         self._backoff = backoff or Backoff(policy.first_retry_s, policy.first_retry_s * CAP_S / FIRST_S)
-        self._ledger = Ledger(time.time())
+        self._counters = Counters(time.time())
         # Ids are published and announced one after another.
         self._telling = asyncio.Lock()
-        self._curtain = Curtain(on_line) if on_line is not None else None
-        self._journal = Journal(store, host, self._curtain)
+        self._gate = LineGate(on_line) if on_line is not None else None
+        self._journal = Journal(store, host, self._gate)
         seen = Seen()
-        self._intake = Intake(store, self._ledger, seen, self._curtain)
-        self._recoverer = recoverer(self._journal, self._ledger, seen, self._intake) if recoverer else None
-        self._losses = Losses(store, self._journal, self._ledger, self._recoverer, on_update)
-        self._elders = Elders(self._intake, self._losses)
+        self._intake = Intake(store, self._counters, seen, self._gate)
+        self._recoverer = recoverer(self._journal, self._counters, seen, self._intake) if recoverer else None
+        self._gaps = GapTracker(store, self._journal, self._counters, self._recoverer, on_update)
+        self._draining = DrainingConnections(self._intake, self._gaps)
         self._files = Publication(
             presence, lambda: listener_fields(self, host), lambda reason: self.log_trouble(LogTrouble(reason))
         )
@@ -125,13 +125,13 @@ class Listener:
     def last_message_at(self) -> float | None:
         """Unix seconds of the last message of this run, over any socket."""
         young = self._connection.last_message_at if self._connection is not None else None
-        times = (young, self._elders.last_message_at, self._heard_at)
+        times = (young, self._draining.last_message_at, self._heard_at)
         return max((at for at in times if at is not None), default=None)
 
     @property
-    def ledger(self) -> Ledger:
+    def counters(self) -> Counters:
         """What was heard and lost so far."""
-        return self._ledger
+        return self._counters
 
     @property
     def store(self) -> LogStore:
@@ -187,7 +187,7 @@ class Listener:
         try:
             if not self._policy.clear:
                 await self._open_log()
-                await self._losses.look_at_last_run()
+                await self._gaps.look_at_last_run()
             await self._attempt_until_stopped()
         except VideodbError:
             failed = True
@@ -211,7 +211,7 @@ class Listener:
                     attempts.cancel()
                 else:
                     # The readers go on until the close is answered: what the service sent before that is ours.
-                    await asyncio.gather(self._connection.close(), self._elders.close())
+                    await asyncio.gather(self._connection.close(), self._draining.close())
                 await asyncio.wait({attempts}, timeout=_STOP_TIMEOUT_S)
                 attempts.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -219,13 +219,13 @@ class Listener:
         finally:
             stopping.cancel()
             attempts.cancel()
-            await self._elders.close()
+            await self._draining.close()
 
     async def _finish(self) -> Statement:
         if self._recoverer is not None:
             await self._recoverer.stop()
         now = time.time()
-        self._ledger.disconnected(now)
+        self._counters.disconnected(now)
         if self._opening is not None:
             with contextlib.suppress(VideodbError):
                 await self._opening
@@ -235,7 +235,7 @@ class Listener:
             with contextlib.suppress(VideodbError):
                 await asyncio.to_thread(self._store.open)
                 self._log_is_open = True
-        statement = self._ledger.statement(now)
+        statement = self._counters.statement(now)
         if self._log_is_open:
             self._journal.stopped(statement)
         unwritten = await asyncio.to_thread(self._store.close)
@@ -325,10 +325,13 @@ class Listener:
 
     async def _hear_until_renewed(self, connection: Connection, previous: Connection | None) -> Ended | Connection:
         self._connection = connection
-        ear = Ear(connection, self._intake, on_healthy=self._backoff.forgive, on_new_id=self._on_new_id)
+        handler = ConnectionHandler(
+            connection, self._intake, on_healthy=self._backoff.forgive, on_new_id=self._on_new_id
+        )
         healthy = asyncio.get_running_loop().call_later(self._policy.healthy_after_s, self._backoff.forgive)
         renewing = asyncio.create_task(
-            next_connection(connection, self._policy.max_age_s, self._connect, self._elders.expect_two), name="renewal"
+            next_connection(connection, self._policy.max_age_s, self._connect, self._draining.expect_two),
+            name="renewal",
         )
         hearing: asyncio.Task[Ended] | None = None
         younger: Connection | None = None
@@ -337,25 +340,25 @@ class Listener:
             async with self._telling:
                 connection_id = connection.connection_id
                 # A slow disk may keep us from making the id known; what comes meanwhile goes to the log all the same.
-                hearing = asyncio.create_task(connection.hear(ear.hear), name="hear")
+                hearing = asyncio.create_task(connection.hear(handler.handle), name="hear")
                 await self._make_known(connection_id)
                 self._announce(Connected(connection_id, gap_s) if previous is None else Renewed(connection_id))
             await asyncio.wait({hearing, renewing}, return_when=asyncio.FIRST_COMPLETED)
             if not hearing.done() and not self._stop.is_set():
                 younger = renewing.result()
-                self._elders.add(connection, hearing, ear, younger)
+                self._draining.add(connection, hearing, handler, younger)
                 return younger
             ended = await hearing
         except BaseException:
             if hearing is None:
-                connection.hand_over(ear.hear)
+                connection.hand_over(handler.handle)
             raise
         finally:
             healthy.cancel()
             if younger is None:
                 await self._leave(connection, hearing, renewing)
         if not self._stop.is_set():
-            detail = self._losses.note_loss(connection, ended, for_log=ear.gave_up_for_log)
+            detail = self._gaps.note_loss(connection, ended, for_log=handler.gave_up_for_log)
             self._on_update(Lost(detail, connection.last_message_at))
         return ended
 
@@ -370,7 +373,7 @@ class Listener:
             # It came at the very moment of the end: nobody has been told of it.
             renewing.result().abort()
         renewing.cancel()
-        self._elders.expect_one()
+        self._draining.expect_one()
         # Also at the end of the run: a socket that goes on would deliver into a log that is being closed.
         connection.abort()
         await self._files.withdraw()
@@ -384,12 +387,12 @@ class Listener:
         self._has_stood = True
         self._retry_at = self._last_failure = None
         if previous is not None:
-            self._losses.note_renewal(connection, previous)
+            self._gaps.note_renewal(connection, previous)
             return None
-        if self._curtain is None:
-            return self._losses.note_connection(connection)
-        with self._curtain.front():
-            return self._losses.note_connection(connection)
+        if self._gate is None:
+            return self._gaps.note_connection(connection)
+        with self._gate.front():
+            return self._gaps.note_connection(connection)
 
     async def _make_known(self, connection_id: str) -> None:
         """Publish an id once the log knows of it, so that no id is used of which it would not tell."""
@@ -398,12 +401,12 @@ class Listener:
 
     def _announce(self, update: Connected | Renewed) -> None:
         self._on_update(update)
-        if self._curtain is not None:
-            self._curtain.open()
+        if self._gate is not None:
+            self._gate.open()
 
     def _on_new_id(self, connection: Connection, connection_id: str) -> None:
         """The service replaced the id of an open connection: what was bound to the old one is bound to nothing."""
-        self._losses.note_new_id(connection, connection_id)
+        self._gaps.note_new_id(connection, connection_id)
         if connection is self._connection:
             self._in_background(self._publish_new_id(connection, connection_id))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.listener.test_supervisor import FakeConnection, Setting, until
-from videodb_cli.listener.intake import Curtain
+from videodb_cli.listener.intake import LineGate
 from videodb_cli.listener.presence import Presence
 from videodb_cli.listener.updates import Connected
 from videodb_cli.model.event import Event
@@ -68,12 +68,12 @@ def test_the_curtain_shows_the_first_connection_first_and_nothing_too_early() ->
         del event
         shown.append(line)
 
-    curtain = Curtain(show)
-    curtain(b"before the id", None)
-    with curtain.front():
-        curtain(b"connected", None)
-    curtain(b"while it is published", None)
+    gate = LineGate(show)
+    gate(b"before the id", None)
+    with gate.front():
+        gate(b"connected", None)
+    gate(b"while it is published", None)
     assert shown == []
-    curtain.open()
-    curtain(b"after", None)
+    gate.open()
+    gate(b"after", None)
     assert shown == [b"connected", b"before the id", b"while it is published", b"after"]

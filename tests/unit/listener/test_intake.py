@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videodb_cli.listener.connection import connection_id_in
-from videodb_cli.listener.intake import Twins
+from videodb_cli.listener.intake import CrossSocketDuplicates
 
 
 class Clock:
@@ -20,8 +20,13 @@ class Clock:
 
 
 def test_the_same_over_two_sockets_is_one() -> None:
-    twins = Twins(Clock())
-    assert [twins.is_twin(1, b"a"), twins.is_twin(2, b"a"), twins.is_twin(2, b"b"), twins.is_twin(1, b"b")] == [
+    duplicates = CrossSocketDuplicates(Clock())
+    assert [
+        duplicates.is_duplicate(1, b"a"),
+        duplicates.is_duplicate(2, b"a"),
+        duplicates.is_duplicate(2, b"b"),
+        duplicates.is_duplicate(1, b"b"),
+    ] == [
         False,
         True,
         False,
@@ -30,17 +35,21 @@ def test_the_same_over_two_sockets_is_one() -> None:
 
 
 def test_what_one_socket_brings_twice_is_two() -> None:
-    twins = Twins(Clock())
-    assert [twins.is_twin(1, b"a"), twins.is_twin(1, b"a")] == [False, False]
-    assert [twins.is_twin(2, b"a"), twins.is_twin(2, b"a"), twins.is_twin(2, b"a")] == [True, True, False]
+    duplicates = CrossSocketDuplicates(Clock())
+    assert [duplicates.is_duplicate(1, b"a"), duplicates.is_duplicate(1, b"a")] == [False, False]
+    assert [duplicates.is_duplicate(2, b"a"), duplicates.is_duplicate(2, b"a"), duplicates.is_duplicate(2, b"a")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_minutes_later_it_is_another_message() -> None:
     clock = Clock()
-    twins = Twins(clock)
-    assert not twins.is_twin(1, b"a")
+    duplicates = CrossSocketDuplicates(clock)
+    assert not duplicates.is_duplicate(1, b"a")
     clock.now = 1000.0
-    assert not twins.is_twin(2, b"a")
+    assert not duplicates.is_duplicate(2, b"a")
 
 
 FRAMES = st.binary(max_size=200) | st.builds(

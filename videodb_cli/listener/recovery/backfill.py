@@ -73,7 +73,7 @@ class Backfill:
             event = {**event, "data": {}}
             line = around.journal.recovered_event(event)
         around.seen.note(event, line)
-        around.ledger.recovered += 1
+        around.counters.recovered += 1
         self._read_back.add(event, time.time())
         around.absorb_with(self._absorb)
 

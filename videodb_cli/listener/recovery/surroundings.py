@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.journal import Journal
-from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.updates import Update
 from videodb_cli.model.event import Event
@@ -26,7 +26,7 @@ class Surroundings:
     collection: str
     seen: Seen
     journal: Journal
-    ledger: Ledger
+    counters: Counters
     on_update: Callable[[Update], None]
     watch_with: Callable[[Callable[[Event], None] | None], None]
     absorb_with: Callable[[Callable[[Event, bytes], bool]], None]

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videodb_cli.eventlog.store import LogStore
+from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.intake import Intake
 from videodb_cli.listener.journal import Journal
-from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.recovery.backfill import Backfill
 from videodb_cli.listener.recovery.doubles import KEPT_S, Doubles
 from videodb_cli.listener.recovery.heard import Heard
@@ -115,7 +115,7 @@ class World:
         around: Any = SimpleNamespace(
             journal=journal,
             seen=SimpleNamespace(note=lambda _event, _line: None),
-            ledger=Ledger(T),
+            counters=Counters(T),
             has_room=lambda: True,
             absorb_with=lambda absorb: setattr(self, "absorb", absorb),
         )
@@ -219,10 +219,10 @@ class Listening:
     def __init__(self, directory: Path, calls: Any) -> None:
         self.store = LogStore(directory / "videodb_events.jsonl")
         self.store.open()
-        self.ledger = Ledger(T)
+        self.counters = Counters(T)
         seen = Seen()
         journal = Journal(self.store, "host", None)
-        self.intake = Intake(self.store, self.ledger, seen, None)
+        self.intake = Intake(self.store, self.counters, seen, None)
         self.recoverer = Recoverer(
             calls,
             Surroundings(
@@ -230,7 +230,7 @@ class Listening:
                 collection="default",
                 seen=seen,
                 journal=journal,
-                ledger=self.ledger,
+                counters=self.counters,
                 on_update=lambda _: None,
                 watch_with=lambda watch: setattr(self.intake, "watch", watch),
                 absorb_with=lambda absorb: setattr(self.intake, "absorb", absorb),
@@ -276,7 +276,7 @@ async def test_what_comes_live_while_the_service_answers_slowly_is_not_written_a
         await until(lambda: any(line.get("event") == "listener.recovered" for line in listening.lines()))
         await listening.recoverer.stop()
     assert listening.texts() == [("before", False), ("before", False), ("said in the gap", False)]
-    assert (listening.ledger.recovered, listening.ledger.doubles) == (0, 0)
+    assert (listening.counters.recovered, listening.counters.doubles) == (0, 0)
 
 
 async def test_what_comes_live_after_it_was_read_back_is_written_down_as_late(tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ async def test_what_comes_live_after_it_was_read_back_is_written_down_as_late(tm
     told = [line["data"] for line in listening.lines() if line.get("event") == "listener.late"]
     assert [json.loads(data["message"]) for data in told] == [late]
     assert told[0]["text"].startswith("transcript of mic:default came live ")
-    assert listening.ledger.statement(now).doubles == 1
+    assert listening.counters.statement(now).doubles == 1
 
 
 async def test_a_restarted_listener_knows_what_was_read_back(tmp_path: Path) -> None:
@@ -316,4 +316,4 @@ async def test_a_restarted_listener_knows_what_was_read_back(tmp_path: Path) -> 
         take(again, said("read back", T + 2))
         await again.recoverer.stop()
     assert ("read back", False) not in again.texts()
-    assert again.ledger.doubles == 1
+    assert again.counters.doubles == 1

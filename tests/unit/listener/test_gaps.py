@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from videodb_cli.listener import losses
+from videodb_cli.listener import gaps
 from videodb_cli.listener.connection import Connection, Ended
-from videodb_cli.listener.ledger import Ledger
-from videodb_cli.listener.losses import Losses
+from videodb_cli.listener.counters import Counters
+from videodb_cli.listener.gaps import GapTracker
 
 NOW = 1772446530.0
 
@@ -59,11 +59,11 @@ def test_a_gap_is_not_shorter_than_it_was(
     monkeypatch: pytest.MonkeyPatch, wall_s: float, running_s: float, expected_s: float
 ) -> None:
     clock, journal = Clock(), FakeJournal()
-    monkeypatch.setattr(losses, "time", clock)
-    noted = Losses(
+    monkeypatch.setattr(gaps, "time", clock)
+    noted = GapTracker(
         store=cast(Any, None),
         journal=cast(Any, journal),
-        ledger=Ledger(NOW),
+        counters=Counters(NOW),
         recoverer=None,
         on_update=lambda _: None,
     )

@@ -9,28 +9,28 @@ from collections.abc import Callable
 from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.store import LogStore
 from videodb_cli.listener.connection import Connection, Ended
+from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.journal import Journal
-from videodb_cli.listener.ledger import Ledger
 from videodb_cli.listener.recovery.logscan import last_run
 from videodb_cli.listener.recovery.pipeline import Gap
 from videodb_cli.listener.recovery.recoverer import Recoverer
 from videodb_cli.listener.updates import Resumed, Update
 
 
-class Losses:
+class GapTracker:
     """Knows since when nothing is heard, and as whom we were heard before. Times are Unix seconds."""
 
     def __init__(
         self,
         store: LogStore,
         journal: Journal,
-        ledger: Ledger,
+        counters: Counters,
         recoverer: Recoverer | None,
         on_update: Callable[[Update], None],
     ) -> None:
         self._store = store
         self._journal = journal
-        self._ledger = ledger
+        self._counters = counters
         self._recoverer = recoverer
         self._on_update = on_update
         self._lost_at: float | None = None
@@ -57,7 +57,7 @@ class Losses:
 
     def note_loss(self, connection: Connection, ended: Ended, *, for_log: bool) -> str:
         """The youngest connection ended. Returns why, in words."""
-        self._ledger.disconnected(time.time())
+        self._counters.disconnected(time.time())
         self._lost_at = ended.alive_at
         self._lost_monotonic = time.monotonic() - max(0.0, time.time() - ended.alive_at)
         self._reason = "log_not_writable" if for_log else ended.reason
@@ -67,7 +67,7 @@ class Losses:
     def note_connection(self, connection: Connection) -> float | None:
         """A connection stands, and none stood before it. Returns the seconds of the gap within this run, if any."""
         now = time.time()
-        self._ledger.connected(now)
+        self._counters.connected(now)
         self._journal.connected(connection)
         lost_at, self._lost_at = self._lost_at, None
         previous, self._previous_id = self._previous_id, connection.connection_id
@@ -82,7 +82,7 @@ class Losses:
             lost_at = min(lost_at, now - (time.monotonic() - self._lost_monotonic))
             self._lost_monotonic = None
         seconds = self._journal.gap(lost_at, now, self._reason, previous, connection.connection_id)
-        self._ledger.gap(seconds)
+        self._counters.gap(seconds)
         mend_from = min(lost_at, self._unmended_from or lost_at)
         self._unmended_from = None
         if self._recoverer is not None:
@@ -99,12 +99,12 @@ class Losses:
         if self._recoverer is not None:
             self._recoverer.bind(connection.connection_id)
 
-    def note_elder_end(self, elder: Connection, ended: Ended, younger_id: str, *, for_log: bool) -> None:
+    def note_drained(self, drained: Connection, ended: Ended, younger_id: str, *, for_log: bool) -> None:
         """A connection ended that a younger one had taken over from: what was bound to it speaks to nobody now."""
-        self._journal.disconnected(elder, ended, for_log=for_log, renewed_by=younger_id)
+        self._journal.disconnected(drained, ended, for_log=for_log, renewed_by=younger_id)
         if self._recoverer is not None:
             now = time.time()
-            self._recoverer.begin(Gap(ended.alive_at, now, elder.connection_id, younger_id, is_fresh=False))
+            self._recoverer.begin(Gap(ended.alive_at, now, drained.connection_id, younger_id, is_fresh=False))
 
     def note_new_id(self, connection: Connection, connection_id: str) -> None:
         """The service gave an open connection another id: what was bound to the old one may speak to nobody now."""

@@ -9,7 +9,7 @@ from videodb_cli.listener.updates import Statement
 _RATE_WINDOW_S = 60.0
 
 
-class Ledger:
+class Counters:
     """Counts of one run. Times are Unix seconds."""
 
     def __init__(self, started_at: float) -> None:
