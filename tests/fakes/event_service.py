@@ -1,5 +1,7 @@
 """A stand-in for the service's event side: the REST call for a socket URL and the socket, both on one loopback port.
 
+With TLS it is a server whose certificate `authority` signs.
+
 What each connection does is a script: an ``async def act(socket)`` for the first connection, the second, and so on; the
 last one is used for all further ones. `tests/unit/fakes` holds it to the protocol with a plain client.
 """
@@ -11,6 +13,7 @@ import contextlib
 import http
 import itertools
 import json
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -105,11 +108,16 @@ class EventService:
         answers: Sequence[Answer] = (),
         ids: Callable[[int], str | None] = lambda number: f"ws-{number}",
         answer_pings: bool = True,
+        name: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        """``tls`` makes it an https and wss service; ``name`` is the host in the addresses that it gives."""
         self._acts = acts or (stay,)
         self._answers = list(answers)
         self._ids = ids
         self._answer_pings = answer_pings
+        self._name = name
+        self._tls = tls
         self._numbers = itertools.count(1)
         self._loop = asyncio.new_event_loop()
         self._server: Server | None = None
@@ -148,6 +156,7 @@ class EventService:
             compression=None,
             ping_interval=None,
             max_size=None,
+            ssl=self._tls,
         ) as server:
             self._server = server
             self.port = next(iter(server.sockets)).getsockname()[1]
@@ -162,7 +171,11 @@ class EventService:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{self._s}://{self._name}:{self.port}"
+
+    @property
+    def _s(self) -> str:
+        return "" if self._tls is None else "s"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -184,7 +197,8 @@ class EventService:
                 answer = refusal()
                 body = answer.body or ""
             else:
-                data = {"websocket_url": f"ws://127.0.0.1:{self.port}/socket/{len(self.requests)}?token=secret-ticket"}
+                place = f"ws{self._s}://{self._name}:{self.port}"
+                data = {"websocket_url": f"{place}/socket/{len(self.requests)}?token=secret-ticket"}
                 body = json.dumps({"success": True, "data": data})
         headers = Headers({"Content-Type": answer.content_type, "Content-Length": str(len(body.encode()))})
         for name, value in answer.headers.items():
