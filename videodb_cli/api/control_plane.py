@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 import orjson
 
-from videodb_cli import __version__
 from videodb_cli.api.capture_calls import CaptureCalls
 from videodb_cli.api.failures import (
     BadRequestError,
@@ -24,9 +23,10 @@ from videodb_cli.api.failures import (
     NoSuchThingError,
     OutOfCreditsError,
     RequestFailedError,
-    said_by_system,
 )
-from videodb_cli.settings import CLIENT_TOKEN_NAME, Credentials, is_loopback
+from videodb_cli.network.failures import CannotReachError, reason_of
+from videodb_cli.network.route import USER_AGENT, decide
+from videodb_cli.settings import CLIENT_TOKEN_NAME, Credentials
 
 if TYPE_CHECKING:
     import httpx
@@ -36,7 +36,6 @@ CALL_TIMEOUT_S = 20.0
 _MAX_BODY_BYTES = 16 << 20
 _MAX_RETRY_AFTER_S = 3600.0
 _MAX_REDIRECTS = 3
-_SSL_PREFIX = re.compile(r"^\[[^]]*\] ")
 _SOCKET_URL = re.compile(r"(wss?://)[^\s\"']+", re.IGNORECASE)
 
 
@@ -140,7 +139,8 @@ class ControlPlane(CaptureCalls):
         """Return ``data`` of one call.
 
         Raises KeyRefusedError, BadRequestError, NoSuchThingError and OutOfCreditsError for the service's own refusals,
-        RequestFailedError for everything else, a proxy's 403 included.
+        those of `network.failures.FINAL` for a way to it that cannot work, RequestFailedError for everything else, a
+        proxy's 403 included.
         """
         import httpx
 
@@ -148,12 +148,14 @@ class ControlPlane(CaptureCalls):
             async with asyncio.timeout(self._timeout_s):
                 status, retry_after, content = await self._exchange(method, path, body)
         except TimeoutError:
-            raise RequestFailedError(f"{self._credentials.host} did not answer within {self._timeout_s:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise RequestFailedError(f"{self._credentials.host}: {_reason(error)}") from None
-        except (ImportError, ValueError) as error:
-            # A proxy named in the environment that httpx cannot speak to.
-            raise RequestFailedError(f"{self._credentials.host}: {error}") from None
+            by = decide(self._credentials.base_url).by
+            raise RequestFailedError(
+                f"{self._credentials.host} did not answer within {self._timeout_s:g} s{by}"
+            ) from None
+        except CannotReachError as error:
+            raise RequestFailedError(str(error)) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            raise RequestFailedError(f"{self._credentials.host}: {reason_of(error)}") from None
         return self._data_of(status, retry_after, content)
 
     async def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, str | None, bytes]:
@@ -178,21 +180,12 @@ class ControlPlane(CaptureCalls):
         return response.status_code, response.headers.get("retry-after"), bytes(content)
 
     def _connect(self) -> httpx.AsyncClient:
-        import httpx
+        from videodb_cli.network.client import new_client
 
-        host = httpx.URL(self._credentials.base_url).host
-        local = is_loopback(host)
-        self._client = httpx.AsyncClient(
+        self._client = new_client(
             base_url=self._credentials.base_url,
-            headers={
-                "x-access-token": self._credentials.token.reveal(),
-                "x-videodb-client": f"videodb-cli/{__version__}",
-                "user-agent": f"videodb-cli/{__version__}",
-            },
+            headers={"x-access-token": self._credentials.token.reveal(), "x-videodb-client": USER_AGENT},
             timeout=self._timeout_s,
-            # A proxy is never meant for this machine; and loading certificates costs half of the start-up there.
-            trust_env=not local,
-            verify=not (local and self._credentials.base_url.startswith("http:")),
         )
         return self._client
 
@@ -272,16 +265,6 @@ def _message(answer: dict[str, Any] | None, key: str) -> str:
         return ""
     # Before it is cut, or half a key would stay.
     return _SOCKET_URL.sub(r"\1…", " ".join(message.split()).replace(key, "…"))[:300]
-
-
-def _reason(error: BaseException) -> str:
-    """Return why a request failed, in words: what the system said at the bottom of it, if it said anything."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return _SSL_PREFIX.sub("", said_by_system(cause))
-        cause = cause.__cause__ or cause.__context__
-    return str(error).strip() or type(error).__name__
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:

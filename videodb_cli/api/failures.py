@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UnreachableError, UsageError
-
-
-def said_by_system(error: OSError) -> str:
-    """Return what the system said, in its words and not in asyncio's; empty if it said nothing."""
-    if error.errno is not None and str(error.strerror).startswith("Connect call failed"):
-        return os.strerror(error.errno)
-    return error.strerror or ""
 
 
 class RequestFailedError(UnreachableError):

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from videodb_cli.capture.arguments import Target
 from videodb_cli.errors import RefusedError
+from videodb_cli.network import tls
 from videodb_cli.rundir import private
 
 _FETCH_S = 10.0
-_PLACES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 class Certificates:
@@ -43,7 +43,7 @@ class Certificates:
         if parts.scheme.lower() == "rtsp":
             return Target(url)
         if pinned_hash is None:
-            return Target(url, _system_bundle())
+            return Target(url, tls.bundle())
         pem = await self._fetch(parts.hostname, parts.port or 322)
         if not matches(ssl.PEM_cert_to_DER_cert(pem), pinned_hash):
             raise RefusedError(
@@ -60,18 +60,6 @@ class Certificates:
             raise RefusedError(
                 f"cannot look at the TLS certificate of {host}: {error}", code="publish_unreachable"
             ) from error
-
-
-def _system_bundle() -> str | None:
-    named: str | None = ssl.get_default_verify_paths().cafile
-    if named:
-        return str(named)
-    found = next((place for place in _PLACES if Path(place).is_file()), None)
-    if found is not None:
-        return found
-    import certifi
-
-    return certifi.where()
 
 
 def matches(certificate: bytes, wanted: str) -> bool:

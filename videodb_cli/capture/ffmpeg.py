@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from videodb_cli.errors import MissingDependencyError, NotFoundError, RefusedError
-from videodb_cli.process.environment import child_environment
+from videodb_cli.process.environment import tool_environment
 
 INSTALL_HINT = "pip install 'videodb-cli[capture]'"
 _PROBE_S = 15.0
@@ -85,7 +85,7 @@ def _run(arguments: list[str], timeout_s: float = _PROBE_S) -> subprocess.Comple
         capture_output=True,
         timeout=timeout_s,
         check=False,
-        env=child_environment(),
+        env=tool_environment(),
     )
 
 

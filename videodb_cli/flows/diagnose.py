@@ -5,7 +5,6 @@ Every check answers within seconds and none raises: what it stumbles over is its
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import shutil
@@ -13,52 +12,21 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
-from urllib.parse import urlsplit
+from typing import Final
 
 from videodb_cli import __version__
 from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
+from videodb_cli.flows.diagnose_service import examine_service
+from videodb_cli.flows.findings import Finding, failing, ok, warning
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import Credentials, Directory, is_loopback
+from videodb_cli.settings import Credentials, Directory
 
-_CALL_S: Final = 10.0
-_SKEW_S: Final = 5.0
 _LITTLE_DISK: Final = 1 << 30
 _NO_DISK: Final = 50 << 20
 # Without these nobody can listen.
-ESSENTIAL: Final = frozenset({"key", "service", "socket", "log"})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line. ``level`` is ``ok``, ``warning`` or ``failing``; ``exit_status`` is what it would cost a listener."""
-
-    level: str
-    name: str
-    text: str
-    hint: str | None = None
-    exit_status: int = 0
-
-    def as_json(self) -> dict[str, str | None]:
-        return {"name": self.name, "status": self.level, "text": self.text, "hint": self.hint}
-
-
-def ok(name: str, text: str) -> Finding:
-    """It works."""
-    return Finding("ok", name, text)
-
-
-def warning(name: str, text: str, hint: str | None = None) -> Finding:
-    """It works less than it could."""
-    return Finding("warning", name, text, hint)
-
-
-def failing(name: str, error: VideodbError) -> Finding:
-    """It does not work, and this is why."""
-    return Finding("failing", name, error.message, error.hint, error.exit_status)
+ESSENTIAL: Final = frozenset({"key", "network", "service", "socket", "log"})
 
 
 def diagnose(directory: Directory, credentials: Callable[[], Credentials], *, local: bool) -> Iterator[Finding]:
@@ -76,7 +44,7 @@ def diagnose(directory: Directory, credentials: Callable[[], Credentials], *, lo
     except VideodbError as error:
         yield failing("key", error)
     if found is not None:
-        yield from _service(found)
+        yield from examine_service(found)
     yield from _directory(directory)
     yield from _running(directory)
     yield from _recorder()
@@ -110,68 +78,6 @@ def _embedded() -> Iterator[Finding]:
         yield Finding("failing", "service", f"the embedded service needs {', '.join(missing)}", hint, 7)
     else:
         yield ok("service", "the embedded service does not run; --local starts it")
-
-
-# ---- the service ---------------------------------------------------------------------------------------------------
-
-
-def _service(credentials: Credentials) -> Iterator[Finding]:
-    findings: list[Finding] = []
-    try:
-        asyncio.run(_ask(credentials, findings))
-    except VideodbError as error:
-        if error.hint == "videodb doctor":
-            error.hint = "check the network and VIDEO_DB_API"
-        findings.append(failing("service", error))
-    yield from findings
-
-
-async def _ask(credentials: Credentials, findings: list[Finding]) -> None:
-    from videodb_cli.api.control_plane import ControlPlane
-
-    async with ControlPlane(credentials, timeout_s=_CALL_S) as service:
-        began = time.monotonic()
-        url = await service.websocket_url("default")
-        took = time.monotonic() - began
-        offset = service.clock_offset_s
-    text = f"{credentials.host} answers in {took * 1000:.0f} ms"
-    if offset is None:
-        findings.append(ok("service", text))
-    elif abs(offset) <= _SKEW_S:
-        findings.append(ok("service", f"{text} · clock {offset:+.1f} s"))
-    else:
-        skew = f"{text} · this clock differs by {offset:+.0f} s, so times of events will look wrong"
-        findings.append(warning("service", skew, "timedatectl set-ntp true"))
-    findings.append(await _socket(url))
-
-
-async def _socket(url: str) -> Finding:
-    """Open the socket once, wait for its id, and measure a ping. The URL is secret and in no message."""
-    import orjson
-    from websockets.asyncio.client import connect
-    from websockets.exceptions import WebSocketException
-
-    # As the listener does: a proxy is never meant for this machine.
-    proxy: Literal[True] | None = None if is_loopback(urlsplit(url).hostname or "") else True
-    try:
-        async with asyncio.timeout(_CALL_S), connect(url, proxy=proxy, compression=None, close_timeout=1) as socket:
-            async for message in socket:
-                try:
-                    frame = orjson.loads(message)
-                except orjson.JSONDecodeError:
-                    continue
-                if isinstance(frame, dict) and frame.get("connection_id"):
-                    break
-            else:
-                return Finding("failing", "socket", "closed before it gave an id", "try again; then ask the service", 5)
-            began = time.monotonic()
-            await (await socket.ping())
-            return ok("socket", f"opens, gives an id, and answers a ping in {(time.monotonic() - began) * 1000:.0f} ms")
-    except TimeoutError:
-        return Finding("failing", "socket", f"gave no id within {_CALL_S:g} s", "is a proxy in between?", 5)
-    except (OSError, WebSocketException) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-        return Finding("failing", "socket", f"cannot be opened: {why}", "is a proxy or firewall in between?", 5)
 
 
 # ---- the directory -------------------------------------------------------------------------------------------------

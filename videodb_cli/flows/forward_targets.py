@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
@@ -12,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ from videodb_cli.errors import MissingDependencyError, UsageError
 from videodb_cli.flows.forwarding import Parcel, Refused, Stop
 from videodb_cli.listener.backoff import Backoff
 from videodb_cli.model import event as ev
+from videodb_cli.network.failures import FINAL, CannotReachError, reason_of
+from videodb_cli.network.route import decide
 from videodb_cli.process.environment import child_environment
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ _KILL_AFTER_S = 3.0
 _CALL_GRACE_S = 2.0
 _COMMAND_GRACE_S = 5.0
 _LOOK_S = 0.1
+_END_S = 2.0
 
 
 # Status, Retry-After, and what went wrong before there was a status.
@@ -42,7 +46,11 @@ _Answer = tuple[int, str | None, str | None]
 
 
 class HttpTarget:
-    """POSTs each parcel until it is taken. ``on_trouble`` is told in words, once for each kind of trouble in a row."""
+    """POSTs each parcel until it is taken. ``on_trouble`` is told in words, once for each kind of trouble in a row.
+
+    ``on_tried`` is called after each attempt that does not end us. Raises one of `network.failures.FINAL` for a way
+    to the endpoint that cannot work; once it has worked, that is tried again like everything else.
+    """
 
     def __init__(
         self,
@@ -52,6 +60,7 @@ class HttpTarget:
         is_batch: bool,
         timeout_s: float,
         on_trouble: Callable[[str], None],
+        on_tried: Callable[[], None] = lambda: None,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         try:
@@ -61,13 +70,17 @@ class HttpTarget:
             self.host = None
         if not self.host or parts.scheme not in {"http", "https"}:
             raise UsageError(f"not a URL to forward to: {url}", hint="--to https://example.org/events")
+        self._route = decide(url)
         self._url = url
         self._stop = stop
         self._is_batch = is_batch
         self._timeout_s = timeout_s
         self._on_trouble = on_trouble
+        self._on_tried = on_tried
         self._uniform = uniform
-        self._client: httpx.Client | None = None
+        self._client: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._has_worked = False
 
     def deliver(self, parcel: Parcel) -> Refused | None:
         """POST one event as an object, or a batch as an array. 4xx (but 408, 429) is a refusal, all else is retried."""
@@ -78,12 +91,15 @@ class HttpTarget:
         while True:
             self._stop.check()
             status, retry_after, trouble = self._post_until_stopped(body, headers)
+            self._on_tried()
+            self._has_worked = self._has_worked or trouble is None
             if trouble is None and 200 <= status < 300:
                 if said is not None:
                     self._on_trouble(f"{self.host} takes events again")
                 return None
             if trouble is None and 400 <= status < 500 and status not in _TRY_AGAIN:
-                return Refused(f"HTTP {status}")
+                # Of a plain http address the proxy may have answered itself.
+                return Refused(f"HTTP {status}" if self._route.is_tls else f"HTTP {status}{self._route.by}")
             trouble = trouble or f"HTTP {status}"
             if trouble != said:
                 said = trouble
@@ -92,36 +108,47 @@ class HttpTarget:
 
     def close(self) -> None:
         """Close the connections. Idempotent."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
         if self._client is not None:
-            self._client.close()
+            with contextlib.suppress(Exception):
+                asyncio.run_coroutine_threadsafe(self._client.aclose(), loop).result(_END_S)
+        loop.call_soon_threadsafe(loop.stop)
 
     def _post_until_stopped(self, body: bytes, headers: dict[str, str]) -> _Answer:
         """POST in a thread: an endpoint that does not answer must not keep us from ending. Raises StoppedError."""
-        answer: Future[_Answer] = Future()
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._loop.run_forever, name="post", daemon=True).start()
+        answer = asyncio.run_coroutine_threadsafe(self._post(body, headers), self._loop)
+        try:
+            while not answer.done():
+                wait((answer,), timeout=_LOOK_S)
+                if not answer.done():
+                    self._stop.check_after(_CALL_GRACE_S)
+            return answer.result()
+        finally:
+            answer.cancel()
 
-        def post() -> None:
-            try:
-                answer.set_result(self._post(body, headers))
-            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-                answer.set_exception(error)
-
-        threading.Thread(target=post, name="post", daemon=True).start()
-        while not answer.done():
-            wait((answer,), timeout=_LOOK_S)
-            if not answer.done():
-                self._stop.check_after(_CALL_GRACE_S)
-        return answer.result()
-
-    def _post(self, body: bytes, headers: dict[str, str]) -> _Answer:
+    async def _post(self, body: bytes, headers: dict[str, str]) -> _Answer:
         import httpx
+
+        from videodb_cli.network.client import new_client
 
         if self._client is None:
             # A redirect is not followed: an event goes where it was sent, and nowhere else.
-            self._client = httpx.Client(timeout=self._timeout_s, follow_redirects=False)
+            self._client = new_client(timeout=self._timeout_s)
         try:
-            answer = self._client.post(self._url, content=body, headers=headers)
+            answer = await self._client.post(self._url, content=body, headers=headers)
+        except FINAL as error:
+            if not self._has_worked:
+                raise
+            return 0, None, str(error)
+        except CannotReachError as error:
+            return 0, None, str(error)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return 0, None, " ".join(str(error).split()).replace(self._url, "…") or type(error).__name__
+            return 0, None, reason_of(error).replace(self._url, "…")
         return answer.status_code, answer.headers.get("retry-after"), None
 
 

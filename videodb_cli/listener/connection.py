@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from videodb_cli.api.failures import said_by_system
 from videodb_cli.listener.frames import MAX_MESSAGE_BYTES
+from videodb_cli.network.failures import CannotReachError, said_by_system
+from videodb_cli.network.route import decide
 from videodb_cli.settings import is_loopback
 
 if TYPE_CHECKING:
@@ -227,11 +228,15 @@ class Connection:
 
 
 async def open_connection(url: str, timing: Timing) -> Connection:
-    """Open a socket. Raises AttemptFailedError for a URL that cannot be used and for every failure on the way."""
-    from websockets.asyncio.client import connect
+    """Open a socket by the route that is decided for its host.
+
+    Raises AttemptFailedError for a URL that cannot be used and for every failure on the way, those of
+    `network.failures.FINAL` for a way that cannot work.
+    """
     from websockets.exceptions import WebSocketException
 
     from videodb_cli.listener.event_socket import EventSocket
+    from videodb_cli.network.websocket import open_websocket
 
     try:
         parts = urlsplit(url)
@@ -243,7 +248,7 @@ async def open_connection(url: str, timing: Timing) -> Connection:
     if parts.scheme == "ws" and not is_loopback(host):
         raise AttemptFailedError("the service gave a socket URL without TLS")
     try:
-        socket = await connect(
+        socket = await open_websocket(
             url,
             create_connection=EventSocket,
             max_size=MAX_MESSAGE_BYTES,
@@ -251,11 +256,12 @@ async def open_connection(url: str, timing: Timing) -> Connection:
             open_timeout=timing.open_timeout_s,
             close_timeout=_CLOSE_TIMEOUT_S,
             ping_interval=None,
-            # A proxy is never meant for this machine.
-            proxy=None if is_loopback(host) else True,
         )
     except TimeoutError:
-        raise AttemptFailedError(f"the socket did not open within {timing.open_timeout_s:g} s") from None
+        by = decide(url).by
+        raise AttemptFailedError(f"the socket did not open within {timing.open_timeout_s:g} s{by}") from None
+    except CannotReachError as error:
+        raise AttemptFailedError(f"the socket did not open: {error}") from None
     except (OSError, WebSocketException, EOFError, ValueError) as error:
         raise AttemptFailedError(
             f"the socket did not open: {_without_secret(error, url)}", retry_after_s=_retry_after(error)

@@ -39,6 +39,7 @@ from videodb_cli.listener.updates import (
     Update,
 )
 from videodb_cli.model.event import Event
+from videodb_cli.network.failures import FINAL
 
 _STOP_TIMEOUT_S = 3.0
 # So long the log may take to note that a connection stands, before the id is published all the same.
@@ -266,6 +267,11 @@ class Listener:
                 connection = await self._connect()
             except KeyRefusedError as error:
                 self._decide_refusal(error)
+                reason = str(error)
+            except FINAL as error:
+                if not self._has_stood:
+                    raise
+                self._refused_since = None
                 reason = str(error)
             except (AttemptFailedError, VideodbError) as error:
                 self._refused_since = None

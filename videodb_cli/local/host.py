@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from videodb_cli.errors import ConflictError, MissingDependencyError
 from videodb_cli.local.place import Address, Place, make_directory, read_address, share, unshare, write_address
+from videodb_cli.network.noproxy import sparing_this_machine
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import private, process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
@@ -93,6 +94,8 @@ def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None
     )
     # Media are written by a library with the process's mask; they are for their owner alone.
     os.umask(0o077)
+    # The library that reads media knows the proxies of the environment; what is on this machine is not for them.
+    os.environ.update(sparing_this_machine(os.environ))
 
     async def work() -> None:
         started: list[Service] = []

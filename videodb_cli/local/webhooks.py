@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from videodb_cli.local.answers import invalid
+from videodb_cli.network.failures import FINAL, CannotReachError, reason_of
 
 if TYPE_CHECKING:
     import httpx
@@ -20,6 +21,9 @@ MAX_ATTEMPTS: Final = 8  # with pauses of 1, 2, 4 … 64 s: two minutes
 MAX_WAITING: Final = 1000  # for one URL
 _TIMEOUT_S: Final = 10.0
 _END_S: Final = 2.0
+# In the place of a status: there was none, and trying again may help, or cannot.
+_LATER: Final = 600
+_NEVER: Final = 0
 
 
 def checked_callback(url: str | None) -> str | None:
@@ -81,22 +85,27 @@ class Webhooks:
             if attempt:
                 await asyncio.sleep(self.first_pause_s * 2 ** (attempt - 1))
             status, problem = await self._try(url, body)
-            if status is not None and (status < 300 or (400 <= status < 500 and status not in {408, 429})):
+            if status < 300 or (400 <= status < 500 and status not in {408, 429}):
                 break
         if problem:
             log.warning("the webhook %s was not taken by %s: %s", body.get("event"), _shown(url), problem)
 
-    async def _try(self, url: str, body: Mapping[str, object]) -> tuple[int | None, str]:
-        """The status of one attempt (None if there was none), and what was wrong with it."""
+    async def _try(self, url: str, body: Mapping[str, object]) -> tuple[int, str]:
+        """The status of one attempt (`_LATER` or `_NEVER` if there was none), and what was wrong with it."""
         import httpx
 
-        client: Any = self._client
-        if client is None:
-            client = self._client = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False)
+        from videodb_cli.network.client import new_client
+
+        if self._client is None:
+            self._client = new_client(timeout=_TIMEOUT_S)
         try:
-            answer = await client.post(url, json=dict(body), headers={"user-agent": "videodb-cli-local"})
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError) as error:
-            return None, type(error).__name__
+            answer = await self._client.post(url, json=dict(body))
+        except FINAL as error:
+            return _NEVER, str(error)
+        except CannotReachError as error:
+            return _LATER, str(error)
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+            return _LATER, reason_of(error).replace(url, "…")
         return answer.status_code, "" if answer.status_code < 300 else f"it answered {answer.status_code}"
 
 

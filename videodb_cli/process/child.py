@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any
 
 from videodb_cli.errors import MissingDependencyError
-from videodb_cli.process.environment import child_environment
+from videodb_cli.process.environment import tool_environment
 from videodb_cli.process.lines import LineSplitter
 from videodb_cli.process.start_token import start_token
 from videodb_cli.process.warden import Warden
@@ -109,7 +109,7 @@ class Child:
                 stdout=asyncio.subprocess.PIPE if stdout is None else stdout,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
-                env=child_environment(),
+                env=tool_environment(),
                 **extra,
             )
         except (OSError, ValueError) as error:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 
+from videodb_cli.network.noproxy import sparing_this_machine
 from videodb_cli.settings import CLIENT_TOKEN_NAME, KEY_NAMES
 
 _SECRET_NAMES = frozenset((*KEY_NAMES, CLIENT_TOKEN_NAME))
 
 
+def tool_environment() -> dict[str, str]:
+    """Return the environment of ffmpeg and of the recorder, which speak to this machine too: never by a proxy."""
+    return sparing_this_machine(child_environment())
+
+
 def child_environment() -> dict[str, str]:
-    """Return our environment without keys and tokens, for ffmpeg, the recorder and commands run for a user."""
+    """Return our environment without keys and tokens, for commands run for a user."""
     return {name: value for name, value in os.environ.items() if name not in _SECRET_NAMES}

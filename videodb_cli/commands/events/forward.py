@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -110,15 +110,20 @@ def forward(
 
     ready = ReadyPipe(ready_fd)
     stop = Stop()
+
+    def on_ready() -> None:
+        ready.say({"pid": os.getpid()})
+
     try:
         target = (
-            HttpTarget(to, stop=stop, is_batch=batch > 1, timeout_s=timeout, on_trouble=console.talk)
+            HttpTarget(to, stop=stop, is_batch=batch > 1, timeout_s=timeout, on_trouble=console.talk, on_tried=on_ready)
             if to is not None
             else CommandTarget(command or "", stop=stop, timeout_s=timeout)
         )
         with _alone(cursor_file):
-            ready.say({"pid": os.getpid()})
-            _run(target, stop, flags, run_dir, cursor_file, batch, limit, recovered=recovered)
+            if command is not None:
+                on_ready()
+            _run(target, stop, flags, run_dir, cursor_file, batch, limit, recovered=recovered, on_ready=on_ready)
     except VideodbError as error:
         ready.say({"error": {**error.as_json()["error"], "exit_status": error.exit_status}})
         raise
@@ -135,7 +140,9 @@ def _run(
     limit: int | None,
     *,
     recovered: bool,
+    on_ready: Callable[[], None],
 ) -> None:
+    """Hand on until asked to stop. ``on_ready`` is called once nothing that was there already waits for a first try."""
     from videodb_cli.flows.forwarding import Forwarder, StoppedError
     from videodb_cli.process.long_life import settle
     from videodb_cli.process.signals import ask_on_signals
@@ -157,8 +164,15 @@ def _run(
         )
         looks_back = cursor is not None or flags.since is not None
         with ask_on_signals(stop.ask):
-            for source, block in _blocks(feed, selection, cursor, stop, looks_back=looks_back):
-                forwarder.take(source, block)
+            if looks_back:
+                for source, block in iter_parts(from_cursor(cursor, parts_of(feed.sources, selection, feed.end_of))):
+                    forwarder.take(source, block)
+                    if forwarder.is_done:
+                        return
+                    stop.check()
+            on_ready()
+            for source, news in _news(feed, selection, stop):
+                forwarder.take(source, news)
                 if forwarder.is_done:
                     return
     except StoppedError:
@@ -168,14 +182,8 @@ def _run(
         feed.close()
 
 
-def _blocks(
-    feed: Feed, selection: Selection, cursor: Cursor | None, stop: Stop, *, looks_back: bool
-) -> Iterator[tuple[Source, Block]]:
-    """What is there already, if that is meant, then what comes, until asked to stop."""
-    if looks_back:
-        for source, block in iter_parts(from_cursor(cursor, parts_of(feed.sources, selection, feed.end_of))):
-            yield source, block
-            stop.check()
+def _news(feed: Feed, selection: Selection, stop: Stop) -> Iterator[tuple[Source, Block]]:
+    """What comes, until asked to stop."""
     for source, news in feed.iter_news():
         stop.check()
         if news is not None:
@@ -236,6 +244,7 @@ def _as_arguments(flags: SelectionFlags) -> list[str]:
 def _detach(cursor_file: Path, run_dir: RunDir, arguments: list[str]) -> None:
     """Start the same in the background. Idempotent: one that runs with this cursor is named."""
     from videodb_cli.errors import UnreachableError
+    from videodb_cli.flows.ensure_listener import failure_of
     from videodb_cli.process.daemon import spawn_detached
     from videodb_cli.rundir import process_log
     from videodb_cli.rundir.lock import is_held
@@ -263,9 +272,11 @@ def _detach(cursor_file: Path, run_dir: RunDir, arguments: list[str]) -> None:
         )
     finally:
         os.close(log_fd)
-    if spawned.message is None or "error" in spawned.message:
-        told = (spawned.message or {}).get("error") or {}
+    if spawned.message is not None and "error" in spawned.message:
+        raise failure_of(spawned)
+    if spawned.message is None and spawned.exit_status is not None:
         raise UnreachableError(
-            str(told.get("message") or "it ended at once"), code=told.get("code"), hint=told.get("hint") or f"see {log}"
+            f"it ended at once with status {spawned.exit_status}", code="forward_ended", hint=f"see {log}"
         )
+    # One that has said nothing yet waits for its endpoint's first answer: it runs.
     console.data(f"PID={spawned.pid}")

@@ -153,12 +153,35 @@ def _open(address: Address, read_timeout_s: float = _READ_TIMEOUT_S) -> av.conta
     scheme = urlsplit(address.location).scheme.lower() if address.kind != "file" else "file"
     if scheme in _TRANSPORTS:
         options["protocol_whitelist"] = _TRANSPORTS[scheme]
+    if address.kind == "http":
+        options["http_proxy"] = _http_proxy(address)
     container = _open_with(address, options, read_timeout_s)
     if address.kind == "rtsp" and any(not stream.codec_context.width for stream in container.streams.video):
         # The short look was not enough for this camera: look again as long as it takes.
         container.close()
         container = _open_with(address, {"rtsp_transport": "tcp"}, read_timeout_s)
     return container
+
+
+def _http_proxy(address: Address) -> str:
+    """Return the proxy by which a source is read, empty for none: left alone, the library decides in its own way."""
+    from videodb_cli.network.failures import FINAL
+    from videodb_cli.network.route import decide
+
+    try:
+        proxy = decide(address.location).proxy
+    except FINAL as error:
+        raise UsageError(f"{address.shown} cannot be read: {error}.", code="source_proxy", hint=error.hint) from None
+    except ValueError:
+        raise UsageError(f"The address {address.shown} is not one.", code="source_address") from None
+    if proxy is not None and proxy.scheme != "http":
+        raise UsageError(
+            f"{address.shown} cannot be read: media come by http:// proxies only, not by {proxy.address} "
+            f"({proxy.source}).",
+            code="source_proxy",
+            hint=f"NO_PROXY={urlsplit(address.location).hostname} reads it directly",
+        )
+    return proxy.url().reveal() if proxy is not None else ""
 
 
 def _open_with(address: Address, options: dict[str, str], read_timeout_s: float) -> av.container.InputContainer:

@@ -1,0 +1,193 @@
+"""What can stand between us and a host, in words. No sentence here holds a password or a secret path."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from videodb_cli.errors import MissingDependencyError, UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    import ssl
+
+    from videodb_cli.network.route import Route
+
+_SSL_PREFIX = re.compile(r"^\[[^]]*\] ")
+_SSL_PLACE = re.compile(r" \(_ssl\.c:\d+\)$")
+_ATTEMPT = re.compile(r"\[Errno (\d+)\] Connect call failed")
+_MAX_WORDS = 300
+# Nobody who is trusted here has signed it (OpenSSL's numbers, and the one of macOS). Other faults of a certificate may
+# pass: a clock that is set late, a captive portal that answers in the name of another.
+_UNKNOWN_CA: Final = frozenset((2, 18, 19, 20, 21, 27, -67843))
+# OpenSSL's word for an answer that is no TLS.
+_NO_TLS: Final = "WRONG_VERSION_NUMBER"
+_CA_HINT: Final = "export SSL_CERT_FILE=/path/to/ca.pem (the certificate of your company's CA, in PEM form)"
+
+
+class NetworkConfigurationError(UsageError):
+    """No retry can mend it: a proxy that cannot be used or refuses us, or a CA that nobody here trusts."""
+
+    default_code = "network_configuration"
+
+
+class MissingNetworkPackageError(MissingDependencyError):
+    """The package that speaks to this kind of proxy is not installed."""
+
+    default_code = "missing_package"
+
+
+class CannotReachError(UnreachableError):
+    """The host, or the proxy before it, could not be reached this time."""
+
+
+# Before a first connection has stood these end a listener: trying again would bring the same answer.
+FINAL: Final = (NetworkConfigurationError, MissingNetworkPackageError)
+
+
+def said_by_system(error: OSError) -> str:
+    """Return what the system said, in its words and not in asyncio's; empty if it said nothing."""
+    if error.errno is not None and str(error.strerror).startswith("Connect call failed"):
+        return os.strerror(error.errno)
+    if error.strerror is None and (attempts := _ATTEMPT.findall(str(error))):
+        # asyncio's, for a host with several addresses.
+        return os.strerror(int(attempts[-1]))
+    return _SSL_PLACE.sub("", _SSL_PREFIX.sub("", error.strerror or ""))
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception, what caused it, and so on; of several that were raised together, the first."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        together = found.exceptions if isinstance(found, BaseExceptionGroup) else ()
+        found = together[0] if together else found.__cause__ or found.__context__
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why something failed, in words: what the system said at the bottom of it, if it said anything."""
+    for cause in chain(error):
+        if isinstance(cause, OSError) and (said := said_by_system(cause)):
+            return said
+    return " ".join(str(error).split())[:_MAX_WORDS] or type(error).__name__
+
+
+def certificate_failure(
+    error: BaseException, route: Route, trusted: str
+) -> NetworkConfigurationError | CannotReachError | None:
+    """Return what is wrong with the certificate that was shown, or None if that is not what failed.
+
+    ``trusted`` says whose signatures count. A CA that is unknown here is final.
+    """
+    refused = _verification_error(error)
+    if refused is None:
+        return None
+    whose = route.host
+    if route.proxy is not None and route.proxy.scheme == "https":
+        whose = f"the proxy {route.proxy.address}, or of {route.host} behind it,"
+    why = " ".join((refused.verify_message or reason_of(refused)).split()).rstrip(".")
+    if refused.verify_code in _UNKNOWN_CA:
+        return NetworkConfigurationError(
+            f"the certificate of {whose} is not signed by a CA that is trusted here ({why}; trusted: {trusted})",
+            code="unknown_ca",
+            hint=_CA_HINT,
+        )
+    return CannotReachError(f"the certificate of {whose} is not valid: {why}", code="bad_certificate")
+
+
+def _verification_error(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    import ssl
+
+    return next((found for found in chain(error) if isinstance(found, ssl.SSLCertVerificationError)), None)
+
+
+def how_to_write(source: str, address: str) -> str:
+    """Return the hint that says how a proxy is named where this one was."""
+    return f"export {source}={address}" if source.isidentifier() else f"name it as {address} in {source}"
+
+
+def proxy_answered(status: int, route: Route) -> NetworkConfigurationError | CannotReachError:
+    """Return what an HTTP proxy's refusal means. 407 is final: the user or the password will be as wrong next time."""
+    proxy = route.proxy
+    assert proxy is not None  # noqa: S101 - only a proxy answers for a proxy
+    if status == 407:
+        return wants_password(route)
+    if status == 403:
+        return CannotReachError(
+            f"the proxy {proxy.address} ({proxy.source}) does not let us through to {route.target} (HTTP 403)",
+            code="proxy_refused",
+        )
+    return CannotReachError(
+        f"the proxy {proxy.address} ({proxy.source}) answered HTTP {status} for {route.target}", code="proxy_failed"
+    )
+
+
+def wants_password(route: Route) -> NetworkConfigurationError:
+    """Return the error for a proxy that does not take our user and password, or wants some."""
+    proxy = route.proxy
+    assert proxy is not None  # noqa: S101 - only a proxy asks for them
+    number = "" if proxy.is_socks else " (HTTP 407)"
+    said = f"the proxy {proxy.address} ({proxy.source}) wants a user and a password{number}"
+    if proxy.user is not None:
+        said = f"the proxy {proxy.address} refuses the user and password that {proxy.source} has{number}"
+    written = how_to_write(proxy.source, f"{proxy.scheme}://USER:PASSWORD@{proxy.place}")
+    return NetworkConfigurationError(said, code="proxy_password", hint=written)
+
+
+def proxy_unreachable(why: str, route: Route) -> CannotReachError:
+    """Return the error for a proxy to which no connection could be opened."""
+    proxy = route.proxy
+    assert proxy is not None  # noqa: S101 - only a proxy can be away
+    return CannotReachError(
+        f"the proxy {proxy.address} ({proxy.source}) cannot be reached: {why}", code="proxy_unreachable"
+    )
+
+
+def proxy_talks_otherwise(route: Route, why: str) -> CannotReachError:
+    """Return the error for something at the proxy's address that does not speak as such a proxy does."""
+    proxy = route.proxy
+    assert proxy is not None  # noqa: S101 - only a proxy can be none
+    return CannotReachError(f"the proxy {proxy.address} ({proxy.source}) {why}", code="bad_proxy_answer")
+
+
+def broke_on_the_way(words: str, error: BaseException, route: Route) -> CannotReachError:
+    """Return the error for a connection that stood and ended, by the proxy or behind it: nobody can tell which."""
+    proxy = route.proxy
+    assert proxy is not None  # noqa: S101 - a direct connection is told of by its user
+    if proxy.scheme == "https" and any(getattr(found, "reason", None) == _NO_TLS for found in chain(error)):
+        return proxy_talks_otherwise(route, f"does not speak TLS; if it is an HTTP proxy, write http://{proxy.place}")
+    return CannotReachError(f"{route.target}: {words}{route.by}", code="proxy_failed")
+
+
+def socks_failed(error: BaseException, route: Route) -> NetworkConfigurationError | CannotReachError | None:
+    """Return what a failure by a SOCKS proxy means, or None if it is none of the network's. Needs python-socks."""
+    from socket import gaierror
+
+    from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
+
+    for found in chain(error):
+        if isinstance(found, ProxyConnectionError):
+            # Its own words are asyncio's; httpcore leaves the cause as a mere context.
+            return proxy_unreachable(reason_of(found.__cause__ or found.__context__ or found), route)
+        if isinstance(found, ProxyTimeoutError):
+            return broke_on_the_way("no answer in time", found, route)
+        if isinstance(found, ProxyError):
+            return _socks_refused(found, route)
+        if isinstance(found, gaierror) and route.proxy is not None and route.proxy.scheme == "socks5":
+            why = f"{route.host}: {reason_of(found)}; with socks5h:// the proxy resolves names"
+            return CannotReachError(why, code="proxy_failed")
+    if any(isinstance(found, OSError) for found in chain(error)):
+        return broke_on_the_way(reason_of(error), error, route)
+    return None
+
+
+def _socks_refused(error: Exception, route: Route) -> NetworkConfigurationError | CannotReachError:
+    said = " ".join(str(error).split())[:_MAX_WORDS]
+    if "No acceptable authentication" in said or "authentication failure" in said:
+        return wants_password(route)
+    if getattr(error, "error_code", None):
+        return proxy_talks_otherwise(route, f"does not bring us to {route.target}: {said}")
+    return proxy_talks_otherwise(route, "does not answer as a SOCKS5 proxy does")

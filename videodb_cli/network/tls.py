@@ -1,0 +1,142 @@
+"""Whose certificates are trusted: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` if one is set, else the system's store.
+
+What the two name is trusted and nothing else. On Linux OpenSSL reads the system's store once; on macOS and Windows only
+the system itself can, which `truststore` asks at each handshake. Where there is no store (a container without
+ca-certificates), that of `certifi` stands in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from videodb_cli.network.failures import NetworkConfigurationError
+
+FILE_NAME: Final = "SSL_CERT_FILE"
+DIRECTORY_NAME: Final = "SSL_CERT_DIR"
+# Where systems keep their store when OpenSSL was not built for them, as Python from python.org and uv.
+_BUNDLES: Final = (
+    "/etc/ssl/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/tls/cert.pem",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/ca-bundle.pem",
+)
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+", re.IGNORECASE)
+
+
+class Trust(NamedTuple):
+    """What TLS connections are made with, and whose signatures count for it, in words."""
+
+    context: ssl.SSLContext
+    trusted: str
+
+
+def trust() -> Trust:
+    """Return what to make TLS connections with. Made anew when the named file changes, else the same one.
+
+    Raises NetworkConfigurationError if a variable names what cannot be used.
+    """
+    file, directories = os.environ.get(FILE_NAME, ""), os.environ.get(DIRECTORY_NAME, "")
+    if not file and not directories:
+        return _system()
+    return _named(file, directories, _stamp(file))
+
+
+def _stamp(file: str) -> tuple[int, int] | None:
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+# One that has changed replaces the one before it: a listener runs for months, and a company renews its CA.
+@cache
+def _named(file: str, directories: str, stamp: tuple[int, int] | None) -> Trust:
+    del stamp
+    context = _new_context()
+    if file:
+        _load_file(context, file)
+    if directories:
+        _load_directories(context, directories, alone=not file)
+    names = [f"{FILE_NAME}={file}"] if file else []
+    return Trust(context, " and ".join([*names, *([f"{DIRECTORY_NAME}={directories}"] if directories else [])]))
+
+
+def _load_file(context: ssl.SSLContext, file: str) -> None:
+    hint = f"{FILE_NAME} names a file of certificates in PEM form; without it the system's are trusted"
+    why: str | None = None
+    try:
+        context.load_verify_locations(cafile=file)
+    except ssl.SSLError:
+        why = "no certificate in PEM form is in it"
+        hint = f"openssl x509 -inform der -in {file} -out ca.pem && export {FILE_NAME}=$PWD/ca.pem"
+    except OSError as error:
+        why = error.strerror or "it cannot be read"
+    if why is not None:
+        raise NetworkConfigurationError(f"{FILE_NAME}={file}: {why}", code="bad_certificates", hint=hint)
+
+
+def _load_directories(context: ssl.SSLContext, directories: str, *, alone: bool) -> None:
+    context.load_verify_locations(capath=directories)
+    if alone and not any(_has_hashed(Path(place)) for place in directories.split(os.pathsep) if place):
+        # OpenSSL finds nothing by any other name, and says nothing about it.
+        raise NetworkConfigurationError(
+            f"{DIRECTORY_NAME}={directories}: no certificate is in it under the hash of its name",
+            code="bad_certificates",
+            hint=f"openssl rehash {directories}",
+        )
+
+
+def _has_hashed(directory: Path) -> bool:
+    try:
+        return any(_HASHED.fullmatch(entry.name) for entry in directory.iterdir())
+    except OSError:
+        return False
+
+
+def bundle() -> str:
+    """Return a file of trusted certificates, for a program of another's: ``SSL_CERT_FILE``, else the system's."""
+    named = os.environ.get(FILE_NAME, "") or ssl.get_default_verify_paths().cafile
+    found = named or next((place for place in _BUNDLES if Path(place).is_file()), None)
+    if found is not None:
+        return found
+    import certifi
+
+    return certifi.where()
+
+
+@cache
+def _system() -> Trust:
+    if sys.platform in {"darwin", "win32"}:
+        import truststore
+
+        return Trust(truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "the system's store")
+    context = _new_context()
+    default = ssl.get_default_verify_paths()
+    if default.cafile or (default.capath and _has_hashed(Path(default.capath))):
+        context.set_default_verify_paths()
+        return Trust(context, "the system's store")
+    bundle = next((place for place in _BUNDLES if Path(place).is_file()), None)
+    if bundle is not None:
+        context.load_verify_locations(cafile=bundle)
+        return Trust(context, f"the system's store, {bundle}")
+    import certifi
+
+    context.load_verify_locations(cafile=certifi.where())
+    return Trust(context, "the certificates of certifi, because this system has no store")
+
+
+def _new_context() -> ssl.SSLContext:
+    """Return a context that verifies, alike on every Python: 3.13 would refuse many a company's CA as not strict."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Who names an intermediate CA trusts it, without the root above it.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
