@@ -30,7 +30,6 @@ _ANSI = {
 }
 _MAX_WAITING = 8 << 20
 _forced: bool | None = None
-_quiet = False
 
 
 def prepare() -> None:
@@ -59,12 +58,6 @@ def set_color(choice: bool | None) -> None:
     """Force colour on or off for this run; None decides by environment and terminal."""
     global _forced
     _forced = choice
-
-
-def set_quiet(quiet: bool) -> None:
-    """Silence `talk` for this run. Errors are still told."""
-    global _quiet
-    _quiet = quiet
 
 
 def wants_color(stream: IO[Any]) -> bool:
@@ -172,12 +165,7 @@ def flush() -> None:
 
 
 def talk(line: str) -> None:
-    """Write one line of talk to stderr, unless told to be quiet. Never raises: talk must not end the work."""
-    if not _quiet:
-        _write_err(line)
-
-
-def _write_err(line: str) -> None:
+    """Write one line of talk to stderr. Never raises: talk must not end the work."""
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
@@ -202,9 +190,9 @@ def tell_failure(message: str, hint: str | None = None) -> None:
     """Write a sentence, and a hint if there is one, to stderr."""
     color = wants_color(sys.stderr)
     mark: Callable[[str, str], str] = paint if color else (lambda text, _style: text)
-    _write_err(f"{mark('error:', 'red')} {escape_controls(message)}")
+    talk(f"{mark('error:', 'red')} {escape_controls(message)}")
     if hint:
-        _write_err(f"{mark('hint:', 'cyan')} {escape_controls(hint)}")
+        talk(f"{mark('hint:', 'cyan')} {escape_controls(hint)}")
 
 
 def drop_stdout() -> None:

@@ -56,7 +56,6 @@ class CaptureInfo:
     pipelines: list[Pipeline] = field(default_factory=list)
     service_trouble: str | None = None
     control: dict[str, Any] | None = None
-    exporting: bool = False
     left_at_service: str | None = None
 
     def as_json(self, session: SessionState, health: Mapping[str, Health]) -> dict[str, Any]:

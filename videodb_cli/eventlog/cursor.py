@@ -7,7 +7,7 @@ moves it along, and a log that was cleared or replaced is noticed.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
 from videodb_cli.eventlog.sources import Source, open_source
@@ -39,7 +39,6 @@ class Cursor:
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise RefusedError(f"cannot write in {path.parent}: the cursor would be lost", code="cursor", hint=hint)
         self._path = path
-        self._saved: dict[str, Any] | None = None
 
     @property
     def is_new(self) -> bool:

@@ -60,10 +60,6 @@ class Program:
             failures += [Failure(index, _message(mark)) for mark in given if not isinstance(mark, str)]
         return results, failures
 
-    def run_once(self, text: str) -> tuple[list[str], list[Failure]]:
-        """Results for one JSON text, such as the array of all events."""
-        return self.run([text.encode()])
-
 
 def _refusal(word: str) -> UsageError:
     why, hint = "each event is given to the program by itself", "-s gives the program all events as one array"

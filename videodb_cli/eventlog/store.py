@@ -152,12 +152,6 @@ class LogStore:
         self._put(line)
         return line
 
-    def rotate(self, reason: str, text: str) -> None:
-        """Begin a new file; its first line says why. Lines queued before go to the old one."""
-        self._put_rotation()
-        self._stamper.restart()
-        self.record(own_lines.LOG_ROTATED, text, {"reason": reason})
-
     def _stamped(self, rest: bytes) -> bytes:
         try:
             stamps = self._stamper.stamp()

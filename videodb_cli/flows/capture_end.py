@@ -169,7 +169,6 @@ class CaptureEnd:
             code, message = self._watch.state.error or ("failed", "the service does not say why")
             raise RefusedError(f"the service failed to finish the session: {message}", code=code)
         self._info.status = "stopped"
-        self._info.exporting = stored
         await publish()
         if stored:
             await wait_for_export(self._watch, self._key or self._token, self._info, _EXPORT_S, self._hurry)

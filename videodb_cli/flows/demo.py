@@ -44,7 +44,6 @@ class Playing:
 
     title: str
     directory: Path
-    service_url: str
     media_types: tuple[str, ...]
     duration_s: float | None
 
@@ -140,7 +139,7 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
         warden.guard(service.address.pid)
         listener = ensure_listener(RunDir(directory), credentials=service.credentials, arguments=[])
         warden.guard(listener.pid)
-        yield Playing(title, directory, service.url, media_types, duration_s)
+        yield Playing(title, directory, media_types, duration_s)
         tally = _Tally()
         export: dict[str, Any] = {}
         async with ControlPlane(service.credentials) as calls:

@@ -80,7 +80,6 @@ class Forwarder:
         self._cursor = cursor
         self._refused_log = refused_log
         self._on_refused = on_refused
-        self.delivered = 0
         self.refused = 0
 
     @property
@@ -114,9 +113,7 @@ class Forwarder:
             tuple(line for _, line, _ in chosen), tuple(event for _, _, event in chosen), digest.hexdigest()[:32]
         )
         outcome = self._target.deliver(parcel)
-        if outcome is None:
-            self.delivered += len(chosen)
-        else:
+        if outcome is not None:
             self.refused += len(chosen)
             self._note_refused(parcel, outcome.why)
         if self._left is not None:

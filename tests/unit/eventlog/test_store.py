@@ -322,22 +322,24 @@ def test_a_log_from_the_future_gives_way_at_the_first_line(store: LogStore, log:
     assert texts(log) == ["log.rotated", 1]
 
 
-def test_rotation_of_a_log_that_is_gone_goes_on(store: LogStore, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rotation_of_a_log_that_is_gone_goes_on(
+    store: LogStore, log: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.open()
     put(store, 1)
     assert store.flush(5)
     monkeypatch.setattr(store_module, "_LOOK_S", 60)
     log.unlink()
-    store.rotate("size", "a new file begins")
+    clock.now -= 3600
     put(store, 2)
     assert store.flush(5)
     assert texts(log) == ["log.rotated", 2]
 
 
-def test_rotation_keeps_the_lines_apart(store: LogStore, log: Path) -> None:
+def test_rotation_keeps_the_lines_apart(store: LogStore, log: Path, clock: Clock) -> None:
     store.open()
     put(store, 1)
-    store.rotate("size", "a new file begins")
+    clock.now -= 3600
     put(store, 2)
     assert store.flush(5)
     assert texts(log.with_name(log.name + ".1")) == [1]

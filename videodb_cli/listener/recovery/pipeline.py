@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from videodb_cli.listener.recovery.heard import Heard
-from videodb_cli.listener.recovery.records import TRANSCRIPT, Record
+from videodb_cli.listener.recovery.records import Record
 from videodb_cli.listener.recovery.seen import Trace
 
 OVERLAP_S = 120.0
@@ -100,10 +100,6 @@ class Pipeline:
     def name(self) -> str:
         """How troubles call it."""
         return f"{self.channel} of {self.stream}"
-
-    @property
-    def is_transcript(self) -> bool:
-        return self.channel == TRANSCRIPT and self.index_id is None
 
     def is_settled(self, now: float, settle_s: float) -> bool:
         """Whether it was asked and has brought nothing new for so long."""

@@ -55,7 +55,6 @@ class Outputs:
         self._hls = av.open(str(directory / PLAYLIST), "w", format="hls", options=options)
         self._tracks: list[_Track] = []
         self._lock = threading.Lock()
-        self._started = False
         self._closed = False
 
     def add_copy(self, template: av.VideoStream | av.AudioStream) -> int:
@@ -90,7 +89,6 @@ class Outputs:
         for track in self._tracks:
             track.hls = self._hls.add_stream_from_template(track.mp4)
         self._hls.start_encoding()
-        self._started = True
 
     def write(self, track: int, packet: av.Packet[Any]) -> None:
         """Write one packet, whose stamps count from the beginning of the stream, to both files."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from videodb_cli.errors import ConflictError, NotFoundError, RefusedError
 from videodb_cli.local.analysis.base import StreamState, require_packages
 from videodb_cli.local.ingest.analysers import Analysers
-from videodb_cli.local.ingest.outputs import PLAYLIST, RECORDING, Outputs
+from videodb_cli.local.ingest.outputs import RECORDING, Outputs
 from videodb_cli.local.ingest.timeline import Placed, Timeline, WallClock, in_order
 
 if TYPE_CHECKING:
@@ -42,9 +42,6 @@ class LiveStream:
     that a part (an analyser) stopped while the stream goes on. A ``patient`` stream bears a source that is silent for
     longer than ten seconds: somebody else ends it when it is over.
     """
-
-    playlist_name = PLAYLIST
-    recording_name = RECORDING
 
     def __init__(
         self,
