@@ -171,6 +171,16 @@ def talk(line: str) -> None:
         sys.stderr.flush()
 
 
+def pass_on(content: bytes) -> None:
+    """Write to stderr what a program of the user says there, as it is; safe for a terminal. Never raises."""
+    if not content:
+        return
+    text = content.decode(errors="replace")
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(escape_controls(text) if sys.stderr.isatty() else text)
+        sys.stderr.flush()
+
+
 def redraw(line: str) -> None:
     """Replace the last line of a terminal on stderr, e.g. a progress bar; an empty one takes it away."""
     with contextlib.suppress(OSError, ValueError):

@@ -58,13 +58,13 @@ def test_channel_across_rotated_files(run: Run, log: Path) -> None:
     assert run("--channel", "scene_index")[1] == [line(200, "scene_index"), line(100, "visual_index")]
 
 
-def test_torn_end_is_not_read_and_broken_lines_are_named(run: Run, log: Path) -> None:
+def test_a_torn_end_and_broken_lines_are_named(run: Run, log: Path) -> None:
     with log.open("a") as file:
         file.write('{"ts":\n' + line(31) + '{"ts":"2026')
     status, out, err = run("-n", "3")
     assert (status, out) == (0, [line(28), line(29), line(31)])
-    assert "skipped 1 line that is not JSON" in err
-    assert "line 31" in err
+    assert "skipped 2 lines that are not JSON" in err
+    assert "line 31, 33" in err
 
 
 def test_since_shows_all_since(run: Run) -> None:

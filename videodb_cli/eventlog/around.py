@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from videodb_cli.eventlog.reader import Block, iter_lines
+from videodb_cli.eventlog.block import Block, iter_lines
 from videodb_cli.eventlog.scan import Line
 from videodb_cli.eventlog.timerange import stamp_of
 

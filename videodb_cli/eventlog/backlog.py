@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from videodb_cli.eventlog.broken import BrokenLines
 from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def last_lines(
 
 def _from_the_end(scanner: Scanner, source: Source, wanted: int, end: int | None) -> list[Line]:
     found: list[Line] = []
-    for block in iter_blocks_backwards(source, end):
+    for block in iter_blocks_backwards(source, end, broken=scanner.broken):
         for line in scanner.lines_backwards(source, block):
             found.append(line)
             if len(found) == wanted:
@@ -53,7 +54,7 @@ def _from_the_end(scanner: Scanner, source: Source, wanted: int, end: int | None
 
 
 def _forwards(scanner: Scanner, source: Source) -> Iterator[Line]:
-    for block in iter_blocks(source):
+    for block in iter_blocks(source, broken=scanner.broken):
         yield from scanner.lines(source, block)
 
 
@@ -75,7 +76,7 @@ def with_surroundings(
         if source.is_seekable:
             start, end, _ = byte_range(source, since, None, end)
         at = 0
-        for block in iter_blocks(source, start, end):
+        for block in iter_blocks(source, start, end, broken=BrokenLines()):  # it was told of when it was selected
             behind = bisect_left(mine, block.offset + len(block.data), at)
             yield around.lines(block, mine[at:behind])
             at = behind

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from videodb_cli.eventlog import parallel
+from videodb_cli.eventlog.block import Block, View
+from videodb_cli.eventlog.broken import BrokenLines
 from videodb_cli.eventlog.query import THOROUGH, iter_parts
-from videodb_cli.eventlog.reader import Block, View, iter_views
-from videodb_cli.eventlog.scan import BrokenLines, Scanner, countable_lines
+from videodb_cli.eventlog.reader import iter_views
+from videodb_cli.eventlog.scan import Scanner, countable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +34,7 @@ def count_parts(
         chunks = [chunk for p in parts for chunk in parallel.chunks_of(p.source, p.start, p.end or 0, size)]
         if len(chunks) <= parallel.MOST_CHUNKS:
             return _count_in_two(chunks, sources, counter)
-    for source, block in iter_parts(parts):
+    for source, block in iter_parts(parts, counter.broken):
         if limit is None:
             counter.count(source, block)
             continue
@@ -44,11 +46,11 @@ def count_parts(
 
 def _count_in_two(chunks: Sequence[Chunk], sources: list[Source], counter: _Counter) -> BrokenLines:
     def work(chunk: Chunk) -> None:
-        for view in iter_views(chunk.source, chunk.start, chunk.end):
+        for view in iter_views(chunk.source, chunk.start, chunk.end, broken=counter.broken):
             counter.count_view(chunk.source, view)
 
     def keep() -> State:
-        places = [[sources.index(source), offset] for source, offset in counter.broken.take_places()]
+        places = [[sources.index(place.source), place.offset] for place in counter.broken.take_places()]
         return {"tally": counter.tally.dump(), "broken": places}
 
     # What both would import after the fork is imported once.

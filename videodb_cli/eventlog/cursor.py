@@ -61,7 +61,7 @@ class Cursor:
         if not isinstance(offset, int) or offset <= 0:
             return None
         for number, source in enumerate(sources):
-            if not source.is_stream and marks_of(source, offset) == (saved.get("head"), saved.get("recent")):
+            if not source.is_stream and _marks(source, offset) == (saved.get("head"), saved.get("recent")):
                 return Position(number, offset)
         return Position(0, -1)
 
@@ -72,12 +72,10 @@ class Cursor:
         """
         if source.is_stream:
             return
-        try:
-            marks = marks_of(source, offset)
-        except VideodbError:
+        found = marked_end(source, offset)
+        if found is None:
             return  # it is gone already; the next run finds that out by itself
-        if marks is None:
-            return
+        offset, marks = found
         try:
             state.write(self._path, {"file": source.name, "offset": offset, "head": marks[0], "recent": marks[1]})
         except OSError as error:
@@ -87,15 +85,38 @@ class Cursor:
             ) from error
 
 
+def marked_end(source: Source, offset: int) -> tuple[int, tuple[str, str]] | None:
+    """Where a reader stands that came to ``offset``, and the fingerprints of that place; None when it is not there.
+
+    Readers add the newline that a last line lacks, so they may stand one byte behind the end of the file.
+    """
+    for at in (offset, offset - 1):
+        if at >= 0 and (marks := _marks(source, at)) is not None:
+            return at, marks
+    return None
+
+
+def _marks(source: Source, offset: int) -> tuple[str, str] | None:
+    """Fingerprints; None as well for a file that is gone, or cannot be read that far."""
+    try:
+        return marks_of(source, offset)
+    except VideodbError:
+        return None
+
+
 def marks_of(source: Source, offset: int) -> tuple[str, str] | None:
     """Fingerprints of the first line and of the bytes before an offset; None when the file ends before it."""
     from hashlib import sha256
 
     with open_source(source) as file:
-        head = file.read(min(_HEAD, offset))
-        file.seek(max(0, offset - _RECENT))
-        recent = file.read(min(_RECENT, offset))
-        if len(recent) < min(_RECENT, offset):
+        head = file.read(min(_HEAD + _RECENT, offset))
+        begin = max(0, offset - _RECENT)
+        recent = head[begin:offset]
+        if offset > len(head):
+            file.seek(begin)  # forwards, as compressed files are read
+            recent = file.read(_RECENT)
+        if len(recent) < offset - begin:
             return None
+    head = head[:_HEAD]
     first = head[: head.find(b"\n") + 1] or head
     return sha256(first).hexdigest()[:32], sha256(recent).hexdigest()[:32]

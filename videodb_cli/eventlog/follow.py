@@ -6,19 +6,22 @@ and by the bytes read last, never by inode or size alone: inodes are used again,
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from videodb_cli.errors import NotFoundError
-from videodb_cli.eventlog.reader import BLOCK_SIZE, Block, iter_blocks
-from videodb_cli.eventlog.sources import Source, open_source, rotated_files
+from videodb_cli.errors import NotFoundError, UsageError, VideodbError
+from videodb_cli.eventlog.block import BLOCK_SIZE, Block
+from videodb_cli.eventlog.broken import BrokenLines
+from videodb_cli.eventlog.decode import decode
+from videodb_cli.eventlog.reader import count_lines, iter_blocks
+from videodb_cli.eventlog.sources import BOM, Source, open_source, rotated_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
 POLL_S = 0.04
 _HEAD = 256
@@ -43,8 +46,10 @@ class Follower:
     def __init__(self, path: Path, *, private: bool = False, from_end: bool = False) -> None:
         self.path = path
         self.offset = 0
+        # What could not be read of files that were rotated away.
+        self.broken = BrokenLines()
         self._private = private
-        self._file: BinaryIO | None = None
+        self._file: io.FileIO | None = None
         self._held: list[bytes] = []
         self._held_size = 0
         self._head = b""
@@ -78,10 +83,17 @@ class Follower:
         yield from self._look_at_path()
 
     def _open(self) -> bool:
+        source = Source(self.path, self._private)
         try:
-            self._file = open_source(Source(self.path, self._private))
+            file = open_source(source)
         except NotFoundError:
             return False
+        if not isinstance(file, io.FileIO):
+            file.close()
+            raise UsageError(
+                f"{self.path} is compressed or a pipe: it cannot be followed", hint="read it without --follow"
+            )
+        self._file = file
         self.offset = 0
         self._forget()
         return True
@@ -139,7 +151,7 @@ class Follower:
                 self._held_size += len(chunk)
                 continue
             data = b"".join((*self._held, chunk[:cut]))
-            block = Block(self.offset, data)
+            block = _without_mark(Block(self.offset, data))
             if len(self._head) < _HEAD:
                 self._head += data[: _HEAD - len(self._head)]
             self._recent = (self._recent + data[-_RECENT:])[-_RECENT:]
@@ -163,40 +175,82 @@ class Follower:
             return
         # Its last lines may have come between our last read and the rename.
         yield from self._drain(self._file.fileno())
+        yield from self._last_line(self._file.fileno())
         newer = self._rotated_after_mine(mine)
         self.close()
         self._told_removed = False
         yield Change.ROTATED
-        for path in newer:
-            yield from iter_blocks(Source(path, self._private))
+        for source in newer:
+            yield from iter_blocks(source, broken=self.broken)
         if self._open():
             yield from self._read_on()
 
-    def _rotated_after_mine(self, mine: os.stat_result) -> list[Path]:
+    def _last_line(self, fd: int) -> Iterator[Block]:
+        """What stands behind the last newline of a file that was rotated away: nobody goes on with it."""
+        rest = os.pread(fd, max(os.fstat(fd).st_size - self.offset, 0), self.offset)
+        if not rest or rest.isspace():
+            return
+        try:
+            decode(rest)
+        except ValueError:
+            source = Source(self.path, self._private, fd)
+            self.broken.add_numbered(source, [count_lines(source, 0, self.offset) + 1], 1)
+        else:
+            yield _without_mark(Block(self.offset, rest + b"\n"))
+
+    def _rotated_after_mine(self, mine: os.stat_result) -> list[Source]:
         """Files that were begun after ours and rotated away before we looked, oldest first."""
-        rotated = rotated_files(self.path)
-        for index, path in enumerate(rotated):
-            try:
-                status = path.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            if (status.st_dev, status.st_ino) == (mine.st_dev, mine.st_ino):
+        rotated = self._rotated()
+        for index, source in enumerate(rotated):
+            if self._is_now(source, mine):
                 return rotated[index + 1 :]
         return []
 
+    def _rotated(self) -> list[Source]:
+        return [
+            source
+            for source in rotated_sources(self.path, is_private=self._private)
+            if source.path is not None and source.path.is_file() and not source.path.is_symlink()
+        ]
+
+    def _is_now(self, source: Source, mine: os.stat_result) -> bool:
+        """Whether a rotated file is what we read, renamed or compressed."""
+        assert source.path is not None  # noqa: S101 - for the type checker
+        try:
+            status = source.path.stat(follow_symlinks=False)
+        except OSError:
+            return False
+        if (status.st_dev, status.st_ino) == (mine.st_dev, mine.st_ino):
+            return True
+        return source.is_compressed and self.offset > 0 and self._begins_as_read(source)
+
+    def _begins_as_read(self, source: Source) -> bool:
+        """Whether a file holds what we have read, from its first line to the bytes read last."""
+        begin = self.offset - len(self._recent)
+        try:
+            with open_source(source) as file:
+                head = file.read(min(_HEAD + _RECENT, self.offset))
+                if head[: len(self._head)] != self._head:
+                    return False
+                if self.offset <= len(head):
+                    return head[begin:] == self._recent
+                file.seek(begin)  # forwards, as compressed files are read
+                return file.read(len(self._recent)) == self._recent
+        except VideodbError:
+            return False
+
     def _rest_of_copy(self) -> Iterator[Block]:
         """What copytruncate had copied and we had not read: the newest rotated file, if it begins as ours did."""
-        rotated = rotated_files(self.path)
-        if not self._head or not rotated or rotated[-1].suffix == ".gz":
-            return
-        source = Source(rotated[-1], self._private)
-        try:
-            with open_source(source) as copy:
-                fd = copy.fileno()
-                if self._is_same(fd, os.fstat(fd).st_size):
-                    yield from iter_blocks(source, self.offset)
-        except NotFoundError:
-            return
+        rotated = self._rotated()
+        if self._head and rotated and self._begins_as_read(rotated[-1]):
+            yield from iter_blocks(rotated[-1], self.offset, broken=self.broken)
+
+
+def _without_mark(block: Block) -> Block:
+    """The first block of a file without the byte order mark, which is no part of its first line."""
+    if block.offset or not block.data.startswith(BOM):
+        return block
+    return Block(len(BOM), block.data[len(BOM) :])
 
 
 def iter_follow(

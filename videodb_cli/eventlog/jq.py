@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from videodb_cli.errors import MissingDependencyError, UsageError
 from videodb_cli.eventlog.decode import decode
-from videodb_cli.eventlog.jqsyntax import MODULE_WORDS, refused_words
+from videodb_cli.eventlog.jqrun import Failure, Run
+from videodb_cli.eventlog.jqsyntax import MODULE_WORDS, REFUSED, used_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from videodb_cli.eventlog.libjq import SpeakingProgram
 
-class Failure(NamedTuple):
-    """A program failed on one line: its place in what was given, and what jq says."""
-
-    place: int
-    message: str
+# A program with one of these writes to standard error or ends the run: it needs more of libjq than the package gives.
+_SPEAKING = frozenset({"debug", "stderr", "halt", "halt_error"})
 
 
 class Program:
@@ -28,7 +27,7 @@ class Program:
             import jq
         except ImportError:
             raise MissingDependencyError("jq programs need the package jq", hint="pip install 'jq>=1.10'") from None
-        if refused := refused_words(text):
+        if refused := used_words(text, REFUSED):
             raise _refusal(refused[0])
         named = dict(variables or {})
         arguments = {**named, "ARGS": {"named": named, "positional": []}}
@@ -38,16 +37,24 @@ class Program:
             raise UsageError(f"the jq program has an error\n{_tidy(str(error))}", code="jq_program") from None
         # A program may be nothing but definitions; its last line may be a comment.
         body = text if _is_expression(jq, text, arguments) else f"{text} ."
+        self._speaking: SpeakingProgram | None = None
+        if used_words(text, _SPEAKING):
+            from videodb_cli.eventlog.libjq import SpeakingProgram
+
+            self._speaking = SpeakingProgram(body, arguments)
+            return
         self._compiled = jq.compile(f"try (({body}\n) | tojson) catch [tojson]", args=arguments)
 
-    def run(self, lines: Sequence[bytes]) -> tuple[list[str], list[Failure]]:
-        """Results of all lines in order, and the lines on which the program failed (what it gave before counts)."""
+    def run(self, lines: Sequence[bytes]) -> Run:
+        """Run it on every line."""
+        if self._speaking is not None:
+            return self._speaking.run(lines)
         try:
             found = self._compiled.input_text(b"\n".join(lines).decode(errors="replace")).all()
         except ValueError:
             found = None
         if found is not None and list not in set(map(type, found)):
-            return found, []
+            return Run(found)
         results: list[str] = []
         failures: list[Failure] = []
         for index, line in enumerate(lines):
@@ -58,15 +65,15 @@ class Program:
                 continue
             results += [text for text in given if isinstance(text, str)]
             failures += [Failure(index, _message(mark)) for mark in given if not isinstance(mark, str)]
-        return results, failures
+        return Run(results, failures)
 
 
 def _refusal(word: str) -> UsageError:
     why, hint = "each event is given to the program by itself", "-s gives the program all events as one array"
     if word in MODULE_WORDS:
         why, hint = "programs stand alone, without modules", "put the definitions into the program: -f FILE"
-    elif word in {"halt", "halt_error"}:
-        why, hint = "a program does not end the command", "--limit N ends after N events, --strict at the first error"
+    elif word == "input_filename":
+        why, hint = "the program is given events, not files", "name one file at a time"
     return UsageError(f"{word} is not available here: {why}", code="jq_refused", hint=hint)
 
 

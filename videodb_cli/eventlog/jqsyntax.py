@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
 Path = tuple[str, ...]
 
-MODULE_WORDS = {"import", "include", "modulemeta"}
-_REFUSED = {"input", "inputs", "input_line_number", "input_filename", "halt", "halt_error"} | MODULE_WORDS
+MODULE_WORDS = frozenset({"import", "include", "modulemeta"})
+# What the library behind us cannot do: more input, and modules.
+REFUSED = frozenset({"input", "inputs", "input_line_number", "input_filename"}) | MODULE_WORDS
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _TOKEN = re.compile(
     rf"""\s+ | \#(?:[^\\\n]|\\(?:\r?\n|[^\n]|\Z))* | (?P<string>{_STRING}) | (?P<field>\.[A-Za-z_]\w*)
@@ -59,18 +61,18 @@ def _tokens(program: str) -> list[_Token]:
     return [_Token(m.lastgroup, m[0], m.end()) for m in _TOKEN.finditer(program) if m.lastgroup]
 
 
-def refused_words(program: str) -> list[str]:
-    """Words of the program that the library behind us cannot do: more input, modules, halting."""
+def used_words(program: str, words: AbstractSet[str]) -> list[str]:
+    """Which of these words the program calls, or may call."""
     found: list[str] = []
     tokens = _tokens(program)
     for index, token in enumerate(tokens):
         if token.kind == "string":
             for inner in _interpolations(token.text):
-                found += refused_words(inner)
+                found += used_words(inner, words)
         before = tokens[index - 1].text if index else ""
         after = tokens[index + 1].text if index + 1 < len(tokens) else ""
         is_key = after == ":" or (before == "{" and after in {"}", ","})
-        if token.kind == "word" and token.text in _REFUSED and not is_key:
+        if token.kind == "word" and token.text in words and not is_key:
             found.append(token.text)
     return found
 

@@ -26,11 +26,13 @@ class Needles(NamedTuple):
     """At least one of ``any_of`` stands in every line that can be selected.
 
     ``uncased`` compares by Unicode case folding. ``undone_by`` are byte strings that make the filter useless for a
-    block that holds one of them.
+    block that holds one of them. So does another value than an object or null behind one of the keys ``objects``
+    (given in quotes): jq fails on that line, even if it cannot be selected.
     """
 
     any_of: tuple[bytes, ...]
     uncased: bool = False
+    objects: tuple[bytes, ...] = ()
 
     @property
     def undone_by(self) -> tuple[bytes, ...]:

@@ -247,7 +247,9 @@ def _give(send: BinaryIO, state: State) -> None:
 
 def _described(error: BaseException) -> State:
     if isinstance(error, VideodbError):
-        return {"kind": type(error).__name__, "message": error.message, "code": error.code, "hint": error.hint}
+        # One that is known under the name of its parent only comes back as that.
+        kind = next(each.__name__ for each in type(error).__mro__ if hasattr(errors, each.__name__))
+        return {"kind": kind, "message": error.message, "code": error.code, "hint": error.hint}
     if isinstance(error, BrokenPipeError | KeyboardInterrupt):
         return {"kind": type(error).__name__}
     import traceback

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli.eventlog import parallel
-from videodb_cli.eventlog.reader import Block, iter_blocks
-from videodb_cli.eventlog.scan import BrokenLines, Scanner, countable_lines, locate
+from videodb_cli.eventlog.block import Block
+from videodb_cli.eventlog.broken import BrokenLines, DamagedError, Place
+from videodb_cli.eventlog.jqrun import Halt
+from videodb_cli.eventlog.reader import iter_blocks
+from videodb_cli.eventlog.scan import Scanner, countable_lines, locate
 from videodb_cli.eventlog.shape import OneField, Shaped
+from videodb_cli.eventlog.sources import Source
 from videodb_cli.eventlog.timerange import byte_range
 
 if TYPE_CHECKING:
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.scan import Line, Plan
     from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.shape import Shaper
-    from videodb_cli.eventlog.sources import Source
 
 # Below this, every line is decoded: what is broken inside of a line that nobody asked for is noticed as well.
 THOROUGH = 16 << 20
@@ -62,7 +65,6 @@ class Query:
         self._shaper = shaper
         self._takes_all = not plan.tests
         self._thorough = thorough
-        self._lines_before = 0
 
     def shaped(self, source: Source, block: Block) -> tuple[Shaped, list[tuple[int, str]]]:
         """What becomes of a block, and where and why the program failed."""
@@ -87,57 +89,65 @@ class Query:
         count = countable_lines(block.data, thorough=self._thorough)
         return self._shaper.shape_block(block.data, count) if count else None
 
-    def run(self, parts: Sequence[Part], write: Callable[[bytes], None], *, strict: bool = False) -> State:
+    def run(
+        self,
+        parts: Sequence[Part],
+        write: Callable[[bytes], object],
+        *,
+        tell: Callable[[bytes], object] = lambda _: None,
+        strict: bool = False,
+    ) -> Outcome:
         """Read all parts and write their output in order; two processes where that wins.
 
-        The state holds ``last`` (whether the last result was true; None: there was none), ``broken`` (source number
-        and offset of lines that are not JSON) with ``broken_count``, and ``failures`` with ``failure_count``.
+        ``tell`` gets what a program writes to standard error, in the same order.
         """
-        state: State = {"last": None, "broken": [], "broken_count": 0, "failures": [], "failure_count": 0}
+        state: State = {"last": None, "failure_count": 0, "broken_count": 0, "halt": None}
+        state |= {"failures": [], "broken": [], "damage": []}
         sources = [part.source for part in parts]
 
         def work(chunk: Chunk) -> list[_Done]:
-            return [
-                self._work(chunk.source, block, strict=strict)
-                for block in iter_blocks(chunk.source, chunk.start, chunk.end)
-            ]
+            blocks = iter_blocks(chunk.source, chunk.start, chunk.end, broken=self.broken)
+            return [*(self._work(chunk.source, block, strict=strict) for block in blocks), self._found(chunk.source)]
 
         def commit(done: list[_Done], state: State) -> None:
             for one in done:
-                _commit(one, state, sources, write, strict=strict)
+                if one.told:
+                    tell(one.told)
+                if one.output:
+                    write(one.output)
+                _note(one, state, sources, strict=strict)
                 if state.get("stop"):
                     return
 
         total = sum(part.size for part in parts)
         if all(part.end is not None for part in parts) and parallel.can_fork(total):
             chunks = [c for p in parts for c in parallel.chunks_of(p.source, p.start, p.end or 0)]
-            return parallel.run_in_order(chunks, work, commit, state)
-        for source, block in iter_parts(parts):
-            _commit(self._work(source, block, strict=strict), state, sources, write, strict=strict)
+            return _outcome(parallel.run_in_order(chunks, work, commit, state), sources)
+        for source, block in iter_parts(parts, self.broken):
+            # What was noted while the block was read stands at the end of the source before.
+            commit([self._found(source), self._work(source, block, strict=strict)], state)
             if state.get("stop"):
                 break
-        return state
+        else:
+            commit([self._found(Source(None))], state)
+        return _outcome(state, sources)
+
+    def _found(self, source: Source) -> _Done:
+        """What reading noted by itself: a torn last line, a damaged file."""
+        return _Done(source, Shaped(b"", None), [], self.broken.take_places(), self.broken.take_damage())
 
     def _work(self, source: Source, block: Block, *, strict: bool) -> _Done:
         done, failures = self.shaped(source, block)
-        broken = self.broken.take_offsets()
+        broken = self.broken.take_places()
         if strict and (failures or broken):
             # What stands before the trouble is still given, and nothing after it.
-            first = min([offset for offset, _ in failures] + broken)
+            first = min([offset for offset, _ in failures] + [place.offset for place in broken])
             failures = [failure for failure in failures if failure[0] == first]
-            broken = [offset for offset in broken if offset == first]
+            broken = [place for place in broken if place.offset == first]
             before = Block(block.offset, block.data[: first - block.offset])
             done = self.shaped(source, before)[0] if before.data else Shaped(b"", None)
-        if source.path is None:
-            # Standard input cannot be read again to count its lines, so that is done now.
-            failures = [(self._numbered(block, offset), message) for offset, message in failures]
-            broken = [self._numbered(block, offset) for offset in broken]
-            self._lines_before += block.data.count(b"\n")
-        return _Done(source, done.output, done.last, failures, broken)
-
-    def _numbered(self, block: Block, offset: int) -> int:
-        """A line number with its sign turned."""
-        return -(self._lines_before + block.data.count(b"\n", 0, offset - block.offset) + 1)
+            self.broken.take_places()
+        return _Done(source, done, [(self.broken.place(source, at), why) for at, why in failures], broken, [])
 
 
 def _placed(done: Shaped, lines: Sequence[Line]) -> list[tuple[int, str]]:
@@ -145,35 +155,76 @@ def _placed(done: Shaped, lines: Sequence[Line]) -> list[tuple[int, str]]:
 
 
 class _Done(NamedTuple):
+    """What became of a block."""
+
     source: Source
-    output: bytes
+    shaped: Shaped
+    failures: list[tuple[Place, str]]
+    broken: list[Place]
+    damage: list[DamagedError]
+
+    @property
+    def output(self) -> bytes:
+        return self.shaped.output
+
+    @property
+    def told(self) -> bytes:
+        return self.shaped.told
+
+
+class Outcome(NamedTuple):
+    """How a run ended. Of many broken lines and failures only the first are kept; the counts are of all.
+
+    ``last`` says whether the last result was true; None: there was none. ``halt`` is how the program ended the run.
+    """
+
     last: bool | None
-    failures: list[tuple[int, str]]
-    broken: list[int]
+    failures: list[tuple[Place, str]]
+    failure_count: int
+    broken: list[Place]
+    broken_count: int
+    damage: list[DamagedError]
+    halt: Halt | None
 
 
-def _commit(
-    done: _Done, state: State, sources: Sequence[Source], write: Callable[[bytes], None], *, strict: bool
-) -> None:
-    if done.output:
-        write(done.output)
-    if done.last is not None:
-        state["last"] = done.last
-    if not (done.failures or done.broken):
+def _note(done: _Done, state: State, sources: list[Source], *, strict: bool) -> None:
+    """Add what became of a block to the state, which is JSON."""
+    if done.shaped.last is not None:
+        state["last"] = done.shaped.last
+    if done.shaped.halt is not None:
+        state["halt"] = list(done.shaped.halt)
+        state["stop"] = True
+    if not (done.failures or done.broken or done.damage):
         return
-    number = sources.index(done.source)
-    for offset, message in done.failures[: _KEPT_FAILURES - len(state["failures"])]:
-        state["failures"].append([number, offset, message])
+    for place, message in done.failures[: _KEPT_FAILURES - len(state["failures"])]:
+        state["failures"].append([*_as_json(place, sources), message])
     state["failure_count"] += len(done.failures)
-    for offset in done.broken[: _KEPT_BROKEN - len(state["broken"])]:
-        state["broken"].append([number, offset])
+    for place in done.broken[: _KEPT_BROKEN - len(state["broken"])]:
+        state["broken"].append(_as_json(place, sources))
     state["broken_count"] += len(done.broken)
+    state["damage"] += [[error.message, error.hint] for error in done.damage]
     if strict:
         state["stop"] = True
 
 
-def iter_parts(parts: Sequence[Part]) -> Iterator[tuple[Source, Block]]:
-    """The blocks of all parts, in order."""
+def _as_json(place: Place, sources: list[Source]) -> list[int | None]:
+    return [sources.index(place.source), place.offset, place.number]
+
+
+def _outcome(state: State, sources: list[Source]) -> Outcome:
+    return Outcome(
+        state["last"],
+        [(Place(sources[index], offset, number), why) for index, offset, number, why in state["failures"]],
+        state["failure_count"],
+        [Place(sources[index], offset, number) for index, offset, number in state["broken"]],
+        state["broken_count"],
+        [DamagedError(message, hint=hint) for message, hint in state["damage"]],
+        None if state["halt"] is None else Halt(*state["halt"]),
+    )
+
+
+def iter_parts(parts: Sequence[Part], broken: BrokenLines) -> Iterator[tuple[Source, Block]]:
+    """The blocks of all parts, in order. Torn last lines and damage are noted in ``broken``."""
     for part in parts:
-        for block in iter_blocks(part.source, part.start, part.end):
+        for block in iter_blocks(part.source, part.start, part.end, broken=broken):
             yield part.source, block

@@ -1,52 +1,80 @@
 """Raw lines of a log with their offsets, forwards in blocks and backwards from the end.
 
-Only whole lines come out: what stands behind the last newline of a file is still being written, or torn. Standard
-input and pipes are the exception: at their end nobody will finish the line, so it counts.
+A byte order mark is no part of the first line. A last line without its newline counts if it is whole (JSON); one that
+is torn is noted and left out. In the log that a listener writes right now neither counts: the line is about to end.
+At the end of standard input and of pipes everything counts, because nobody will finish the line.
 """
 
 from __future__ import annotations
 
+import io
 import os
-import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from videodb_cli.errors import RefusedError
-from videodb_cli.eventlog.sources import Source, open_source
+from videodb_cli.errors import NotFoundError, RefusedError
+from videodb_cli.eventlog.block import BLOCK_SIZE, Block, View
+from videodb_cli.eventlog.broken import DamagedError
+from videodb_cli.eventlog.sequential import finished, skip, split, unreadable
+from videodb_cli.eventlog.sources import BOM, Source, as_damage, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
 
-# 64 KiB to 1 MiB measured alike; a quarter keeps the first answer early and the memory small.
-BLOCK_SIZE = 1 << 18
+    from videodb_cli.eventlog.broken import BrokenLines
 
 
-class Block(NamedTuple):
-    """Whole lines, each with its newline, that begin at ``offset`` of their source."""
-
-    offset: int
-    data: bytes
-
-
-def iter_blocks(source: Source, start: int = 0, end: int | None = None, size: int = BLOCK_SIZE) -> Iterator[Block]:
+def iter_blocks(
+    source: Source,
+    start: int = 0,
+    end: int | None = None,
+    size: int = BLOCK_SIZE,
+    *,
+    broken: BrokenLines | None = None,
+) -> Iterator[Block]:
     """Whole lines of a source from byte ``start`` (a line's beginning) up to byte ``end``, in blocks.
 
     A block is about ``size`` bytes, longer only where one line is. Offsets of a compressed source count decompressed
-    bytes. Raises the errors of ``open_source``, and ``RefusedError`` for a gzip file that is damaged, after having
-    yielded what could be read.
+    bytes. A torn last line and damage are noted in ``broken``. Raises the errors of ``open_source``; without
+    ``broken``, also ``DamagedError`` after having yielded what could be read.
     """
-    with open_source(source) as file:
-        if source.is_seekable and hasattr(os, "pread"):
-            yield from _cut_at_lines(file.fileno(), start, end, size)
+    with _noting(source, broken), open_source(source) as file:
+        if isinstance(file, io.FileIO) and hasattr(os, "pread"):
+            yield from _cut_at_lines(source, file.fileno(), start, end, size, broken)
             return
         if start:
-            _skip(file, start)
-        yield from _split(file, source, start, end, size)
+            skip(file, start)
+        yield from split(file, source, start, end, size, broken)
 
 
-def _cut_at_lines(fd: int, offset: int, end: int | None, size: int) -> Iterator[Block]:
+@contextmanager
+def _noting(source: Source, broken: BrokenLines | None) -> Iterator[None]:
+    """Note damage in ``broken`` instead of raising it, and that a rotated file cannot be read at all."""
+    try:
+        yield
+    except OSError as error:
+        failure = unreadable(source, error)
+        if broken is None:
+            raise failure from None
+        broken.add_damage(failure)
+    except (RefusedError, NotFoundError) as error:
+        is_damage = isinstance(error, DamagedError) or source.is_rotated
+        if broken is None or not is_damage:
+            raise
+        broken.add_damage(as_damage(source, error))
+
+
+def first_line_at(fd: int) -> int:
+    """Where the first line of a file begins: behind its byte order mark, if it has one."""
+    return len(BOM) if os.pread(fd, len(BOM), 0) == BOM else 0
+
+
+def _cut_at_lines(
+    source: Source, fd: int, offset: int, end: int | None, size: int, broken: BrokenLines | None
+) -> Iterator[Block]:
     """Look where a line ends, then read exactly up to there: no byte is copied twice."""
     limit = os.fstat(fd).st_size if end is None else end
+    offset = offset or first_line_at(fd)
     want = size
     while offset < limit:
         reach = min(offset + want, limit)
@@ -60,25 +88,36 @@ def _cut_at_lines(fd: int, offset: int, end: int | None, size: int) -> Iterator[
             if len(data) < cut - offset:
                 return  # cut off while we read
         if reach == limit:
+            if line := _unfinished_line(source, fd, offset, limit, broken):
+                yield Block(offset, line)
             return
         want *= 2  # a line longer than a block
 
 
-class View(NamedTuple):
-    """Whole lines that begin at ``offset`` of their source, on loan: the next one overwrites them."""
+def _unfinished_line(source: Source, fd: int, offset: int, limit: int, broken: BrokenLines | None) -> bytes:
+    """The last line of a file that does not end with a newline, with one; nothing if it does not count."""
+    rest = os.pread(fd, limit - offset, offset)
+    if len(rest) < limit - offset:
+        return b""  # cut off while we read
+    line = finished(source, rest)
+    if line is None:
+        # One that has grown since is being written, by whomever.
+        if broken is not None and os.fstat(fd).st_size == limit:
+            broken.add(source, offset)
+        return b""
+    return line
 
-    offset: int
-    data: memoryview
 
-
-def iter_views(source: Source, start: int, end: int, size: int = BLOCK_SIZE) -> Iterator[View]:
+def iter_views(
+    source: Source, start: int, end: int, size: int = BLOCK_SIZE, *, broken: BrokenLines | None = None
+) -> Iterator[View]:
     """What ``iter_blocks`` gives of a source that can be read again, in one buffer that stays in the CPU's cache.
 
     Reading into fresh memory each time costs three times as much.
     """
-    with open_source(source) as file:
+    with _noting(source, broken), open_source(source) as file:
         buffer = memoryview(bytearray(size))
-        offset = start
+        offset = start or first_line_at(file.fileno())
         while offset < end:
             file.seek(offset)
             got = file.readinto(buffer[: end - offset])  # type: ignore[attr-defined]
@@ -86,6 +125,10 @@ def iter_views(source: Source, start: int, end: int, size: int = BLOCK_SIZE) -> 
             if cut:
                 yield View(offset, buffer[:cut])
                 offset += cut
+            elif got == end - offset:
+                if line := _unfinished_line(source, file.fileno(), offset, end, broken):
+                    yield View(offset, memoryview(line))
+                return
             elif got < len(buffer):
                 return  # cut off while we read
             else:
@@ -114,81 +157,36 @@ def _last_line_end(fd: int, start: int, end: int) -> int | None:
     return None
 
 
-def _split(file: BinaryIO, source: Source, offset: int, end: int | None, size: int) -> Iterator[Block]:
-    parts: list[bytes] = []  # pieces of a line that is longer than a block, so that growing it stays linear
-    held = 0
-    while True:
-        want = size if end is None else min(size, end - offset - held)
-        chunk = _read(file, source, want) if want > 0 else b""
-        if not chunk:
-            break
-        cut = chunk.rfind(b"\n") + 1
-        if not cut:
-            parts.append(chunk)
-            held += len(chunk)
-            continue
-        whole = b"".join((*parts, chunk[:cut])) if parts else chunk[:cut]
-        yield Block(offset, whole)
-        offset += len(whole)
-        parts = [chunk[cut:]] if cut < len(chunk) else []
-        held = len(chunk) - cut
-    if parts and source.is_stream:
-        yield Block(offset, b"".join(parts) + b"\n")
-
-
-def _read(file: BinaryIO, source: Source, size: int) -> bytes:
-    try:
-        return file.read(size) or b""
-    except (EOFError, OSError, zlib.error) as error:
-        raise RefusedError(f"{source.name} cannot be read to its end: {error}", code="unreadable") from None
-
-
-def _skip(file: BinaryIO, count: int) -> None:
-    while count > 0 and (chunk := file.read(min(count, BLOCK_SIZE))):
-        count -= len(chunk)
-
-
-def iter_blocks_backwards(source: Source, end: int | None = None, size: int = BLOCK_SIZE) -> Iterator[Block]:
+def iter_blocks_backwards(
+    source: Source, end: int | None = None, size: int = BLOCK_SIZE, *, broken: BrokenLines | None = None
+) -> Iterator[Block]:
     """Whole lines from byte ``end`` of a seekable source to its beginning; lines within a block stand in file order.
 
     The first block is small (16 KiB), because most who look backwards want ten lines.
     """
-    with open_source(source) as file:
+    with _noting(source, broken), open_source(source) as file:
         fd = file.fileno()
-        end = os.fstat(fd).st_size if end is None else end
+        limit = os.fstat(fd).st_size if end is None else end
+        begin = first_line_at(fd)
+        position = _last_line_end(fd, begin, limit) or begin
+        if position < limit and (line := _unfinished_line(source, fd, position, limit, broken)):
+            yield Block(position, line)
         tail: list[bytes] = []  # pieces, last first, of the lines' ends whose beginning has not been read yet
-        position = end
         step = 1 << 14
-        seen_newline = False
-        while position > 0:
-            start = max(0, position - step)
+        while position > begin:
+            start = max(begin, position - step)
             chunk = os.pread(fd, position - start, start)
             if len(chunk) < position - start:
                 return  # truncated while we looked: there is nothing older that still belongs to it
             position, step = start, size
-            if not seen_newline:
-                cut = chunk.rfind(b"\n") + 1
-                if not cut:
-                    continue
-                seen_newline = True
-                chunk = chunk[:cut]
-            first = 0 if start == 0 else chunk.find(b"\n", 0, len(chunk) - (0 if tail else 1)) + 1
-            if start and not first:
+            first = 0 if start == begin else chunk.find(b"\n", 0, len(chunk) - (0 if tail else 1)) + 1
+            if start > begin and not first:
                 tail.append(chunk)
                 continue
             whole = b"".join((chunk[first:], *reversed(tail)))
             tail = [chunk[:first]] if first else []
             if whole:
                 yield Block(start + first, whole)
-
-
-def iter_lines(block: Block) -> Iterator[tuple[int, bytes]]:
-    """The lines of a block with their offsets, without their newline; blank ones are left out."""
-    offset, data = block
-    for line in data.split(b"\n"):
-        if line:
-            yield offset, line
-        offset += len(line) + 1
 
 
 def count_lines(source: Source, start: int, end: int) -> int:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from videodb_cli.eventlog.block import Block, iter_lines
 from videodb_cli.eventlog.decode import decode
-from videodb_cli.eventlog.reader import Block, count_lines, iter_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from videodb_cli.eventlog.broken import BrokenLines
     from videodb_cli.eventlog.needles import Needles
     from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.sources import Source
@@ -70,52 +71,6 @@ def plan_of(selection: Selection) -> Plan:
     return Plan(tests, frozenset(selection.paths()), tuple(of_selection(selection)))
 
 
-class BrokenLines:
-    """Counts lines that are not JSON, and knows where they stand."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._where: list[tuple[Source, int]] = []
-
-    def add(self, source: Source, offset: int) -> None:
-        """Take note of a broken line that begins at ``offset``."""
-        self.count += 1
-        self._where.append((source, offset))
-
-    def take_offsets(self) -> list[int]:
-        """Offsets noted since the last call, when only one source was read meanwhile."""
-        noted, self._where = self._where, []
-        return [offset for _, offset in noted]
-
-    def take_places(self) -> list[tuple[Source, int]]:
-        """Sources and offsets noted since the last call."""
-        noted, self._where = self._where, []
-        return noted
-
-    def take(self) -> Iterator[tuple[str, int | None]]:
-        """Name and line number of each one noted since the last call; no number where it cannot be read again."""
-        noted, self._where = self._where, []
-        yield from line_numbers(noted)
-
-
-def line_numbers(places: Iterable[tuple[Source, int]]) -> Iterator[tuple[str, int | None]]:
-    """Name of the source and line number for offsets in it; no number where it cannot be read again.
-
-    An offset below zero is a line number already, with the sign turned.
-    """
-    last: Source | None = None
-    begin = lines = 0
-    for source, offset in places:
-        if offset < 0 or source.is_stream:
-            yield source.name, -offset if offset < 0 else None
-            continue
-        if source != last or offset < begin:
-            last, begin, lines = source, 0, 0
-        lines += count_lines(source, begin, offset)
-        begin = offset
-        yield source.name, lines + 1
-
-
 class Scanner:
     """Applies one plan to blocks. Lines that are not JSON go to ``broken`` instead.
 
@@ -125,7 +80,7 @@ class Scanner:
 
     def __init__(self, plan: Plan, broken: BrokenLines, *, thorough: bool = True) -> None:
         self._tests = plan.tests
-        self._broken = broken
+        self.broken = broken
         self._thorough = thorough
         self._needles = list(plan.needles)
         self._blocks = 0
@@ -216,6 +171,8 @@ class Scanner:
         needles = self._needles[0]
         if self._is_dense or any(_find(undone, data) >= 0 for undone in needles.undone_by):
             return None
+        if not all(_leads_to_objects(key, data) for key in needles.objects):
+            return None
         return _lines_with(needles, data, limit=most)
 
     def _one_by_one(self, source: Source, lines: Iterable[tuple[int, bytes]]) -> Iterator[Line]:
@@ -224,7 +181,7 @@ class Scanner:
                 event = decode(raw)
             except ValueError:
                 if not raw.isspace():
-                    self._broken.add(source, offset)
+                    self.broken.add(source, offset)
                 continue
             if self._means(event):
                 yield Line(offset, raw)
@@ -271,6 +228,14 @@ def _find(needle: bytes, data: bytes, start: int = 0) -> int:
     import stringzilla as sz
 
     return int(sz.find(data, needle, start))
+
+
+def _leads_to_objects(key: bytes, data: bytes) -> bool:
+    """Whether behind each of these keys in a block stands an object, or null."""
+    import stringzilla as sz
+
+    values = (b":{", b":null", b": {", b": null")
+    return int(sz.count(data, key)) == sum(int(sz.count(data, key + value)) for value in values)
 
 
 def _count(needles: Needles, data: bytes) -> int:

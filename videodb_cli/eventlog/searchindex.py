@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+import sys
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from videodb_cli.errors import RefusedError, VideodbError
-from videodb_cli.eventlog.cursor import marks_of
-from videodb_cli.eventlog.decode import decode
-from videodb_cli.eventlog.partial import partial_decoder
-from videodb_cli.eventlog.reader import iter_blocks, iter_lines
-from videodb_cli.eventlog.scan import is_regular, is_utf8
-from videodb_cli.eventlog.sources import Source, open_source, rotated_files
-from videodb_cli.model import event as ev
+from videodb_cli.eventlog.broken import BrokenLines, DamagedError
+from videodb_cli.eventlog.cursor import marked_end, marks_of
+from videodb_cli.eventlog.indexing import Faults, Indexer
+from videodb_cli.eventlog.reader import iter_blocks
+from videodb_cli.eventlog.sources import Source, open_source, rotated_sources
 from videodb_cli.rundir import private
 
 if TYPE_CHECKING:
@@ -27,28 +26,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from videodb_cli.eventlog.reader import Block
 
 _T = TypeVar("_T")
-_VERSION = 2
+_VERSION = 3
 _OFFSET_BITS = 44
 _COMMIT_BYTES = 64 << 20
 _PATIENCE_S = 120.0
 _CACHE_KIB = 16_000
 _SCHEMA = """
-CREATE TABLE files (id INTEGER PRIMARY KEY, head TEXT, recent TEXT, offset INTEGER, stamp TEXT);
+CREATE TABLE files (id INTEGER PRIMARY KEY, head TEXT, recent TEXT, offset INTEGER, stamp TEXT, faults TEXT);
 CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize="unicode61 remove_diacritics 2");
 INSERT INTO words(words, rank) VALUES ('hashsize', 16777216);
 """
 _BEST_FIRST = "SELECT rowid, rank FROM words WHERE words MATCH ? ORDER BY rank, rowid DESC"
-_PATHS = [
-    ("channel",),
-    ("data", "text"),
-    ("data", "label"),
-    ("data", "event_label"),
-    ("data", "error", "message"),
-    ("raw",),
-]
 
 
 class Found(NamedTuple):
@@ -69,6 +59,8 @@ class SearchIndex:
         """
         self._path = path
         self._known: dict[int, Source] = {}
+        # Files that could not be opened.
+        self._closed: list[DamagedError] = []
         self._sources: Sequence[Source] = ()
         self._progress: Callable[[int, int], None] = lambda _done, _total: None
         self._db = self._open()
@@ -125,6 +117,16 @@ class SearchIndex:
         db.close()
         raise sqlite3.DatabaseError("another version")
 
+    def faults(self) -> BrokenLines:
+        """What could not be read of the files that were updated."""
+        found = BrokenLines()
+        for ident, source in self._known.items():
+            for (text,) in self._db.execute("SELECT faults FROM files WHERE id = ?", (ident,)):
+                Faults.of(text).tell(source, found)
+        for error in self._closed:
+            found.add_damage(error)
+        return found
+
     def update(self, sources: Sequence[Source], progress: Callable[[int, int], None]) -> None:
         """Take up what has been written since the last time. ``progress`` hears bytes done, and bytes in all.
 
@@ -177,7 +179,7 @@ class SearchIndex:
     def _is_mostly_stale(self, path: Path) -> bool:
         """Whether most of the index is about files that are gone: they bend the ranking, and would stay for ever."""
         log = path.with_suffix("")
-        here = {*self._sources, *(Source(file, private=True) for file in (*rotated_files(log), log) if file.exists())}
+        here = {*self._sources, *rotated_sources(log), *([Source(log, private=True)] if log.exists() else [])}
         rows = self._db.execute("SELECT id, offset FROM files").fetchall()
         if len(rows) <= len(here):
             return False
@@ -189,8 +191,10 @@ class SearchIndex:
     def _find(self, source: Source) -> tuple[int | None, int]:
         """The id under which a file is known and the offset up to which it was indexed."""
         stamp = _stamp(source)
-        for ident, head, recent, offset, kept in self._db.execute("SELECT * FROM files ORDER BY id DESC"):
-            if source.is_compressed:
+        rows = self._db.execute("SELECT id, head, recent, offset, stamp FROM files ORDER BY id DESC").fetchall()
+        is_compressed = source.is_compressed
+        for ident, head, recent, offset, kept in rows:
+            if is_compressed:
                 if kept == stamp:
                     return ident, offset
                 continue
@@ -203,7 +207,14 @@ class SearchIndex:
 
     def _index(self, source: Source) -> Iterator[int]:
         """Index the rest of a file, in transactions of bounded size; gives the bytes of each."""
-        indexer = _Indexer()
+        try:
+            open_source(source).close()
+        except DamagedError as error:
+            self._closed.append(error)
+            return
+        indexer = Indexer(source)
+        # A compressed file is known by what it is as a whole, so it is taken up as a whole.
+        most = sys.maxsize if source.is_compressed else _COMMIT_BYTES
         at_end = False
         while not at_end:
             self._db.execute("BEGIN IMMEDIATE")
@@ -211,21 +222,26 @@ class SearchIndex:
                 # Somebody else may have gone on with it, or begun, since we looked.
                 ident, start = self._find(source)
                 if ident is None:
-                    ident = self._db.execute("INSERT INTO files VALUES (NULL, '', '', 0, '')").lastrowid or 0
+                    ident = self._db.execute("INSERT INTO files VALUES (NULL, '', '', 0, '', '')").lastrowid or 0
                     start = 0
+                (text,) = self._db.execute("SELECT faults FROM files WHERE id = ?", (ident,)).fetchone()
+                indexer.begin(Faults.of(text))
                 base, end = ident << _OFFSET_BITS, start
                 at_end = True
-                for block in iter_blocks(source, start):
+                for block in iter_blocks(source, start, broken=indexer.broken):
                     rows = ((base | offset, text) for offset, text in indexer.texts(block))
                     self._db.executemany("INSERT INTO words(rowid, text) VALUES (?, ?)", rows)
-                    end = block.offset + len(block.data)
-                    if end - start >= _COMMIT_BYTES:
+                    end = indexer.take(block)
+                    if end - start >= most:
                         at_end = False
                         break
-                head, recent = marks_of(source, end) or ("", "")
+                at, (head, recent) = marked_end(source, end) or (end, ("", ""))
+                # A last line without its newline is read with one, which the next line will find before it.
+                indexer.faults.lines -= end - at
+                end = at
                 self._db.execute(
-                    "UPDATE files SET head = ?, recent = ?, offset = ?, stamp = ? WHERE id = ?",
-                    (head, recent, end, _stamp(source) if at_end else "", ident),
+                    "UPDATE files SET head = ?, recent = ?, offset = ?, stamp = ?, faults = ? WHERE id = ?",
+                    (head, recent, end, _stamp(source) if at_end else "", indexer.end().text(), ident),
                 )
                 self._db.execute("COMMIT")
             except BaseException:
@@ -257,15 +273,21 @@ def _is_indexed(source: Source, offset: int) -> bool:
 
 
 def _size(source: Source) -> int:
-    return 0 if source.path is None else source.path.stat().st_size
+    status = _status(source)
+    return 0 if status is None else status.st_size
 
 
 def _stamp(source: Source) -> str:
     """Which file it is, its size, and when it was last written to."""
-    if source.path is None:
-        return ""
-    status = source.path.stat()
-    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+    status = _status(source)
+    return "" if status is None else f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+
+
+def _status(source: Source) -> os.stat_result | None:
+    try:
+        return None if source.path is None else source.path.stat()
+    except OSError:
+        return None  # rotated away while we looked
 
 
 def _only_grew(before: str, now: str) -> bool:
@@ -275,66 +297,3 @@ def _only_grew(before: str, now: str) -> bool:
     *old, old_size, _ = before.split(":")
     *new, size, _ = now.split(":")
     return old == new and int(size) > int(old_size)
-
-
-class _Indexer:
-    """Finds the texts of lines with their offsets."""
-
-    def __init__(self) -> None:
-        self._decoder = partial_decoder(_PATHS)
-
-    def texts(self, block: Block) -> Iterator[tuple[int, str]]:
-        """Offset and text of every event that has words and is not the listener's own."""
-        data = block.data
-        count = is_regular(data)
-        if count and is_utf8(data):
-            try:
-                events: list[Any] = self._decoder.decode_lines(data)
-            except (ValueError, RecursionError):
-                events = []
-            if len(events) == count:
-                lengths = (len(line) + 1 for line in data.split(b"\n"))
-                offsets = itertools.accumulate(lengths, initial=block.offset)
-                yield from _with_text(zip(offsets, events, strict=False))
-                return
-        yield from _with_text(_decoded(block))
-
-
-def _decoded(block: Block) -> Iterator[tuple[int, Any]]:
-    for offset, raw in iter_lines(block):
-        try:
-            yield offset, decode(raw)
-        except ValueError:
-            continue
-
-
-def _with_text(events: Any) -> Iterator[tuple[int, str]]:
-    for offset, event in events:
-        if isinstance(event, dict) and not ev.is_own(event):
-            text = ev.text_of(event)
-            if text:
-                yield offset, text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def lines_at(source: Source, offsets: Sequence[int]) -> dict[int, bytes]:
-    """The lines that begin at these offsets; those that are not there any more are left out."""
-    found: dict[int, bytes] = {}
-    with open_source(source) as file:
-        for offset in sorted(set(offsets)):
-            file.seek(max(offset - 1, 0))
-            size = 1 << 12
-            raw = file.read(size)
-            while raw and raw.find(b"\n", 1 if offset else 0) < 0:
-                more = file.read(size)
-                if not more:
-                    break
-                raw += more
-                size *= 2
-            if offset:
-                if raw[:1] != b"\n":
-                    continue
-                raw = raw[1:]
-            end = raw.find(b"\n")
-            if end >= 0:
-                found[offset] = raw[:end]
-    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from videodb_cli.errors import NotFoundError
+from videodb_cli.eventlog.broken import BrokenLines
 from videodb_cli.eventlog.needles import Needles
 from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
 from videodb_cli.eventlog.scan import lines_holding
@@ -12,9 +13,9 @@ from videodb_cli.eventlog.selection import Session
 from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from videodb_cli.eventlog.reader import Block
+    from videodb_cli.eventlog.block import Block
     from videodb_cli.eventlog.sources import Source
 
 _IDS = Needles((b'"capture_session_id"',))
@@ -37,7 +38,7 @@ def resolve_session(wanted: str, sources: Sequence[Source], info: Mapping[str, A
     session = Session(ident, set())
     for source in sources:
         if not source.is_stream:
-            for block in iter_blocks(source):
+            for block in iter_blocks(source, broken=BrokenLines()):  # whoever reads the events tells of it
                 learn(block, session)
     if recorded == ident and info is not None:
         session.rtstreams.update(_recorded_streams(info))
@@ -52,10 +53,14 @@ def learn(block: Block, session: Session | None) -> None:
 
 
 def _last_session(sources: Sequence[Source]) -> str | None:
+    blocks: Iterable[Block]
     for source in reversed(sources):
         if source.is_stream:
             continue
-        blocks = iter_blocks_backwards(source) if source.is_seekable else reversed(list(iter_blocks(source)))
+        if source.is_seekable:
+            blocks = iter_blocks_backwards(source)
+        else:
+            blocks = reversed(list(iter_blocks(source, broken=BrokenLines())))
         for block in blocks:
             for event in reversed(list(_events(block, _IDS))):
                 ident = event.get("capture_session_id")

@@ -11,7 +11,8 @@ from videodb_cli.eventlog.jsontext import Style, escape_unsafe, quote, restyle
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from videodb_cli.eventlog.jq import Failure, Program
+    from videodb_cli.eventlog.jq import Program
+    from videodb_cli.eventlog.jqrun import Failure, Halt
     from videodb_cli.eventlog.jqsyntax import Path
 
 _BATCH = 512
@@ -38,11 +39,16 @@ class Form(NamedTuple):
 
 
 class Shaped(NamedTuple):
-    """Output, whether the last result counts as true (None: there was none), and failures."""
+    """Output, whether the last result counts as true (None: there was none), and failures.
+
+    ``told`` is what a program wrote to standard error; ``halt`` is how it ended the run.
+    """
 
     output: bytes
     last: bool | None
     failures: Sequence[Failure] = ()
+    told: bytes = b""
+    halt: Halt | None = None
 
 
 class Shaper(Protocol):
@@ -84,17 +90,23 @@ class ByProgram:
     def shape(self, lines: Sequence[bytes]) -> Shaped:
         pieces: list[str] = []
         failures: list[Failure] = []
+        told: list[bytes] = []
         last: bool | None = None
+        halt: Halt | None = None
         for begin in range(0, len(lines), _BATCH):
-            results, failed = self._program.run(lines[begin : begin + _BATCH])
+            results, failed, said, halt = self._program.run(lines[begin : begin + _BATCH])
             failures += [failure._replace(place=failure.place + begin) for failure in failed]
+            told.append(said)
             if results:
                 last = results[-1] not in {"null", "false"}
             if self._form.style.is_plain and not self._form.raw:
                 pieces += [result + self._form.end for result in results]
             else:
                 pieces += [self._form.text(result) + self._form.end for result in results]
-        return Shaped(encode("".join(pieces)), last, failures)
+            if halt is not None:
+                halt = halt._replace(place=halt.place + begin)
+                break
+        return Shaped(encode("".join(pieces)), last, failures, b"".join(told), halt)
 
 
 class OneField:

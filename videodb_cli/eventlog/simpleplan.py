@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from videodb_cli.eventlog.columns import Columns, can_be_columns
 from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.jqsyntax import leading_conditions, parse_simple
-from videodb_cli.eventlog.needles import Needles, string_needle
+from videodb_cli.eventlog.needles import Needles, safe_run, string_needle
 from videodb_cli.eventlog.scan import Plan
 from videodb_cli.eventlog.shape import AsLogged, ByProgram, OneField, Restyled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from videodb_cli.eventlog.jq import Failure
+    from videodb_cli.eventlog.jqrun import Failure
     from videodb_cli.eventlog.jqsyntax import Condition, Path
     from videodb_cli.eventlog.shape import Form, Shaped, Shaper
 
@@ -55,10 +55,10 @@ def plan_of_conditions(conditions: Sequence[Condition], odd: Odd) -> Plan:
 
     An event on which jq would fail is let through and noted in ``odd``, so that it can be given to jq itself.
     """
-    needles = [found for condition in conditions if (found := _needle(condition)) is not None]
     paths = list(dict.fromkeys(condition.path for condition in conditions))
+    needles = _needles(conditions, paths)
     return Plan(
-        tuple(_test(condition, odd) for condition in conditions),
+        (_test(conditions, odd),) if conditions else (),
         frozenset(paths),
         tuple(needles),
         _ByColumns(conditions, paths).hits if can_be_columns(paths) else None,
@@ -126,22 +126,36 @@ def _follow(event: Any, path: Path) -> Any:
     return event
 
 
-def _test(condition: Condition, odd: Odd) -> Callable[[Any], bool]:
-    path, literal, compares = condition
+def _test(conditions: Sequence[Condition], odd: Odd) -> Callable[[Any], bool]:
+    """Whether an event fulfils all conditions, or jq fails at one before it comes to one that is not fulfilled."""
 
     def test(event: Any) -> bool:
-        value = _follow(event, path)
-        if value is _ODD:
-            odd.seen = True
-            return True
-        if not compares:
-            return value is not None and value is not False
-        return value == literal if isinstance(literal, str) else value is literal
+        for path, literal, compares in conditions:
+            value = _follow(event, path)
+            if value is _ODD:
+                odd.seen = True
+                return True
+            if not compares:
+                is_fulfilled = value is not None and value is not False
+            else:
+                is_fulfilled = value == literal if isinstance(literal, str) else value is literal
+            if not is_fulfilled:
+                return False
+        return True
 
     return test
 
 
-def _needle(condition: Condition) -> Needles | None:
+def _needles(conditions: Sequence[Condition], paths: Sequence[Path]) -> list[Needles]:
+    """What every line must hold that fulfils a condition, where no other line makes jq fail unseen."""
+    keys = dict.fromkeys(key for path in paths for key in path[:-1])
+    if any(safe_run(key) != key for key in keys):
+        return []
+    objects = tuple(f'"{key}"'.encode() for key in keys)
+    return [Needles((needle,), objects=objects) for each in conditions if (needle := _needle(each)) is not None]
+
+
+def _needle(condition: Condition) -> bytes | None:
     literal = condition.literal
     if isinstance(literal, str):
         found = string_needle(literal)
@@ -151,4 +165,4 @@ def _needle(condition: Condition) -> Needles | None:
         found = string_needle(condition.path[-1])  # what is true is there, so its key is
     else:
         found = None
-    return None if found is None else Needles((found,))
+    return found

@@ -1,37 +1,51 @@
 """Which files make up a log: rotated ones first, several files and directories, and ``-`` for standard input.
 
-docs/contract.md §2 and §6. Nothing here reads a log; it only finds, orders and opens.
+docs/contract.md §2 and §6. Nothing here reads a log; it only finds, orders and opens. The first bytes of a file tell
+what it is, never its name: compressed, text with a byte order mark, or plain.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from videodb_cli.errors import NotFoundError, RefusedError, UsageError
+from videodb_cli.errors import NotFoundError, RefusedError, UsageError, VideodbError
+from videodb_cli.eventlog import compression
+from videodb_cli.eventlog.broken import DamagedError
+from videodb_cli.eventlog.rotation import rotated_files
 from videodb_cli.rundir import private
-from videodb_cli.rundir.paths import RunDir, no_log_error
+from videodb_cli.rundir.paths import LOG_NAME, RunDir, no_log_error
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Sequence
+    from typing import BinaryIO
 
 _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
-_ROTATED = r"\.(\d+)(\.gz)?"
+BOM = b"\xef\xbb\xbf"
+# Longer ones first: that of UTF-32 begins with that of UTF-16.
+_FOREIGN_MARKS = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
 
 
 class Source(NamedTuple):
     """One thing to read: a file, or standard input when ``path`` is None.
 
     ``private`` says that the file stands in a place of ours, where a symbolic link is refused. ``fd`` is a descriptor
-    that somebody holds open on it, so that a file which was just renamed is still the one that is read.
+    that somebody holds open on it, so that a file which was just renamed is still the one that is read. A file that
+    ``is_rotated`` is one of many: trouble with it is said, and hides nothing else.
     """
 
     path: Path | None
     private: bool = False
     fd: int | None = None
+    is_rotated: bool = False
 
     @property
     def name(self) -> str:
@@ -40,69 +54,91 @@ class Source(NamedTuple):
 
     @property
     def is_compressed(self) -> bool:
-        """Whether its name says gzip."""
-        return self.path is not None and self.path.suffix == ".gz"
+        """Whether its first bytes say so."""
+        head = self._head()
+        return head is not None and compression.kind_of(head) is not None
 
     @property
     def is_stream(self) -> bool:
         """Whether it can be read once only: standard input, a FIFO, ``<(command)``."""
-        return self.path is None or (self.fd is None and not self.path.is_file())
+        return self.path is None or (self.fd is None and not self.is_rotated and not _is_file(self.path))
 
     @property
     def is_seekable(self) -> bool:
         """Whether offsets in it can be read at will."""
-        return not self.is_stream and not self.is_compressed
+        if self.is_stream:
+            return False
+        head = self._head()
+        return head is not None and compression.kind_of(head) is None
+
+    def _head(self) -> bytes | None:
+        """The first bytes of a file; None for a stream, and for what cannot be opened."""
+        if self.fd is not None:
+            return b""  # what is followed grows, so it is not compressed
+        if self.is_stream:
+            return None
+        try:
+            fd = _open_fd(self)
+        except VideodbError:
+            return None
+        try:
+            return os.read(fd, compression.HEAD)
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
 
 
-def rotated_files(log: Path) -> list[Path]:
-    """The rotated files beside a log, oldest first (``.3.gz``, ``.2``, ``.1``), without the log itself."""
+def _is_file(path: Path) -> bool:
     try:
-        names = os.listdir(log.parent)  # noqa: PTH208 - names are all that is wanted
+        return stat.S_ISREG(path.stat().st_mode)
     except OSError:
-        return []
-    found = [
-        (int(match[1]), name)
-        for name in names
-        if name.startswith(log.name) and (match := re.fullmatch(_ROTATED, name[len(log.name) :], re.ASCII))
-    ]
-    # The same number twice (a rotation that was compressing when it was cut off): the plain file is the whole one.
-    ordered: dict[int, str] = {}
-    for number, name in sorted(found, reverse=True):
-        if number not in ordered or ordered[number].endswith(".gz"):
-            ordered[number] = name
-    return [log.parent / name for name in ordered.values()]
+        return False  # opening it tells why
+
+
+def rotated_sources(log: Path, *, is_private: bool = True) -> list[Source]:
+    """The rotated files of a log, oldest first, without the log itself."""
+    return [Source(path, private=is_private, is_rotated=True) for path in rotated_files(log)]
 
 
 def log_sources(run_dir: RunDir) -> list[Source]:
     """The log of a directory with its rotated files, oldest first; empty when there is none."""
-    log = run_dir.log
-    paths = rotated_files(log)
-    if os.path.lexists(log):
-        paths.append(log)
-    return [Source(path, private=True) for path in paths]
+    sources = rotated_sources(run_dir.log)
+    if os.path.lexists(run_dir.log):
+        sources.append(Source(run_dir.log, private=True))
+    return sources
 
 
 def resolve_sources(names: Sequence[str], run_dir: RunDir) -> list[Source]:
     """Turn what was typed into sources; nothing typed means the log of ``run_dir``.
 
-    Raises ``NotFoundError`` (exit 4) for what is not there, and ``UsageError`` for ``-`` given twice.
+    Raises ``NotFoundError`` (exit 4) for what is not there, ``RefusedError`` for what cannot be looked at, and
+    ``UsageError`` for ``-`` given twice.
     """
     if not names:
         return _required_log(run_dir)
     sources: list[Source] = []
     for name in names:
-        path = Path(name)
         if name == "-":
             if any(source.path is None for source in sources):
                 raise UsageError("standard input (-) can be read only once")
             sources.append(Source(None))
-        elif path.is_dir():
-            sources.extend(_required_log(RunDir(path)))
-        elif path.exists():
-            sources.append(Source(path))
+            continue
+        try:
+            mode = Path(name).stat().st_mode
+        except FileNotFoundError:
+            raise NotFoundError(f"no such file: {name}", code="no_file") from None
+        except (OSError, ValueError) as error:
+            raise RefusedError(f"cannot read {name}: {_reason(error)}", code="file") from None
+        if stat.S_ISDIR(mode):
+            sources.extend(_required_log(RunDir(Path(name))))
         else:
-            raise NotFoundError(f"no such file: {name}", code="no_file")
+            sources.append(Source(Path(name)))
     return sources
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _required_log(run_dir: RunDir) -> list[Source]:
@@ -112,18 +148,21 @@ def _required_log(run_dir: RunDir) -> list[Source]:
     return sources
 
 
-def open_source(source: Source) -> BinaryIO:
-    """Open for reading, unbuffered when it is a plain file. The caller closes it.
+def is_being_written(source: Source) -> bool:
+    """Whether a listener holds the lock beside the log, so that it goes on with the last line itself."""
+    from videodb_cli.rundir.lock import is_held
 
-    Raises ``RefusedError`` for what cannot be trusted in a place of ours and for missing permission, ``NotFoundError``
-    when it is gone.
-    """
     if source.path is None:
-        return os.fdopen(os.dup(0), "rb", buffering=0)
-    if source.fd is not None:
-        held = os.fdopen(os.dup(source.fd), "rb", buffering=0)
-        held.seek(0)
-        return held
+        return False
+    path = Path(os.path.realpath(source.path))
+    try:
+        return path.name == LOG_NAME and is_held(RunDir(path.parent).lock)
+    except (VideodbError, OSError):
+        return False
+
+
+def _open_fd(source: Source) -> int:
+    assert source.path is not None  # noqa: S101 - for the type checker; streams are handled before
     try:
         fd = private.open_fd(source.path, os.O_RDONLY) if source.private else os.open(source.path, _OPEN)
     except FileNotFoundError:
@@ -133,11 +172,111 @@ def open_source(source: Source) -> BinaryIO:
     if stat.S_ISDIR(os.fstat(fd).st_mode):
         os.close(fd)
         raise RefusedError(f"cannot read {source.path}: it is a directory")
-    if source.is_compressed:
-        import gzip
+    return fd
 
-        raw = os.fdopen(fd, "rb", buffering=0)
-        unzipped = gzip.GzipFile(fileobj=raw, mode="rb")
-        unzipped.myfileobj = raw  # so that closing the one closes the other
-        return unzipped  # type: ignore[return-value]
-    return os.fdopen(fd, "rb", buffering=0)
+
+def open_source(source: Source) -> BinaryIO:
+    """Open for reading, unbuffered; what is compressed is read as what it holds. The caller closes it.
+
+    Raises ``RefusedError`` for what cannot be trusted in a place of ours, for missing permission, and for text that is
+    not UTF-8, ``NotFoundError`` when it is gone; all of these as ``DamagedError`` for a rotated file.
+    """
+    if not source.is_rotated:
+        return _open(source)
+    try:
+        return _open(source)
+    except (RefusedError, NotFoundError) as error:
+        raise as_damage(source, error) from None
+
+
+def as_damage(source: Source, error: VideodbError) -> DamagedError:
+    """What is said about a rotated file that cannot be read: one of many, so the others are read all the same."""
+    if isinstance(error, DamagedError):
+        return error
+    return DamagedError(f"left out {source.name}: {error.message}", hint=error.hint)
+
+
+def _open(source: Source) -> BinaryIO:
+    if source.path is None:
+        return _opened_stream(source, os.dup(0))
+    if source.fd is not None:
+        held = os.fdopen(os.dup(source.fd), "rb", buffering=0)
+        held.seek(0)
+        return held
+    if source.is_stream:
+        return _opened_stream(source, _open_fd(source))
+    file = os.fdopen(_open_fd(source), "rb", buffering=0)
+    try:
+        head = file.read(compression.HEAD) or b""
+        file.seek(0)
+        return _by_kind(source, file, head)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _opened_stream(source: Source, fd: int) -> BinaryIO:
+    file = os.fdopen(fd, "rb", buffering=0)
+    try:
+        head = b""
+        while len(head) < compression.HEAD and _may_be_special(head):
+            more = file.read(compression.HEAD - len(head))
+            if not more:
+                break
+            head += more
+        return _by_kind(source, _Prefixed(head, file), head)  # type: ignore[arg-type]
+    except BaseException:
+        file.close()
+        raise
+
+
+def _may_be_special(head: bytes) -> bool:
+    """Whether the next bytes of a stream may tell that it does not begin with a line of text."""
+    marks = (BOM, *(mark for mark, _ in _FOREIGN_MARKS))
+    return compression.may_become_kind(head) or any(mark.startswith(head) for mark in marks)
+
+
+def _by_kind(source: Source, file: BinaryIO, head: bytes) -> BinaryIO:
+    if kind := compression.kind_of(head):
+        return compression.Decompressed(file, kind, source.name)  # type: ignore[return-value]
+    check_encoding(source, head)
+    return file
+
+
+def check_encoding(source: Source, head: bytes) -> None:
+    """Raise ``RefusedError`` for text whose first bytes say that it is not UTF-8."""
+    for mark, encoding in _FOREIGN_MARKS:
+        if head.startswith(mark):
+            import shlex
+
+            name = "-" if source.path is None else shlex.quote(str(source.path))
+            raise RefusedError(
+                f"{source.name} is {encoding}, and events are UTF-8; it was not read",
+                code="encoding",
+                hint=f"iconv -f {encoding} -t UTF-8 {name} | videodb events filter . -",
+            )
+
+
+class _Prefixed:
+    """A stream of which the first bytes were read already."""
+
+    def __init__(self, head: bytes, file: io.FileIO) -> None:
+        self._head = head
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes | None:
+        """As many bytes as are there, at most ``size``."""
+        if not self._head:
+            return self._file.read(size)
+        piece = self._head if size < 0 else self._head[:size]
+        self._head = self._head[len(piece) :]
+        return piece
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -137,7 +137,7 @@ class Tally:
         self.gaps += other["gaps"]
         self.gap_s += other["gap_s"]
 
-    def report(self, broken: int) -> dict[str, Any]:
+    def report(self, broken: int, damaged: int = 0) -> dict[str, Any]:
         """What is told, with stable keys; times are Unix seconds, rates are events a second."""
         total = Group()
         for group in self.groups.values():
@@ -151,6 +151,7 @@ class Tally:
             "gaps": {"count": self.gaps, "seconds": round(self.gap_s, 3)},
             "recovered": self.recovered,
             "broken": broken,
+            "damaged": damaged,
         }
 
     def _row(self, group: Group) -> dict[str, Any]:

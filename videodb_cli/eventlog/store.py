@@ -229,9 +229,11 @@ class LogStore:
         fd = private.open_fd(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             if clear:
+                # What the log begins with tells its rotated files from copies of it.
+                derived = rotation.derived_files(self._path)
                 os.ftruncate(fd, 0)
-                for derived in rotation.derived_files(self._path):
-                    private.remove(derived)
+                for path in derived:
+                    private.remove(path)
             torn = repair_tail(self._path, fd)
             self.size = os.fstat(fd).st_size
             if self._thread is None:

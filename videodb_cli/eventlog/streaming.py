@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from videodb_cli.eventlog.around import Around
+    from videodb_cli.eventlog.block import Block
+    from videodb_cli.eventlog.broken import Place
+    from videodb_cli.eventlog.jqrun import Halt
     from videodb_cli.eventlog.query import Query
-    from videodb_cli.eventlog.reader import Block
     from videodb_cli.eventlog.scan import Line
     from videodb_cli.eventlog.sources import Source
 
@@ -43,14 +45,17 @@ class Limit:
 class Step(NamedTuple):
     """What becomes of a block, and the offset up to which its source is done with.
 
-    ``ends`` are the offsets behind the selected lines, where each gave one line of output; else empty.
+    ``ends`` are the offsets behind the selected lines, where each gave one line of output; else empty. The others are
+    as in ``Shaped``.
     """
 
     output: bytes
-    last: bool | None
-    failures: list[tuple[int, str]]
     end: int
     ends: list[int]
+    last: bool | None = None
+    failures: Sequence[tuple[Place, str]] = ()
+    told: bytes = b""
+    halt: Halt | None = None
 
 
 class Streaming:
@@ -78,6 +83,11 @@ class Streaming:
         if self._around is not None:
             lines = self._around.lines(block, [line.offset for line in lines])
         done, failures = self._query.shaped_lines(lines)
+        if done.halt is not None:
+            # What follows was not looked at: it is for the next run.
+            lines = lines[: done.halt.place + 1]
+            end = max(lines[-1].offset + len(lines[-1].raw) + 1, block.offset)
         ends = [line.offset + len(line.raw) + 1 for line in lines if line.offset >= block.offset]
         one_each = self._around is None and done.output.count(b"\n") == len(ends)
-        return Step(done.output, done.last, failures, end, ends if one_each else [])
+        failed = [(self._query.broken.place(source, at), why) for at, why in failures]
+        return Step(done.output, end, ends if one_each else [], done.last, failed, done.told, done.halt)

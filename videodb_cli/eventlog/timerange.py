@@ -11,12 +11,16 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from videodb_cli.eventlog.block import iter_lines
+from videodb_cli.eventlog.broken import BrokenLines
 from videodb_cli.eventlog.decode import decode
+from videodb_cli.eventlog.reader import first_line_at, iter_blocks
 from videodb_cli.eventlog.sources import Source, open_source
 from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 SLACK_S = 120.0
 # Reading this much costs less than the probes.
@@ -55,11 +59,12 @@ class _Probe:
 
     def __init__(self, fd: int, end: int) -> None:
         self._fd = fd
+        self._begin = first_line_at(fd)
         self.end = end
 
     def line_after(self, position: int) -> tuple[int, float] | None:
         """The first line that begins at or after a position and has a stamp: where it begins, and the stamp."""
-        at = position if position == 0 else self._next_beginning(position - 1)
+        at = self._begin if position <= self._begin else self._next_beginning(position - 1)
         while at is not None and at < self.end:
             raw = self._line(at)
             if raw is None:
@@ -89,7 +94,7 @@ class _Probe:
             if found >= 0:
                 return chunk[:found]
             if len(chunk) < size:
-                return None
+                return chunk or None  # a last line without its newline
             size *= 4
 
 
@@ -102,6 +107,19 @@ def stamp_of(raw: bytes) -> float | None:
     except ValueError:
         return None
     return ev.received_at(event) if isinstance(event, dict) else None
+
+
+def first_stamped_line(path: Path) -> bytes | None:
+    """The first line with a stamp among the first ones of a file in a place of ours; None when there is none."""
+    for block in iter_blocks(Source(path, private=True, is_rotated=True), size=_CHUNK, broken=BrokenLines()):
+        return next((line for _, line in iter_lines(block) if stamp_of(line) is not None), None)
+    return None
+
+
+def first_stamp(path: Path) -> float | None:
+    """The stamp of that line."""
+    line = first_stamped_line(path)
+    return None if line is None else stamp_of(line)
 
 
 def _is_ordered(probe: _Probe) -> bool:

@@ -17,9 +17,10 @@ from typing import Any, Protocol
 import orjson
 
 from videodb_cli.errors import RefusedError
+from videodb_cli.eventlog.block import Block, iter_lines
+from videodb_cli.eventlog.broken import BrokenLines
 from videodb_cli.eventlog.cursor import Cursor
 from videodb_cli.eventlog.decode import decode
-from videodb_cli.eventlog.reader import Block, iter_lines
 from videodb_cli.eventlog.sources import Source, open_source
 from videodb_cli.eventlog.stamps import iso_from_ms
 from videodb_cli.rundir import private
@@ -81,6 +82,8 @@ class Forwarder:
         self._refused_log = refused_log
         self._on_refused = on_refused
         self.refused = 0
+        # Lines that are not JSON; whoever calls ``take`` tells of them.
+        self.broken = BrokenLines()
 
     @property
     def is_done(self) -> bool:
@@ -92,7 +95,7 @@ class Forwarder:
         head = _first_line(source)
         chosen: list[tuple[int, bytes, dict[str, Any]]] = []
         for offset, line in iter_lines(block):
-            event = _decode(line)
+            event = self._decoded(source, offset, line)
             if event is not None and self._selects(event):
                 chosen.append((offset, line, event))
                 if len(chosen) in {self._batch, self._left}:
@@ -104,6 +107,15 @@ class Forwarder:
             self._hand_over(source, head, chosen)
         if self._cursor is not None:
             self._cursor.save(source, block.offset + len(block.data))
+
+    def _decoded(self, source: Source, offset: int, line: bytes) -> dict[str, Any] | None:
+        try:
+            event = decode(line)
+        except ValueError:
+            if not line.isspace():
+                self.broken.add(source, offset)
+            return None
+        return event if isinstance(event, dict) else None
 
     def _hand_over(self, source: Source, head: bytes, chosen: Sequence[tuple[int, bytes, dict[str, Any]]]) -> None:
         digest = sha256(head)
@@ -140,14 +152,6 @@ class Forwarder:
         except OSError as error:
             # What is not recorded is not passed over: the next run begins with it.
             raise RefusedError(f"cannot write {self._refused_log}: {error.strerror}", code="file") from error
-
-
-def _decode(line: bytes) -> dict[str, Any] | None:
-    try:
-        event = decode(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None
 
 
 def _first_line(source: Source) -> bytes:

@@ -101,7 +101,7 @@ def test_an_endpoint_on_this_machine_is_called_directly(box: Box, hook: Hook, va
         ("ALL_PROXY", {"kind": "socks5", "user": "me", "password": "secret-ticket"}),
     ],
 )
-def test_another_endpoint_is_called_by_the_proxy(box: Box, hook: Hook, variable: str, options: dict[str, str]) -> None:
+def test_another_endpoint_is_called_by_the_proxy(box: Box, hook: Hook, variable: str, options: dict[str, Any]) -> None:
     with Proxy(**options) as proxy:
         to = f"http://hook.test:{hook.port}/x"
         status, said = forward(box, to, "--limit", "1", **{variable: proxy.url})

@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from videodb_cli.eventlog.block import Block
 from videodb_cli.eventlog.follow import Change, Follower, iter_follow
-from videodb_cli.eventlog.reader import Block
 
 
 def _poll(follower: Follower) -> list[bytes | Change]:

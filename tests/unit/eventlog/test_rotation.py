@@ -42,7 +42,7 @@ def test_only_ours_count(tmp_path: Path) -> None:
     (tmp_path / "log.torn-20260302T101530Z").touch()
     (tmp_path / "log.index").touch()
     (tmp_path / "log.torn-link").symlink_to(log)
-    assert rotated_files(log) == [(1, tmp_path / "log.1")]
+    assert rotated_files(log) == [tmp_path / "log.2", tmp_path / "log.1"]  # readers name the link that they refuse
     assert {path.name for path in derived_files(log)} == {"log.1", "log.torn-20260302T101530Z", "log.index"}
     assert rotated_files(tmp_path / "missing" / "log") == []
     assert derived_files(tmp_path / "missing" / "log") == []

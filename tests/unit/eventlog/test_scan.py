@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.event_logs import CHANNELS, STREAMS, logs
-from videodb_cli.eventlog.reader import Block
-from videodb_cli.eventlog.scan import BrokenLines, Scanner, plan_of
+from videodb_cli.eventlog.block import Block
+from videodb_cli.eventlog.broken import BrokenLines
+from videodb_cli.eventlog.scan import Scanner, plan_of
 from videodb_cli.eventlog.selection import Selection, Session, compile_grep
 from videodb_cli.eventlog.sources import Source
 

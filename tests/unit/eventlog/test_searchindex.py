@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.searchindex import SearchIndex, lines_at
+from videodb_cli.eventlog.lookup import lines_at
+from videodb_cli.eventlog.searchindex import SearchIndex
 from videodb_cli.eventlog.searchwords import Term, found_spans, fts5_query, parse_terms, snippet
 from videodb_cli.eventlog.sources import Source, log_sources
 from videodb_cli.rundir.paths import RunDir

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
-from videodb_cli.eventlog.sources import Source, open_source, resolve_sources, rotated_files
+from videodb_cli.eventlog.rotation import rotated_files
+from videodb_cli.eventlog.sources import Source, open_source, resolve_sources
 from videodb_cli.rundir.paths import RunDir
 
 

@@ -28,7 +28,7 @@ def test_counts_equal_a_plain_loop(tmp_path_factory: object, log: bytes, by: str
     tally = Tally(by)
     broken = count_parts([Part(Source(path), 0, len(log))], Plan(), tally)
     values, bad = [], 0
-    for line in log[: log.rfind(b"\n") + 1].split(b"\n"):
+    for line in log.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
         try:
             values.append(json.loads(line.decode()))
         except ValueError:

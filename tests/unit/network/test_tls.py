@@ -77,7 +77,7 @@ def test_what_holds_no_certificate(
 
 
 def test_the_system_and_what_stands_in_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    nothing = ssl.DefaultVerifyPaths(None, str(tmp_path), "", "", "", "")
+    nothing = ssl.DefaultVerifyPaths("", str(tmp_path), "", "", "", "")
     monkeypatch.setenv(tls.FILE_NAME, "")
     assert tls.trust().context.verify_mode is ssl.CERT_REQUIRED
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videodb_cli import console
-from videodb_cli.eventlog.sources import Source, resolve_sources, rotated_files
+from videodb_cli.eventlog.sources import Source, resolve_sources, rotated_sources
 from videodb_cli.rundir.paths import RunDir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from videodb_cli.eventlog.block import Block
+    from videodb_cli.eventlog.broken import BrokenLines
     from videodb_cli.eventlog.follow import Follower
-    from videodb_cli.eventlog.reader import Block
 
 _TOLD = {
     "appeared": "there is a log now: {}",
@@ -40,6 +41,8 @@ class Feed:
                 self.sources.append(Source(None))
             elif path.is_dir():
                 self._follow(RunDir(path).log, private=True)
+            elif path.is_fifo():
+                self.sources.append(Source(path))
             else:
                 self._follow(path, private=False)
 
@@ -49,7 +52,7 @@ class Feed:
         follower = Follower(path, private=private, from_end=True)
         self._followers.append(follower)
         if private:
-            self.sources.extend(Source(old, private=True) for old in rotated_files(path))
+            self.sources.extend(rotated_sources(path))
         if follower.source is None:
             console.talk(f"no log at {path} yet; waiting for it")
         else:
@@ -64,10 +67,15 @@ class Feed:
         """Where following goes on in this source; None when it is not followed."""
         return next((f.offset for f in self._followers if source.fd is not None and f.source == source), None)
 
-    def iter_news(self) -> Iterator[tuple[Source, Block | None]]:
-        """Blocks as they come, for ever; without one when there was nothing, so that deadlines can be looked at."""
+    def iter_news(self, broken: BrokenLines) -> Iterator[tuple[Source, Block | None]]:
+        """Blocks as they come, for ever; without one when there was nothing, so that deadlines can be looked at.
+
+        What cannot be read of files that are rotated away meanwhile is noted in ``broken``.
+        """
         from videodb_cli.eventlog.follow import Change, iter_follow
 
+        for each in self._followers:
+            each.broken = broken
         nothing = Source(None)
         for news in iter_follow(self._followers):
             if news is None:

@@ -12,15 +12,15 @@ from videodb_cli import console
 from videodb_cli.commands.events.feed import Feed
 from videodb_cli.commands.events.flags import CursorOption, SelectionFlags, widened, with_selection
 from videodb_cli.commands.events.jqarguments import FilterCommand, variables_of
-from videodb_cli.commands.events.output import tell_broken
-from videodb_cli.commands.events.streamed import Wishes, from_cursor, run_streamed
+from videodb_cli.commands.events.output import Failures, tell_broken, tell_skipped
+from videodb_cli.commands.events.streamed import Ended, Wishes, from_cursor, run_streamed
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NotFoundError, UsageError
 from videodb_cli.eventlog.cursor import Cursor
 from videodb_cli.eventlog.jsontext import Style
 from videodb_cli.eventlog.query import THOROUGH, Part, Query, iter_parts, parts_of
-from videodb_cli.eventlog.scan import Plan, line_numbers, plan_of
+from videodb_cli.eventlog.scan import Plan, plan_of
 from videodb_cli.eventlog.shape import AsLogged, Form
 from videodb_cli.eventlog.simpleplan import prepared
 from videodb_cli.eventlog.streaming import Limit
@@ -29,14 +29,11 @@ from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
 
 if TYPE_CHECKING:
-    from videodb_cli.eventlog.parallel import State
     from videodb_cli.eventlog.shape import Shaper
-    from videodb_cli.eventlog.sources import Source
 
 app = new_app()
 
 _OUTPUT = "Output (as in jq)"
-_NAMED_LINES = 20
 
 
 def _output(*names: str, text: str) -> Any:
@@ -106,7 +103,7 @@ def filter_events(
     )  # fmt: skip
     plan, shaper = prepared(program, form, variables_of(ctx), strict=strict, whole=slurp or null_input)
     if null_input:
-        return _status(_run_whole(shaper, b"null"), exit_status=exit_status)
+        return _run_whole(shaper, b"null").status(exit_status=exit_status)
     run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
     if slurp and (follow or cursor_file is not None or around is not None):
         raise UsageError("-s takes all events at once: it goes with neither --follow, --around nor --cursor-file")
@@ -120,19 +117,26 @@ def filter_events(
         thorough = strict or follow or sum(part.size for part in parts) <= THOROUGH
         full = plan_of(selection).and_(plan)
         if slurp:
-            return _status(_slurped(full, shaper, parts, wishes), exit_status=exit_status)
+            return _slurped(full, shaper, parts, wishes).status(exit_status=exit_status)
         console.flush()
         query = Query(full, shaper, thorough=thorough)
         if follow or limit is not None or around is not None or cursor_file is not None:
             cursor = None if cursor_file is None else Cursor(cursor_file.absolute())
-            last = run_streamed(feed, from_cursor(cursor, parts), query, wishes, cursor)
+            ended = run_streamed(feed, from_cursor(cursor, parts), query, wishes, cursor)
         else:
-            state = query.run(parts, _write, strict=strict)
-            _tell(state, feed.sources, strict=strict)
-            last = state["last"]
+            ended = _run(query, parts, strict=strict)
     finally:
         feed.close()
-    return _status(last, exit_status=exit_status)
+    return ended.status(exit_status=exit_status)
+
+
+def _run(query: Query, parts: list[Part], *, strict: bool) -> Ended:
+    outcome = query.run(parts, _write, tell=console.pass_on, strict=strict)
+    tell_skipped(outcome.broken, outcome.broken_count, outcome.damage, strict=strict)
+    failures = Failures()
+    failures.tell(outcome.failures, outcome.failure_count, strict=strict)
+    failures.close()
+    return Ended(outcome.last, outcome.failure_count > 0, outcome.halt)
 
 
 def _tell_order(parts: list[Part], *, verbose: bool) -> None:
@@ -141,16 +145,13 @@ def _tell_order(parts: list[Part], *, verbose: bool) -> None:
             console.talk(f"{part.source.name} is out of order in time; reading all of it")
 
 
-def _slurped(plan: Plan, shaper: Shaper, parts: list[Part], wishes: Wishes) -> bool | None:
+def _slurped(plan: Plan, shaper: Shaper, parts: list[Part], wishes: Wishes) -> Ended:
     collected: list[bytes] = []
     query = Query(plan, AsLogged(), thorough=True)
     limit = Limit(wishes.limit)
-    for source, block in iter_parts(parts):
+    for source, block in iter_parts(parts, query.broken):
         collected += [line.raw for line in limit.take(query.scanner.lines(source, block))]
-    if wishes.strict and query.broken.count:
-        (name, number), *_ = query.broken.take()
-        raise UsageError(f"not JSON: {name} line {number}", code="strict")
-    tell_broken(query.broken)
+    tell_broken(query.broken, strict=wishes.strict)
     return _run_whole(shaper, b"[" + b",".join(collected) + b"]")
 
 
@@ -162,7 +163,9 @@ def _write(output: bytes) -> None:
 def _program_and_files(arguments: list[str], from_file: str | None) -> tuple[str, list[str]]:
     if from_file is not None:
         try:
-            with Path(from_file).open(encoding="utf-8", newline="") as file:  # a lone \r does not end a comment of jq's
+            with Path(from_file).open(
+                encoding="utf-8-sig", newline=""
+            ) as file:  # a lone \r does not end a comment of jq's
                 return file.read(), arguments
         except FileNotFoundError:
             raise NotFoundError(f"no such file: {from_file} (named by -f)", code="no_file") from None
@@ -204,40 +207,11 @@ def _form(
     return Form(Style(unit, sort_keys, color, safe=on_terminal), raw or join, join)
 
 
-def _run_whole(shaper: Shaper, text: bytes) -> bool | None:
+def _run_whole(shaper: Shaper, text: bytes) -> Ended:
     done = shaper.shape([text])
+    console.pass_on(done.told)
     _write(done.output)
     if done.failures:
         # There is no next event to go on with: what failed must not look like success.
         raise UsageError(done.failures[0].message, code="jq_failed")
-    return done.last
-
-
-def _tell(state: State, sources: list[Source], *, strict: bool) -> None:
-    """Name what was skipped and what failed; with ``strict`` it is an error."""
-    by_file: dict[str, list[str]] = {}
-    for name, number in line_numbers([(sources[index], offset) for index, offset in state["broken"]]):
-        by_file.setdefault(name, []).append(str(number))
-    told = []
-    for name, numbers in by_file.items():
-        more = f" and {state['broken_count'] - _NAMED_LINES} more" if len(numbers) > _NAMED_LINES else ""
-        what = "1 line that is" if len(numbers) == 1 else f"{len(numbers)} lines that are"
-        told.append(f"{what} not JSON: {name} line {', '.join(numbers[:_NAMED_LINES])}{more}")
-    places = line_numbers([(sources[index], offset) for index, offset, _ in state["failures"]])
-    failed = [
-        f"{name}:{number}: {message}" for (name, number), (_, _, message) in zip(places, state["failures"], strict=True)
-    ]
-    if strict and (told or failed):
-        raise UsageError((failed or told)[0], code="strict")
-    for line in told:
-        console.talk(f"skipped {line}")
-    for line in failed:
-        console.talk(f"jq: {line}")
-    if state["failure_count"] > len(failed):
-        console.talk(f"jq: {state['failure_count'] - len(failed)} more lines failed")
-
-
-def _status(last: bool | None, *, exit_status: bool) -> int:
-    if not exit_status or last:
-        return 0
-    return 4 if last is None else 1
+    return Ended(done.last, has_failed=False, halt=done.halt)

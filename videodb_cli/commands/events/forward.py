@@ -13,6 +13,7 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.events.feed import Feed
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
+from videodb_cli.commands.events.output import tell_broken
 from videodb_cli.commands.events.streamed import from_cursor
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
 from videodb_cli.commands.tree import new_app
@@ -25,7 +26,8 @@ from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import resolve_directory
 
 if TYPE_CHECKING:
-    from videodb_cli.eventlog.reader import Block
+    from videodb_cli.eventlog.block import Block
+    from videodb_cli.eventlog.broken import BrokenLines
     from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.sources import Source
     from videodb_cli.flows.forward_targets import CommandTarget, HttpTarget
@@ -165,14 +167,15 @@ def _run(
         looks_back = cursor is not None or flags.since is not None
         with ask_on_signals(stop.ask):
             if looks_back:
-                for source, block in iter_parts(from_cursor(cursor, parts_of(feed.sources, selection, feed.end_of))):
+                for source, block in _backlog(feed, selection, cursor, stop, forwarder.broken):
                     forwarder.take(source, block)
+                    tell_broken(forwarder.broken)
                     if forwarder.is_done:
                         return
-                    stop.check()
             on_ready()
-            for source, news in _news(feed, selection, stop):
+            for source, news in _news(feed, selection, stop, forwarder.broken):
                 forwarder.take(source, news)
+                tell_broken(forwarder.broken)
                 if forwarder.is_done:
                     return
     except StoppedError:
@@ -182,9 +185,19 @@ def _run(
         feed.close()
 
 
-def _news(feed: Feed, selection: Selection, stop: Stop) -> Iterator[tuple[Source, Block]]:
+def _backlog(
+    feed: Feed, selection: Selection, cursor: Cursor | None, stop: Stop, broken: BrokenLines
+) -> Iterator[tuple[Source, Block]]:
+    """What is there already, until asked to stop."""
+    for source, block in iter_parts(from_cursor(cursor, parts_of(feed.sources, selection, feed.end_of)), broken):
+        yield source, block
+        stop.check()
+    tell_broken(broken)
+
+
+def _news(feed: Feed, selection: Selection, stop: Stop, broken: BrokenLines) -> Iterator[tuple[Source, Block]]:
     """What comes, until asked to stop."""
-    for source, news in feed.iter_news():
+    for source, news in feed.iter_news(broken):
         stop.check()
         if news is not None:
             learn(news, selection.session)

@@ -66,7 +66,8 @@ def _value(option: str, name: str, value: str) -> Any:
         except ValueError as error:
             raise UsageError(f"--argjson {name}: {value} is not JSON: {error}") from None
     try:
-        text = Path(value).read_text(encoding="utf-8")
+        # JSON may begin with a byte order mark, as jq allows; raw text stays what it is.
+        text = Path(value).read_text(encoding="utf-8" if option == "--rawfile" else "utf-8-sig")
     except FileNotFoundError:
         raise NotFoundError(f"no such file: {value} (named by {option} {name})", code="no_file") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Selected lines as they are, and what is said about broken ones."""
+"""Selected lines as they are, and what is said about lines that are broken, or on which a program failed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli import console
 from videodb_cli.errors import UsageError
+from videodb_cli.eventlog.broken import line_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from videodb_cli.eventlog.scan import BrokenLines, Line
+    from videodb_cli.eventlog.broken import BrokenLines, DamagedError, Place
+    from videodb_cli.eventlog.scan import Line
     from videodb_cli.eventlog.sources import Source
 
 _NAMED_LINES = 20
+_NAMED_FAILURES = 10
 
 
 class Batch(NamedTuple):
@@ -45,15 +48,64 @@ class RawOutput:
 
 
 def tell_broken(broken: BrokenLines, *, strict: bool = False) -> None:
-    """Name on stderr the lines that were skipped, not being JSON; ``strict`` raises ``UsageError`` instead."""
-    if strict and broken.count:
-        for name, number in broken.take():
-            raise UsageError(f"not JSON: {name} line {number}", code="strict")
+    """Name on stderr what could not be read since the last call; ``strict`` raises ``UsageError`` instead."""
+    places, damage = broken.take_places(), broken.take_damage()
+    if places or damage:
+        tell_skipped(places, len(places), damage, strict=strict)
+
+
+def tell_skipped(places: Sequence[Place], count: int, damage: Sequence[DamagedError], *, strict: bool = False) -> None:
+    """Name on stderr lines that were skipped, not being JSON, and files that were not read to their end.
+
+    ``count`` is how many lines they are when ``places`` are only the first. With ``strict`` it is an error instead.
+    Raises ``UsageError``.
+    """
     by_file: dict[str, list[str]] = {}
-    for name, number in broken.take():
+    # Those of one file in their order, whichever way they were found.
+    order = list(dict.fromkeys(place.source for place in places))
+    for name, number in line_numbers(
+        sorted(places, key=lambda place: (order.index(place.source), place.offset, place.number or 0))
+    ):
         by_file.setdefault(name, []).append("?" if number is None else str(number))
+        if strict:
+            raise UsageError(f"not JSON: {name} line {by_file[name][0]}", code="strict")
+    if strict and damage:
+        raise UsageError(damage[0].message, code="strict", hint=damage[0].hint)
+    unnamed = count - len(places)
     for name, numbers in by_file.items():
+        of_file = len(numbers) + (unnamed if name == list(by_file)[-1] else 0)
         named = ", ".join(numbers[:_NAMED_LINES])
-        more = f" and {len(numbers) - _NAMED_LINES} more" if len(numbers) > _NAMED_LINES else ""
-        what = "line that is not JSON" if len(numbers) == 1 else "lines that are not JSON"
-        console.talk(f"skipped {len(numbers)} {what}: {name} line {named}{more}")
+        more = f" and {of_file - _NAMED_LINES:,} more" if of_file > _NAMED_LINES else ""
+        what = "line that is not JSON" if of_file == 1 else "lines that are not JSON"
+        console.talk(console.escape_controls(f"skipped {of_file:,} {what}: {name} line {named}{more}"))
+    for error in damage:
+        console.talk(console.escape_controls(error.message))
+        if error.hint is not None:
+            console.talk(console.escape_controls(f"hint: {error.hint}"))
+
+
+class Failures:
+    """Tells where a jq program failed, as jq does, and remembers that it did. Only the first are named."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def tell(self, failures: Sequence[tuple[Place, str]], count: int | None = None, *, strict: bool = False) -> None:
+        """Name failures on stderr; ``count`` is how many there were when these are the first ones only.
+
+        With ``strict`` raises ``UsageError`` for the first.
+        """
+        left = max(_NAMED_FAILURES - self.count, 0)
+        named = list(failures[:left])
+        self.count += len(failures) if count is None else count
+        for (name, number), (_, message) in zip(line_numbers(place for place, _ in named), named, strict=True):
+            where = name if number is None else f"{name}:{number}"
+            said = f"jq: error (at {where}): {message}"
+            if strict:
+                raise UsageError(said, code="strict")
+            console.talk(console.escape_controls(said))
+
+    def close(self) -> None:
+        """Say how many were not named."""
+        if self.count > _NAMED_FAILURES:
+            console.talk(f"jq: {self.count - _NAMED_FAILURES:,} more lines failed")

@@ -12,13 +12,15 @@ import typer
 
 from videodb_cli import console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
-from videodb_cli.commands.events.output import RawOutput
+from videodb_cli.commands.events.output import RawOutput, tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, RefusedError, UsageError
 from videodb_cli.eventlog.decode import decode
+from videodb_cli.eventlog.lookup import lines_at
+from videodb_cli.eventlog.rotation import log_name_of
 from videodb_cli.eventlog.scan import Line
-from videodb_cli.eventlog.searchindex import SearchIndex, lines_at
+from videodb_cli.eventlog.searchindex import SearchIndex
 from videodb_cli.eventlog.searchwords import Term, found_spans, fts5_query, parse_terms, snippet
 from videodb_cli.eventlog.sources import resolve_sources
 from videodb_cli.eventlog.times import parse_duration
@@ -92,6 +94,7 @@ def search(
         list[str] | None,
         typer.Option("--file", metavar="FILE", help="Search this file or directory instead.", show_default=False),
     ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 when a line is not JSON.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -113,6 +116,7 @@ def search(
     around_s = None if around is None else parse_duration(around)
     index = _updated(sources, no_index=no_index)
     try:
+        tell_broken(index.faults(), strict=strict)
         hits = _hits(index, fts5_query(terms), selection)
         best = hits if wanted is None else itertools.islice(hits, wanted)
         count = _print_json(best, terms) if as_json else _print(best, terms, sources, around_s)
@@ -157,8 +161,7 @@ def _with_bar(index: SearchIndex, sources: list[Source]) -> SearchIndex:
 
 
 def _beside(log: Path) -> Path:
-    name = re.sub(r"\.\d+(\.gz)?$", "", log.name)
-    return log.with_name(f"{name}.index")
+    return log.with_name(f"{log_name_of(log.name)}.index")
 
 
 def _hits(index: SearchIndex, query: str, selection: Selection) -> Iterator[_Hit]:

@@ -76,7 +76,7 @@ def stats(
     counted = None if limit is None else Limit(limit)
     broken = count_parts(parts, plan_of(selection), tally, limit=counted, strict=strict)
     tell_broken(broken, strict=strict)
-    report = tally.report(broken.count)
+    report = tally.report(broken.count, broken.damaged)
     if as_json:
         console.data_json(report)
         return 0
@@ -116,7 +116,9 @@ def _table(report: Mapping[str, Any], *, full: bool) -> list[str]:
     ]
     gaps = report["gaps"]
     lost = f"{gaps['count']} ({gaps['seconds']:g} s)" if gaps["count"] else "none"
-    return [*lines, f"gaps {lost} · {report['recovered']:,} recovered · {report['broken']:,} not JSON"]
+    damaged = report["damaged"]
+    unread = f" · {damaged:,} file{'' if damaged == 1 else 's'} not read to the end" if damaged else ""
+    return [*lines, f"gaps {lost} · {report['recovered']:,} recovered · {report['broken']:,} not JSON{unread}"]
 
 
 def _clock(at: float | None, *, days: bool) -> str:

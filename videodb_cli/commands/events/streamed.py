@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli import console
 from videodb_cli.commands.events.handover import Handover
-from videodb_cli.commands.events.output import tell_broken
+from videodb_cli.commands.events.output import Failures, tell_broken
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.query import Part, iter_parts
-from videodb_cli.eventlog.scan import line_numbers
 from videodb_cli.eventlog.sessions import learn
 from videodb_cli.eventlog.streaming import Step, Streaming
 
@@ -18,9 +17,11 @@ if TYPE_CHECKING:
 
     from videodb_cli.commands.events.feed import Feed
     from videodb_cli.commands.events.output import Batch
+    from videodb_cli.eventlog.block import Block
+    from videodb_cli.eventlog.broken import BrokenLines
     from videodb_cli.eventlog.cursor import Cursor
+    from videodb_cli.eventlog.jqrun import Halt
     from videodb_cli.eventlog.query import Query
-    from videodb_cli.eventlog.reader import Block
     from videodb_cli.eventlog.selection import Session
     from videodb_cli.eventlog.sources import Source
 
@@ -46,33 +47,61 @@ def from_cursor(cursor: Cursor | None, parts: Sequence[Part]) -> list[Part]:
     return [first._replace(start=max(first.start, found.offset)), *later]
 
 
+class Ended(NamedTuple):
+    """How filtering ended: the last result (None: there was none), whether some line failed, and a halt."""
+
+    last: bool | None
+    has_failed: bool
+    halt: Halt | None
+
+    def status(self, *, exit_status: bool) -> int:
+        """The exit status; ``exit_status`` is jq's ``-e``. Writes the last words of a program that halted."""
+        if self.halt is not None:
+            console.pass_on(self.halt.message.encode())
+            return self.halt.status
+        if self.has_failed:
+            return UsageError.exit_status
+        if not exit_status or self.last:
+            return 0
+        return 4 if self.last is None else 1
+
+
 def run_streamed(
     feed: Feed, parts: Sequence[Part], query: Query, wishes: Wishes, cursor: Cursor | None = None
-) -> bool | None:
-    """Write what becomes of every block, in order; whether the last result was true (None: there was none)."""
+) -> Ended:
+    """Write what becomes of every block, in order."""
     streaming = Streaming(query, limit=wishes.limit, around_s=wishes.around_s)
     out = Handover() if cursor is not None else None
+    failures = Failures()
     last: bool | None = None
-    for source, block in _blocks(feed, parts, wishes.session):
+    halt: Halt | None = None
+    for source, block in _blocks(feed, parts, wishes.session, query.broken):
         if streaming.is_done():
             break
         step = streaming.step(source, block)
-        _tell(query, source, step, strict=wishes.strict)
+        tell_broken(query.broken, strict=wishes.strict)
+        console.pass_on(step.told)
+        failures.tell(step.failures, strict=wishes.strict)
         last = last if step.last is None else step.last
         if out is not None and cursor is not None:
             _hand_over(out, cursor, source, block.offset, step)
         elif step.output:
             console.data_bytes(step.output)
             console.flush()
-        if streaming.is_done():
+        halt = step.halt
+        if halt is not None or streaming.is_done():
             break  # without waiting for what a followed log may say next
-    return last
+    tell_broken(query.broken, strict=wishes.strict)
+    failures.close()
+    return Ended(last, failures.count > 0, halt)
 
 
-def _blocks(feed: Feed, parts: Sequence[Part], session: Session | None) -> Iterator[tuple[Source, Block]]:
-    yield from iter_parts(parts)
+def _blocks(
+    feed: Feed, parts: Sequence[Part], session: Session | None, broken: BrokenLines
+) -> Iterator[tuple[Source, Block]]:
+    yield from iter_parts(parts, broken)
     if feed.follows:
-        for source, news in feed.iter_news():
+        for source, news in feed.iter_news(broken):
             if news is not None:
                 learn(news, session)
                 yield source, news
@@ -84,7 +113,7 @@ def hand_over(out: Handover, cursor: Cursor, batch: Batch) -> None:
         output = b"".join(line.raw + b"\n" for line in batch.lines)
         ends = [line.offset + len(line.raw) + 1 for line in batch.lines if line.offset >= batch.begin]
         one_each = len(ends) == len(batch.lines)
-        step = Step(output, None, [], batch.end, ends if one_each else [])
+        step = Step(output, batch.end, ends if one_each else [])
         _hand_over(out, cursor, batch.source, batch.begin, step)
 
 
@@ -108,16 +137,3 @@ def _taken_until(step: Step, begin: int, taken: int) -> int:
     count = step.output.count(b"\n", 0, whole)
     ends = step.ends
     return ends[count - 1] if 0 < count <= len(ends) else begin
-
-
-def _tell(query: Query, source: Source, step: Step, *, strict: bool) -> None:
-    if query.broken.count and strict:
-        for name, number in query.broken.take():
-            raise UsageError(f"not JSON: {name} line {number}", code="strict")
-    tell_broken(query.broken)
-    for (name, number), (_, message) in zip(
-        line_numbers([(source, offset) for offset, _ in step.failures]), step.failures, strict=True
-    ):
-        if strict:
-            raise UsageError(f"{name}:{number}: {message}", code="strict")
-        console.talk(f"jq: {name}:{number}: {message}")

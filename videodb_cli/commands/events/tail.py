@@ -16,8 +16,9 @@ from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existin
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UsageError
 from videodb_cli.eventlog.backlog import Match, last_lines, with_surroundings
+from videodb_cli.eventlog.broken import BrokenLines
 from videodb_cli.eventlog.cursor import Cursor
-from videodb_cli.eventlog.scan import BrokenLines, Scanner, plan_of
+from videodb_cli.eventlog.scan import Scanner, plan_of
 from videodb_cli.eventlog.streaming import Limit
 from videodb_cli.eventlog.timerange import stamp_of
 from videodb_cli.rundir.paths import RunDir
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from videodb_cli.eventlog.around import Around
-    from videodb_cli.eventlog.reader import Block
+    from videodb_cli.eventlog.block import Block
     from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.sources import Source
 
@@ -86,8 +87,8 @@ def tail(
             for batch in _batches(reading, number or default, timeout):
                 seen = seen or bool(batch.lines)
                 write(batch)
-                if broken.count:
-                    tell_broken(broken, strict=strict)
+                tell_broken(broken, strict=strict)
+            tell_broken(broken, strict=strict)
     finally:
         feed.close()
         tell_broken(broken)
@@ -174,7 +175,7 @@ def _batches(reading: _Reading, number: str, timeout: float | None) -> Iterator[
         return
     from videodb_cli.eventlog.sessions import learn
 
-    for source, block in reading.feed.iter_news():
+    for source, block in reading.feed.iter_news(reading.scanner.broken):
         if block is not None:
             learn(block, reading.selection.session)
             yield reading.batch(reading.scanner, source, block)[0]
@@ -210,8 +211,9 @@ def _forwards(reading: _Reading, number: str) -> Iterator[Batch]:
         skip = max(int(number) - 1, 0)
     else:
         counting = Scanner(plan_of(reading.selection), BrokenLines(), thorough=False)
-        skip = max(sum(len(counting.lines(*read)) for read in iter_parts(parts)) - int(number), 0)
-    for source, block in iter_parts(parts):
+        # It is read twice, and told of once.
+        skip = max(sum(len(counting.lines(*read)) for read in iter_parts(parts, counting.broken)) - int(number), 0)
+    for source, block in iter_parts(parts, reading.backlog.broken):
         batch, skip = reading.batch(reading.backlog, source, block, skip)
         yield batch
         if reading.is_over():

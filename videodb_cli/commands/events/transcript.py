@@ -14,8 +14,9 @@ from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog import transcript as spoken
 from videodb_cli.eventlog.around import Around
+from videodb_cli.eventlog.broken import BrokenLines
 from videodb_cli.eventlog.query import THOROUGH, iter_parts, parts_of
-from videodb_cli.eventlog.scan import BrokenLines, Line, Scanner, plan_of
+from videodb_cli.eventlog.scan import Line, Scanner, plan_of
 from videodb_cli.eventlog.sources import resolve_sources
 from videodb_cli.eventlog.streaming import Limit
 from videodb_cli.eventlog.times import parse_duration
@@ -81,7 +82,7 @@ def transcript(
     scanner = Scanner(plan_of(selection), broken, thorough=sum(part.size for part in parts) <= THOROUGH)
     counted = Limit(limit)
     found: list[spoken.Said] = []
-    for source, block in iter_parts(parts):
+    for source, block in iter_parts(parts, broken):
         lines = counted.take(scanner.lines(source, block))
         for line in lines if context is None else context.lines(block, [line.offset for line in lines]):
             one = _said_of(line)

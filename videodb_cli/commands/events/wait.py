@@ -15,9 +15,10 @@ from videodb_cli.commands.events.output import RawOutput, tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UnreachableError, UsageError
+from videodb_cli.eventlog.broken import BrokenLines
 from videodb_cli.eventlog.cursor import Cursor
 from videodb_cli.eventlog.query import Part, iter_parts, parts_of
-from videodb_cli.eventlog.scan import BrokenLines, Line, Plan, Scanner
+from videodb_cli.eventlog.scan import Line, Plan, Scanner
 from videodb_cli.eventlog.sessions import learn
 from videodb_cli.eventlog.waiting import Judge, Verdict
 from videodb_cli.model import event as ev
@@ -27,7 +28,7 @@ from videodb_cli.settings import resolve_directory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from videodb_cli.eventlog.reader import Block
+    from videodb_cli.eventlog.block import Block
     from videodb_cli.eventlog.selection import Selection
     from videodb_cli.eventlog.sources import Source
 
@@ -87,6 +88,9 @@ def wait(
         console.talk("waiting for 300 s at most; --timeout changes that")
     feed = Feed(run_dir, files or [], follow=True)
     try:
+        for source in feed.sources:
+            if source.is_stream:
+                raise UsageError(f"{source.name} is a pipe: wait follows files", hint="videodb events filter --limit 1")
         selection = flags.selection(feed.sources, run_dir)
         judge = Judge(selection, tuple(fail_on or ()), recovered=recovered)
         cursor = None if cursor_file is None else Cursor(cursor_file.absolute())
@@ -172,10 +176,10 @@ def _lines(
     """Lines in order: what is there already, if that counts, then what comes. Raises when it is over."""
     broken = BrokenLines()
     scanner = Scanner(Plan(), broken)
-    for source, block in iter_parts(parts):
+    for source, block in iter_parts(parts, broken):
         yield from _reads(scanner, source, block)
     tell_broken(broken, strict=strict)
-    for source, news in feed.iter_news():
+    for source, news in feed.iter_news(broken):
         if news is not None:
             learn(news, selection.session)
             yield from _reads(scanner, source, news)

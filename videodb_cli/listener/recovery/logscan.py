@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from videodb_cli.errors import RefusedError, VideodbError
+from videodb_cli.eventlog.broken import BrokenLines
 from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
-from videodb_cli.eventlog.sources import Source, log_sources, rotated_files
+from videodb_cli.eventlog.sources import Source, log_sources, rotated_sources
 from videodb_cli.listener.recovery.doubles import MAX_WAITING, Doubles
 from videodb_cli.listener.recovery.heard import Heard
 from videodb_cli.listener.recovery.seen import Seen, iter_events
@@ -64,8 +65,8 @@ def _newest_first(log: Path, end: int) -> Iterator[bytes]:
     """Blocks of a log before byte ``end``, then of its rotated files: a log that was just rotated says little."""
     for block in iter_blocks_backwards(Source(log, private=True), end):
         yield block.data
-    for path in reversed(rotated_files(log)):
-        for lines in _blocks_backwards(Source(path, private=True)):
+    for source in reversed(rotated_sources(log)):
+        for lines in _blocks_backwards(source):
             yield b"\n".join(lines) + b"\n"
 
 
@@ -163,7 +164,7 @@ def _blocks_backwards(source: Source) -> Iterator[list[bytes]]:
                 yield block.data.splitlines()
         else:
             # A compressed file has no end to begin from; it is rotated, so it is as large as one log.
-            for block in reversed(list(iter_blocks(source))):
+            for block in reversed(list(iter_blocks(source, broken=BrokenLines()))):
                 yield block.data.splitlines()
     except VideodbError:
         # Rotated away or damaged while we looked: what it held cannot be compared with, the rest still can.
