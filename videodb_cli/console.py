@@ -6,16 +6,17 @@ Text of events is untrusted: `one_line` makes control characters visible before 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
 import threading
 import unicodedata
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
-from videodb_cli.errors import VideodbError
+from videodb_cli.errors import OutputError, ReaderGoneError, VideodbError
 
 _ANSI = {
     "bold": "1",
@@ -132,15 +133,37 @@ def terminal_width(default: int = 80) -> int:
         return int(columns) if columns.isdigit() and int(columns) > 0 else default
 
 
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Within the block, a failed write is one to stdout.
+
+    Raises ReaderGoneError if nobody reads any more, OutputError for every other reason, e.g. a full disk. An OSError of
+    anything else must not be taken for either.
+    """
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGoneError(os.strerror(errno.EPIPE)) from error
+    except OSError as error:
+        raise OutputError(error.strerror or str(error)) from error
+
+
+def data_text(text: str) -> None:
+    """Write text to stdout as it is. Raises as `writing` does."""
+    with writing():
+        sys.stdout.write(text)
+
+
 def data(line: str) -> None:
-    """Write one line of data to stdout. Raises BrokenPipeError if nobody reads any more."""
-    sys.stdout.write(line + "\n")
+    """Write one line of data to stdout. Raises as `writing` does."""
+    data_text(line + "\n")
 
 
 def data_bytes(content: bytes) -> None:
-    """Write bytes to stdout as they are, after what text stands before them. Raises BrokenPipeError as `data` does."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(content)
+    """Write bytes to stdout as they are, after what text stands before them. Raises as `writing` does."""
+    with writing():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
 
 
 def data_json(value: Mapping[str, Any], *, indent: bool | None = None) -> None:
@@ -160,8 +183,9 @@ def json_text(value: Mapping[str, Any], *, indent: bool = False) -> str:
 
 
 def flush() -> None:
-    """Flush stdout. Raises BrokenPipeError or OSError as a write does."""
-    sys.stdout.flush()
+    """Flush stdout. Raises as `writing` does."""
+    with writing():
+        sys.stdout.flush()
 
 
 def talk(line: str) -> None:

@@ -88,3 +88,14 @@ class TimedOutError(VideodbError):
 
     exit_status = 124
     default_code = "timed_out"
+
+
+class OutputError(Exception):
+    """Stdout cannot be written. ``str(error)`` is the system's reason.
+
+    Not a `VideodbError`: those may be told on stdout, as JSON.
+    """
+
+
+class ReaderGoneError(OutputError):
+    """Whoever read stdout has closed it: ``| head`` has read enough."""

@@ -12,7 +12,7 @@ import typer
 
 from videodb_cli import __version__, console
 from videodb_cli.commands.tree import lazy_group, new_app
-from videodb_cli.errors import RefusedError, UsageError, VideodbError
+from videodb_cli.errors import OutputError, ReaderGoneError, RefusedError, UsageError, VideodbError
 
 _COMMANDS = {
     "listen": "videodb_cli.commands.listen",
@@ -25,6 +25,8 @@ _COMMANDS = {
     "doctor": "videodb_cli.commands.doctor",
     "demo": "videodb_cli.commands.demo",
 }
+
+_COMPLETION_OPTIONS = {"--install-completion", "--show-completion"}
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -70,12 +72,32 @@ def _run(argv: list[str]) -> int:
     if "_VIDEODB_COMPLETE" in os.environ:
         command.main(args=argv, prog_name="videodb")
     try:
-        with command.make_context("videodb", argv) as ctx:
+        with _parsed(command, argv) as ctx:
             outcome = command.invoke(ctx)
     except typer.Exit as leave:
-        return int(leave.exit_code)
+        outcome = int(leave.exit_code)
+    # Here, where a failure can still be told: the interpreter's last flush can only complain.
     console.flush()
     return outcome if isinstance(outcome, int) else 0
+
+
+def _parsed(command: Any, argv: list[str]) -> Any:
+    """Return the context of a command line. Typer's completion options do their work, and write, while it is made."""
+    if not _COMPLETION_OPTIONS & {argument.partition("=")[0] for argument in argv}:
+        return command.make_context("videodb", argv)
+    try:
+        with console.writing():
+            return command.make_context("videodb", argv)
+    except OutputError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.filename is not None:
+            raise RefusedError(f"cannot write {cause.filename}: {error}", code="file") from error
+        raise
+    except RuntimeError as error:
+        if type(error) is not RuntimeError:
+            raise
+        # What pathlib raises: the user has neither HOME nor an entry in the password database.
+        raise UsageError(str(error).rstrip("."), code="no_home", hint="export HOME=DIR") from error
 
 
 def _is_usage_error(error: Exception) -> bool:
@@ -98,35 +120,43 @@ def main(argv: Sequence[str]) -> int:
         try:
             return _run(arguments)
         except VideodbError as error:
-            console.tell_error(error, as_json=as_json)
-            console.flush()
-            return error.exit_status
-        except OSError as error:
-            if isinstance(error, BrokenPipeError) or error.filename is not None:
-                raise
-            # A full disk behind stdout has no file name; it is the caller's, not a bug of ours.
-            raise RefusedError(f"cannot write the output: {error.strerror}", code="output") from error
+            return _tell(error, as_json=as_json)
         except Exception as error:
             if not _is_usage_error(error):
                 raise
-            usage = _usage_error(error)
-            console.tell_error(usage, as_json=as_json)
-            console.flush()
-            return usage.exit_status
-    except RefusedError as error:
-        console.drop_stdout()
-        console.tell_error(error, as_json=False)
-        return error.exit_status
-    except BrokenPipeError:
+            return _tell(_usage_error(error), as_json=as_json)
+    except ReaderGoneError:
         # Whoever read our output has read enough: `videodb events filter … | head`.
         console.drop_stdout()
         return 0
+    except OutputError as error:
+        console.drop_stdout()
+        return _tell(RefusedError(f"cannot write the output: {error}", code="output"), as_json=False)
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     except Exception:  # noqa: BLE001 - the last line of defence: a bug keeps its traceback
-        traceback.print_exc(file=sys.stderr)
+        return _tell_bug(as_json=as_json)
+
+
+def _tell(error: VideodbError, *, as_json: bool) -> int:
+    """Tell an error and return its status; on stderr if stdout cannot be written."""
+    try:
+        console.tell_error(error, as_json=as_json)
+        console.flush()
+    except OutputError:
+        console.drop_stdout()
+        if as_json:
+            console.tell_error(error, as_json=False)
+    return error.exit_status
+
+
+def _tell_bug(*, as_json: bool) -> int:
+    traceback.print_exc(file=sys.stderr)
+    try:
         if as_json:
             console.data_json(_BUG)
-            console.flush()
-        console.tell_failure("this is a bug in videodb; please report it with the lines above")
-        return EXIT_BUG
+        console.flush()
+    except OutputError:
+        console.drop_stdout()
+    console.tell_failure("this is a bug in videodb; please report it with the lines above")
+    return EXIT_BUG

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from tests.fakes.event_service import Answer, EventService, close, refusal, send
 from videodb_cli import errors, settings
+from videodb_cli.errors import OutputError, ReaderGoneError
 from videodb_cli.main import main
 from videodb_cli.rundir.lock import DirectoryLock
 
@@ -118,10 +121,15 @@ def test_conflict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest
     ("raised", "status"),
     [
         (KeyboardInterrupt(), 130),
-        (BrokenPipeError(), 0),
+        (ReaderGoneError("Broken pipe"), 0),
+        (OutputError("No space left on device"), 6),
         (RuntimeError("boom"), 70),
-        (OSError(28, "No space left on device"), 6),
+        # None of these is a failed write to stdout, which the console alone can tell.
+        (OSError(28, "No space left on device"), 70),
         (PermissionError(13, "Permission denied", "/somewhere"), 70),
+        (TimeoutError(), 70),
+        (ConnectionResetError(104, "Connection reset by peer"), 70),
+        (BrokenPipeError(32, "Broken pipe"), 70),
     ],
     ids=repr,
 )
@@ -137,10 +145,33 @@ def test_what_escapes(
     assert ("Traceback" in capfd.readouterr().err) is (status == 70)
 
 
+@pytest.mark.parametrize(
+    "line", ["path --dir d", "--help", "path --help", "--version", "nothing --json", "listen d --json"]
+)
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EPIPE])
+def test_stdout_that_cannot_be_written(
+    line: str, number: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk is told; a closed pipe is not; an error that was to be told there is told on stderr."""
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(sys.stdout, "write", fail, raising=False)
+    monkeypatch.setattr("videodb_cli.console.drop_stdout", lambda: None)
+    failed_before = {"nothing --json": 2, "listen d --json": 3}.get(line)
+    assert main(line.split()) == (failed_before or (6 if number == errno.ENOSPC else 0))
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    if failed_before is not None:
+        assert said.startswith("error: ")
+    else:
+        assert said == ("error: cannot write the output: No space left on device\n" if number == errno.ENOSPC else "")
+
+
 def test_every_error_has_its_status() -> None:
-    found = [kind for kind in vars(errors).values() if isinstance(kind, type)]
-    kinds = {kind.__name__: kind.exit_status for kind in found if issubclass(kind, errors.VideodbError)}
-    assert len(kinds) == len(found)
+    found = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.VideodbError)]
+    kinds = {kind.__name__: kind.exit_status for kind in found}
     assert kinds == {
         "VideodbError": 70,
         "NoMatchError": 1,

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from videodb_cli import console
 from videodb_cli.errors import UsageError
 
 
@@ -38,6 +39,19 @@ def _write_panels(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) 
                 formatter.write_dl(rows)
 
 
+def _show_help(ctx: Any, _parameter: Any, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        console.data(ctx.get_help())
+        ctx.exit()
+
+
+def _own_help(option: Any) -> Any:
+    """Return the help option, made to print through the console: Click's own cannot tell a full disk from a bug."""
+    if option is not None:
+        option.callback = _show_help
+    return option
+
+
 class PanelCommand(TyperCommand):
     """A command whose plain help keeps the panels, e.g. "Advanced", and that takes no NaN for a number."""
 
@@ -50,6 +64,9 @@ class PanelCommand(TyperCommand):
                     f"Invalid value for '{parameter.opts[0]}': it is not a number", hint=f"{ctx.command_path} --help"
                 )
         return super().invoke(ctx)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _own_help(super().get_help_option(ctx))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_panels(self, ctx, formatter)
@@ -82,6 +99,9 @@ class LazyGroup(TyperGroup):
             names: Any = dict.fromkeys(self.members)
             self.commands = names
         return super().resolve_command(ctx, args)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _own_help(super().get_help_option(ctx))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_panels(self, ctx, formatter)

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from videodb_cli import errors
-from videodb_cli.errors import VideodbError
+from videodb_cli.errors import OutputError, VideodbError
 from videodb_cli.eventlog.sources import Source, open_source
 
 if TYPE_CHECKING:
@@ -250,8 +250,8 @@ def _described(error: BaseException) -> State:
         # One that is known under the name of its parent only comes back as that.
         kind = next(each.__name__ for each in type(error).__mro__ if hasattr(errors, each.__name__))
         return {"kind": kind, "message": error.message, "code": error.code, "hint": error.hint}
-    if isinstance(error, BrokenPipeError | KeyboardInterrupt):
-        return {"kind": type(error).__name__}
+    if isinstance(error, OutputError | KeyboardInterrupt):
+        return {"kind": type(error).__name__, "message": str(error)}
     import traceback
 
     return {"kind": "bug", "message": "".join(traceback.format_exception(error))}
@@ -259,10 +259,11 @@ def _described(error: BaseException) -> State:
 
 def _revived(failure: State) -> BaseException:
     kind = failure["kind"]
-    if kind == "BrokenPipeError":
-        return BrokenPipeError()
     if kind == "KeyboardInterrupt":
         return KeyboardInterrupt()
+    if kind in {"OutputError", "ReaderGoneError"}:
+        told: OutputError = getattr(errors, kind)(failure["message"])
+        return told
     if kind == "bug":
         return RuntimeError(f"in the second reading process:\n{failure['message']}")
     error: VideodbError = getattr(errors, kind)(failure["message"], code=failure["code"], hint=failure["hint"])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from videodb_cli.errors import OutputError, ReaderGoneError
 from videodb_cli.eventlog import parallel
 from videodb_cli.eventlog.query import Outcome, Part, Query, parts_of
 from videodb_cli.eventlog.scan import plan_of
@@ -90,10 +91,10 @@ def test_what_the_second_process_raises_is_raised(parts: list[Part], monkeypatch
 
     def work(chunk: parallel.Chunk) -> int:
         if chunk == chunks[7]:
-            raise BrokenPipeError
+            raise ReaderGoneError("Broken pipe")
         return 0
 
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(ReaderGoneError):
         parallel.run_in_order(chunks, work, lambda _done, _state: None, {})
 
 
@@ -114,7 +115,7 @@ def test_a_queue_of_chunks_never_fills_the_pipe() -> None:
     assert parallel.MOST_CHUNKS * 4 == 4096
 
 
-@pytest.mark.parametrize("error", [BrokenPipeError, KeyboardInterrupt, ZeroDivisionError])
+@pytest.mark.parametrize("error", [ReaderGoneError, OutputError, KeyboardInterrupt, ZeroDivisionError])
 def test_in_any_order_what_either_process_raises_is_raised(parts: list[Part], error: type[BaseException]) -> None:
     chunks = parallel.chunks_of(parts[1].source, 0, 100_000, 1000)
     first = os.getpid()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
 import time
 
 from videodb_cli import console
+from videodb_cli.errors import ReaderGoneError
 
 # Until here one line is handed over at a time, so that `| head -n 5` leaves the sixth to the next run.
 _SLOWLY = 256 << 10
@@ -28,7 +30,7 @@ class Handover:
         return self.written - (_unread() if self._is_pipe else 0)
 
     def write(self, output: bytes) -> None:
-        """Write all of it and flush. Raises ``BrokenPipeError`` when nobody reads any more."""
+        """Write all of it and flush. Raises as `console.writing` does."""
         if not self._is_pipe or self.written > _SLOWLY:
             self._put(output)
             return
@@ -39,7 +41,7 @@ class Handover:
             self._put(line)
 
     def drain(self) -> None:
-        """Wait until the reader has taken everything. Raises ``BrokenPipeError`` as ``write`` does."""
+        """Wait until the reader has taken everything. Raises ReaderGoneError."""
         while self._is_pipe and _unread():
             _check_reader()
             time.sleep(_WAIT_S)
@@ -47,7 +49,8 @@ class Handover:
     def _put(self, output: bytes) -> None:
         view = memoryview(output)
         while view:
-            count = os.write(1, view)
+            with console.writing():
+                count = os.write(1, view)
             self.written += count
             view = view[count:]
 
@@ -60,10 +63,10 @@ def _unread() -> int:
 
 
 def _check_reader() -> None:
-    """Raise ``BrokenPipeError`` when the reading end of the pipe is closed."""
+    """Raise ReaderGoneError when the reading end of the pipe is closed."""
     import select
 
     poll = select.poll()
     poll.register(1, 0)
     if any(event & select.POLLERR for _, event in poll.poll(0)):
-        raise BrokenPipeError
+        raise ReaderGoneError(os.strerror(errno.EPIPE))

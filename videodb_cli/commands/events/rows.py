@@ -38,13 +38,13 @@ class RowOutput:
                     continue
             printed.extend(self._rows.render(event))
         live = [self._rows.one_row(event) for event in list(self._pending.values())[-_LIVE_ROWS:]]
-        sys.stdout.write(self._erase() + "".join(row + "\n" for row in printed) + "\n".join(live))
+        console.data_text(self._erase() + "".join(row + "\n" for row in printed) + "\n".join(live))
         self._drawn = len(live)
         console.flush()
 
     def close(self) -> None:
         if self._drawn:
-            sys.stdout.write("\n")
+            console.data_text("\n")
             self._drawn = 0
             console.flush()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from videodb_cli import console
 from videodb_cli.commands.events.handover import Handover
 from videodb_cli.commands.events.output import Failures, tell_broken
-from videodb_cli.errors import UsageError
+from videodb_cli.errors import ReaderGoneError, UsageError
 from videodb_cli.eventlog.query import Part, iter_parts
 from videodb_cli.eventlog.sessions import learn
 from videodb_cli.eventlog.streaming import Step, Streaming
@@ -123,7 +123,7 @@ def _hand_over(out: Handover, cursor: Cursor, source: Source, begin: int, step: 
         out.write(step.output)
         if step.output:
             out.drain()
-    except BrokenPipeError:
+    except ReaderGoneError:
         cursor.save(source, _taken_until(step, begin, out.taken - before))
         raise
     cursor.save(source, step.end)
