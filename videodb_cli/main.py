@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from videodb_cli import __version__, console
+from videodb_cli import __version__, console, hints
 from videodb_cli.commands.tree import lazy_group, new_app
 from videodb_cli.errors import OutputError, ReaderGoneError, RefusedError, UsageError, VideodbError
+from videodb_cli.process.environment import keep_own_files_usable
 
 _COMMANDS = {
     "listen": "videodb_cli.commands.listen",
@@ -114,6 +115,7 @@ def _usage_error(error: Any) -> VideodbError:
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit status. Never raises, but for SystemExit of shell completion."""
     console.prepare()
+    keep_own_files_usable()
     arguments = list(argv)
     as_json = _wants_json(arguments)
     try:
@@ -140,6 +142,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _tell(error: VideodbError, *, as_json: bool) -> int:
     """Tell an error and return its status; on stderr if stdout cannot be written."""
+    error.hint = None if error.hint is None else hints.placed(error.hint)
     try:
         console.tell_error(error, as_json=as_json)
         console.flush()

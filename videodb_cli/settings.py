@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UsageError
+from videodb_cli import hints
+from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UsageError, VideodbError
+from videodb_cli.userpaths import absolute, expanded, home_directory, user_directory
 
 DEFAULT_BASE_URL = "https://api.videodb.io"
 KEY_NAMES = ("VIDEO_DB_API_KEY", "VIDEODB_API_KEY")
@@ -25,7 +27,6 @@ CLIENT_TOKEN_NAME = "VIDEODB_CLIENT_TOKEN"  # noqa: S105 - a variable's name
 _NAMES = frozenset((*KEY_NAMES, *BASE_URL_NAMES, EVENTS_DIR_NAME, LOCAL_NAME))
 _BY_DEFAULT = "the default"
 _ENV_FILE_LIMIT = 1 << 20
-_KEY_HINT = "get a key at console.videodb.io, or try everything without one: videodb listen --local"
 
 
 class Secret:
@@ -124,11 +125,11 @@ def _sources(env_file: str | None) -> tuple[Source, ...]:
     places = [Source("the environment", os.environ, is_file=False)]
     candidates: list[tuple[Path, str, bool]] = []
     if env_file:
-        candidates.append((Path(env_file).expanduser(), env_file, True))
+        candidates.append((expanded(env_file), env_file, True))
     candidates.append((Path(".env"), "./.env", False))
-    home = os.environ.get("HOME")
-    if home:
-        candidates.append((Path(home) / ".videodb" / ".env", "~/.videodb/.env", False))
+    home = home_directory()
+    if home is not None:
+        candidates.append((home / ".videodb" / ".env", "~/.videodb/.env", False))
     for path, name, required in candidates:
         values = _read_env_file(path, required=required)
         if values is not None:
@@ -195,11 +196,13 @@ def resolve_credentials(env_file: str | None = None, *, token_name: str | None =
     base = _find(BASE_URL_NAMES, env_file)
     if found is None:
         looked = ", ".join(["the environment", *([env_file] if env_file else []), "./.env", "~/.videodb/.env"])
-        raise CredentialsError(f"{KEY_NAMES[0]} is not set (looked in {looked})", code="no_key", hint=_KEY_HINT)
+        raise CredentialsError(
+            f"{KEY_NAMES[0]} is not set (looked in {looked})", code="no_key", hint=hints.without_key()
+        )
     key, key_source = found
     if not key.isascii() or not key.isprintable():
         raise CredentialsError(
-            f"the key from {key_source.name} has characters that no key has", code="bad_key", hint=_KEY_HINT
+            f"the key from {key_source.name} has characters that no key has", code="bad_key", hint=hints.without_key()
         )
     if base is None:
         return Credentials(Secret(key), DEFAULT_BASE_URL, key_source.name, "the default")
@@ -231,35 +234,54 @@ def wants_local(flag: bool, env_file: str | None = None) -> bool:
 
 
 def default_directory() -> Path:
-    """Return the user's state directory for VideoDB: XDG on every platform but Windows."""
+    """Return the user's state directory for VideoDB: XDG on every platform but Windows.
+
+    Raises UsageError for a user without a home.
+    """
     if os.name == "nt":
         from platformdirs.windows import Windows
 
         return Path(Windows("videodb", appauthor=False).user_state_dir)
-    from platformdirs.unix import Unix
-
-    return Path(Unix("videodb").user_state_dir)
+    hint = f"name a directory: --dir DIR, or export {EVENTS_DIR_NAME}=DIR"
+    return user_directory("XDG_STATE_HOME", ".local/state", hint=hint) / "videodb"
 
 
 def resolve_directory(argument: str | None = None, option: str | None = None, env_file: str | None = None) -> Directory:
     """Find the directory: the argument or ``--dir``, ``VIDEODB_EVENTS_DIR``, else the user's state directory.
 
-    The path is absolute and its ``~`` expanded; nothing is created. Raises UsageError if argument and option disagree.
+    The path is absolute and its ``~`` expanded; nothing is created. Raises UsageError if argument and option disagree,
+    or if nothing is named and the user has no home.
     """
-    if argument and option and Path(argument).absolute() != Path(option).absolute():
+    if argument and option and absolute(Path(argument)) != absolute(Path(option)):
         raise UsageError(f"two directories are named: {argument} and --dir {option}", code="two_directories")
     given = option if argument is None else argument
     if given is not None:
         if not given:
             raise UsageError("the name of the directory is empty", code="bad_directory")
-        return Directory(Path(given).expanduser().absolute(), "the command line")
+        named = absolute(expanded(given))
+        hints.use_directory(named, lambda: _unnamed_path(env_file))
+        return Directory(named, "the command line")
+    hints.use_directory(None)
+    return _unnamed(env_file)
+
+
+def _unnamed(env_file: str | None) -> Directory:
+    """Return the directory that is meant when the command line names none."""
     found = _find((EVENTS_DIR_NAME,), env_file)
     if found is not None:
-        return Directory(Path(found[0]).expanduser().absolute(), f"{EVENTS_DIR_NAME} from {found[1].name}")
-    return Directory(default_directory().absolute(), _BY_DEFAULT)
+        return Directory(absolute(expanded(found[0])), f"{EVENTS_DIR_NAME} from {found[1].name}")
+    return Directory(default_directory(), _BY_DEFAULT)
+
+
+def _unnamed_path(env_file: str | None) -> Path | None:
+    """Return its path; None if none can be meant, which is no trouble where one is named."""
+    try:
+        return _unnamed(env_file).path
+    except VideodbError:
+        return None
 
 
 def directory_from_environment() -> Path | None:
     """Return what ``VIDEODB_EVENTS_DIR`` names, in the environment or a dotenv file; None if it names nothing."""
     found = _find((EVENTS_DIR_NAME,), None)
-    return None if found is None else Path(found[0]).expanduser().absolute()
+    return None if found is None else absolute(expanded(found[0]))

@@ -126,7 +126,7 @@ def test_exit_statuses(run: Run, log: Path) -> None:
     assert "       ^" in err
     status, _, err = run(str(log))
     assert status == 2
-    assert f"events filter . {log}" in err
+    assert f"hint: videodb events filter --dir {log.parent} . {log}\n" in err
     for program in ("input", "[inputs]", "input_line_number"):
         status, _, err = run(program)
         assert (status, "-s" in err) == (2, True)

@@ -139,7 +139,7 @@ def test_what_escapes(
     def fail(*_: object, **__: object) -> None:
         raise raised
 
-    monkeypatch.setattr("videodb_cli.commands.path.existing_run_dir", fail)
+    monkeypatch.setattr("videodb_cli.commands.path.reading_run_dir", fail)
     monkeypatch.setattr("videodb_cli.console.drop_stdout", lambda: None)
     assert main(["path"]) == status
     assert ("Traceback" in capfd.readouterr().err) is (status == 70)

@@ -79,7 +79,8 @@ def _server_is_likely() -> bool:
         return True
     runtime = os.environ.get("PULSE_RUNTIME_PATH")
     places = [Path(runtime)] if runtime else []
-    places += [Path(base) / "pulse" for base in (os.environ.get("XDG_RUNTIME_DIR"),) if base]
+    base = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    places += [base / "pulse"] if base.is_absolute() else []
     return any((place / "native").exists() for place in places)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import stat
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from videodb_cli.errors import MissingDependencyError, NotFoundError, RefusedError
 from videodb_cli.process.environment import tool_environment
+from videodb_cli.userpaths import absolute, mode_of
 
 INSTALL_HINT = "pip install 'videodb-cli[capture]'"
 _PROBE_S = 15.0
@@ -168,14 +170,15 @@ def parse_tracks(text: str) -> FileTracks:
 
 def input_name(path: Path) -> str:
     """Return the path as ffmpeg is to be given it: never an option, never another protocol."""
-    return f"file:{path.absolute()}"
+    return f"file:{absolute(path)}"
 
 
 def probe_file(ffmpeg: FFmpeg, path: Path) -> FileTracks:
     """Return the tracks of a media file. Raises NotFoundError or RefusedError."""
-    if not path.exists():
+    mode = mode_of(path)
+    if mode is None:
         raise NotFoundError(f"no such file: {path}", code="no_file")
-    if not path.is_file():
+    if not stat.S_ISREG(mode):
         raise RefusedError(f"{path} is not a regular file", code="not_a_file")
     try:
         answer = _run([ffmpeg.path, "-hide_banner", "-protocol_whitelist", "file,crypto,data", "-i", input_name(path)])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from videodb_cli.capture.channels import Channel, Channels
 from videodb_cli.capture.ffmpeg import FFmpeg, find_ffmpeg, probe_file
+from videodb_cli.userpaths import absolute
 
 
 def file_channels(path: Path, ffmpeg: FFmpeg | None = None) -> Channels:
@@ -14,7 +15,7 @@ def file_channels(path: Path, ffmpeg: FFmpeg | None = None) -> Channels:
     Raises NotFoundError, RefusedError for what cannot be played, MissingDependencyError without ffmpeg.
     """
     tracks = probe_file(ffmpeg or find_ffmpeg(), path)
-    shared = {"source": str(path.absolute()), "duration_s": tracks.duration_s}
+    shared = {"source": str(absolute(path)), "duration_s": tracks.duration_s}
     found = []
     if tracks.audio is not None:
         found.append(Channel("mic:file", "mic", path.name, default=True, details={**shared, "track": tracks.audio}))

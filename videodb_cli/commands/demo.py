@@ -11,6 +11,7 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.options import JsonOption
 from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,7 +36,7 @@ def demo(
     """
     import asyncio
 
-    outcome = asyncio.run(_run(media and media.absolute(), keep=keep, view=_DemoView(as_json=as_json)))
+    outcome = asyncio.run(_run(media and absolute(media), keep=keep, view=_DemoView(as_json=as_json)))
     if as_json:
         console.data_json(_as_json(outcome))
     else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
-from videodb_cli import console
+from videodb_cli import console, hints
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, LocalOption
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.settings import resolve_credentials, resolve_directory, wants_local
@@ -35,9 +36,10 @@ def doctor(
         lambda: require_local(place.path).credentials if is_local else resolve_credentials(env_file),
         local=is_local,
     ):
-        findings.append(finding)
+        placed = None if finding.hint is None else hints.placed(finding.hint)
+        findings.append(replace(finding, hint=placed))
         if not as_json:
-            hint = f" → {finding.hint}" if finding.hint else ""
+            hint = f" → {placed}" if placed else ""
             console.data(f"{_painted(finding.level)} {finding.name:<13} {console.one_line(finding.text + hint)}")
             console.flush()
     status = next((f.exit_status for f in findings if f.level == "failing" and f.name in ESSENTIAL), 0)

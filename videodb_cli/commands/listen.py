@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, LocalOption, parse_size, service_credentials
+from videodb_cli.commands.options import (
+    DirectoryOption,
+    EnvFileOption,
+    LocalOption,
+    made_run_dir,
+    parse_size,
+    service_credentials,
+)
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.times import parse_duration
-from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
-from videodb_cli.settings import Credentials, resolve_directory, wants_local
+from videodb_cli.settings import Credentials, wants_local
 
 if TYPE_CHECKING:
     from videodb_cli.commands.listen_view import ListenView
@@ -132,7 +138,7 @@ def listen(
     """
     max_age_s, window_s = parse_duration(max_age), parse_duration(recover_window)
     max_bytes = None if max_size is None else parse_size(max_size)
-    run_dir = paths.create(resolve_directory(directory_argument, directory, env_file).path)
+    run_dir = made_run_dir(directory, env_file, directory_argument, quiet=quiet)
     remove_stale(run_dir)
     is_local = wants_local(local, env_file)
     credentials = service_credentials(run_dir, local=is_local, env_file=env_file)

@@ -28,6 +28,7 @@ from videodb_cli.listener.updates import (
 )
 from videodb_cli.model import event as ev
 from videodb_cli.model.event import Event
+from videodb_cli.userpaths import home_directory
 
 _SHOWN_CHARACTERS = 4000
 
@@ -172,5 +173,5 @@ def _duration(seconds: float) -> str:
 
 def _short(path: Path) -> str:
     """The path as people write it: with ``~`` for their own directory."""
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    home = home_directory()
+    return f"~/{path.relative_to(home)}" if home is not None and path.is_relative_to(home) else str(path)

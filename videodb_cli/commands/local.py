@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from videodb_cli import console
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
+from videodb_cli import console, hints
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, made_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError, VideodbError
 from videodb_cli.settings import KEY_NAMES, resolve_directory
 
 if TYPE_CHECKING:
     from videodb_cli.local.faults import Fault
+    from videodb_cli.rundir.paths import RunDir
 
 _HELP = """The embedded VideoDB-compatible service, for development, demos and tests. It is not the VideoDB service.
 
@@ -64,15 +65,14 @@ def start(
     from videodb_cli.local.faults import read_plan_file
 
     plan = [] if faults is None else read_plan_file(faults)
-    path = resolve_directory(None, directory, env_file).path
     if detach:
-        _start_detached(path, host, port, plan, rtsps=rtsps, as_json=as_json)
+        run_dir = made_run_dir(directory, env_file)
+        _start_detached(run_dir, host, port, plan, rtsps=rtsps, as_json=as_json)
         return
     from videodb_cli.flows.ensure_local import place_of
     from videodb_cli.local.host import HostOptions, run_here
     from videodb_cli.local.place import Address
     from videodb_cli.process.daemon import ReadyPipe
-    from videodb_cli.rundir import paths
 
     ready = ReadyPipe(ready_fd)
 
@@ -82,12 +82,11 @@ def start(
             return
         _print_address(address, as_json=as_json)
         console.flush()
-        console.talk(f"{_BANNER} · stop with: Ctrl-C, or videodb local stop")
+        console.talk(hints.placed(f"{_BANNER} · stop with: Ctrl-C, or videodb local stop"))
 
     try:
-        place = place_of(paths.create(path))
         run_here(
-            place,
+            place_of(made_run_dir(directory, env_file)),
             HostOptions(host, port, idle_exit, started_by, plan, rtsps=rtsps, keeps_log=ready_fd is not None),
             on_ready=announce,
         )
@@ -97,24 +96,25 @@ def start(
         raise
 
 
-def _start_detached(path: Path, host: str, port: int, plan: list[Fault], *, rtsps: bool, as_json: bool) -> None:
+def _start_detached(run_dir: RunDir, host: str, port: int, plan: list[Fault], *, rtsps: bool, as_json: bool) -> None:
     from urllib.parse import urlsplit
 
     from videodb_cli.flows.ensure_local import ensure_local, place_of
     from videodb_cli.local.client import ControlClient
     from videodb_cli.local.host import already_running
-    from videodb_cli.rundir.paths import RunDir
 
-    service = ensure_local(path, host=host, port=port, idle_exit_s=None, started_by="local start --detach", rtsps=rtsps)
+    service = ensure_local(
+        run_dir.path, host=host, port=port, idle_exit_s=None, started_by="local start --detach", rtsps=rtsps
+    )
     if not service.started:
         if port not in {0, urlsplit(service.url).port}:
-            raise already_running(place_of(RunDir(path)))
+            raise already_running(place_of(run_dir))
         ControlClient(service.address).stay()  # it may be one of --local, which would end when idle
         console.talk(f"already running: pid {service.address.pid}")
     if plan:
         ControlClient(service.address).set_faults([fault.as_json() for fault in plan])
     _print_address(service.address, as_json=as_json)
-    console.talk(f"{_BANNER} · stop with: videodb local stop")
+    console.talk(hints.placed(f"{_BANNER} · stop with: videodb local stop"))
 
 
 def _print_address(address: Any, *, as_json: bool) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from videodb_cli import console
-from videodb_cli.errors import CredentialsError, NotFoundError, UsageError
+from videodb_cli.errors import CredentialsError, NotFoundError, UsageError, VideodbError
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
@@ -19,6 +21,9 @@ from videodb_cli.settings import (
     resolve_directory,
     wants_local,
 )
+
+# Nothing is here, and nothing can be made here.
+_NOWHERE = Path("/nonexistent/videodb")
 
 DirectoryOption = Annotated[
     str | None,
@@ -54,6 +59,37 @@ def existing_run_dir(
     if clean:
         remove_stale(run_dir)
     return run_dir
+
+
+def made_run_dir(
+    directory: str | None, env_file: str | None, argument: str | None = None, *, quiet: bool = False
+) -> RunDir:
+    """Return the directory, made if it was not there, which is said on stderr.
+
+    Raises UsageError, and RefusedError for a directory that cannot be made or trusted.
+    """
+    path = resolve_directory(argument, directory, env_file).path
+    return paths.create(path, (lambda _: None) if quiet else _tell_created)
+
+
+def _tell_created(made: list[Path]) -> None:
+    parents = f", with its parents from {made[0]} on" if len(made) > 1 else ""
+    console.talk(console.one_line(f"created the directory {made[-1]}{parents}"))
+
+
+def reading_run_dir(directory: str | None, env_file: str | None, files: Sequence[str] | None = None) -> RunDir:
+    """Return the directory that a command reads, whether it is there or not.
+
+    Beside ``files`` it matters little: one that nobody has named by ``--dir`` and that cannot be used, or that no home
+    gives, counts as absent then. Otherwise raises as `existing_run_dir` and `resolve_directory` do.
+    """
+    try:
+        found = existing_run_dir(directory, env_file)
+        return found or RunDir(resolve_directory(None, directory, env_file).path)
+    except VideodbError:
+        if not files or directory is not None:
+            raise
+        return RunDir(_NOWHERE)
 
 
 def service_credentials(run_dir: RunDir, *, local: bool, env_file: str | None, start: bool = True) -> Credentials:

@@ -7,11 +7,9 @@ from typing import Annotated
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import UsageError
-from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import resolve_directory
 
 app = new_app()
 
@@ -23,7 +21,7 @@ def path(
     env_file: EnvFileOption = None,
 ) -> None:
     """Print the path of the log, of the id or pid file, or of the directory. The file need not exist."""
-    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    run_dir = reading_run_dir(directory, env_file)
     paths = {"events": run_dir.log, "ws-id": run_dir.ws_id, "pid": run_dir.pid, "dir": run_dir.path}
     if what not in paths:
         raise UsageError(f"no path is called {what!r}", hint=f"one of: {', '.join(paths)}")

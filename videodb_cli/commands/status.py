@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from videodb_cli import console
+from videodb_cli import console, hints
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError, TimedOutError, UnreachableError, UsageError, VideodbError
@@ -147,10 +147,10 @@ def _as_json(found: ListenerStatus, now: float) -> dict[str, Any]:
 def _show(found: ListenerStatus, now: float) -> None:
     fields = found.fields
     if found.state == "died":
-        console.data(f"{_painted('died')} {found.why} · start another: videodb listen --detach")
+        console.data(hints.placed(f"{_painted('died')} {found.why} · start another: videodb listen --detach"))
         return
     if found.state == "stopped":
-        console.data("stopped     no listener runs here · start one: videodb listen --detach")
+        console.data(hints.placed("stopped     no listener runs here · start one: videodb listen --detach"))
         return
     if found.state == "listening":
         parts = [str(found.connection_id), _span(found.age("connected_since", now))]

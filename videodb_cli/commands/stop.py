@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from videodb_cli import console
+from videodb_cli import console, hints
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import VideodbError
@@ -54,11 +54,11 @@ def _stop_capture(run_dir: RunDir, env_file: str | None) -> str | None:
             run_dir,
             timeout_s=_CAPTURE_S,
             credentials=lambda: credentials_to_stop(run_dir, local=False, env_file=env_file),
-            note=console.talk,
+            note=lambda line: console.talk(hints.placed(line)),
         )
     except VideodbError as error:
         # The listener is to end all the same; what is left of the session is said.
-        console.talk(f"the capture did not end in order: {error.message} · videodb capture status")
+        console.talk(hints.placed(f"the capture did not end in order: {error.message} · videodb capture status"))
         return None
     found = (fields or {}).get("session_id")
     return found if isinstance(found, str) else None

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from videodb_cli import console
+from videodb_cli import console, hints
 from videodb_cli.errors import UsageError
 
 
@@ -56,6 +56,7 @@ class PanelCommand(TyperCommand):
     """A command whose plain help keeps the panels, e.g. "Advanced", and that takes no NaN for a number."""
 
     def invoke(self, ctx: Any) -> Any:
+        hints.use_command(ctx.command_path, takes_local=any(each.name == "local" for each in self.params))
         for parameter in self.get_params(ctx):
             value = ctx.params.get(str(parameter.name))
             # Every comparison with it is false, those with the bounds of the option included.

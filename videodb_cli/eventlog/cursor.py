@@ -7,11 +7,13 @@ moves it along, and a log that was cleared or replaced is noticed.
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
 from videodb_cli.eventlog.sources import Source, open_source
 from videodb_cli.rundir import state
+from videodb_cli.userpaths import mode_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +36,7 @@ class Cursor:
     def __init__(self, path: Path) -> None:
         """Raises NotFoundError or RefusedError where no file can be made: before anything is handed out, not after."""
         hint = "name another file: --cursor-file F"
-        if not path.parent.is_dir():
+        if not stat.S_ISDIR(mode_of(path.parent) or 0):
             raise NotFoundError(f"no directory {path.parent} for the cursor", hint=f"mkdir -p {path.parent}")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise RefusedError(f"cannot write in {path.parent}: the cursor would be lost", code="cursor", hint=hint)

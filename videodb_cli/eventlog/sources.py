@@ -17,6 +17,7 @@ from videodb_cli.eventlog.broken import DamagedError
 from videodb_cli.eventlog.rotation import rotated_files
 from videodb_cli.rundir import private
 from videodb_cli.rundir.paths import LOG_NAME, RunDir, no_log_error
+from videodb_cli.userpaths import mode_of
 
 if TYPE_CHECKING:
     import io
@@ -124,21 +125,14 @@ def resolve_sources(names: Sequence[str], run_dir: RunDir) -> list[Source]:
                 raise UsageError("standard input (-) can be read only once")
             sources.append(Source(None))
             continue
-        try:
-            mode = Path(name).stat().st_mode
-        except FileNotFoundError:
-            raise NotFoundError(f"no such file: {name}", code="no_file") from None
-        except (OSError, ValueError) as error:
-            raise RefusedError(f"cannot read {name}: {_reason(error)}", code="file") from None
+        path = Path(name)
+        if (mode := mode_of(path)) is None:
+            raise NotFoundError(f"no such file: {name}", code="no_file")
         if stat.S_ISDIR(mode):
-            sources.extend(_required_log(RunDir(Path(name))))
+            sources.extend(_required_log(RunDir(path)))
         else:
-            sources.append(Source(Path(name)))
+            sources.append(Source(path))
     return sources
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _required_log(run_dir: RunDir) -> list[Source]:

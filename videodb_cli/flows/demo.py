@@ -30,6 +30,7 @@ from videodb_cli.flows.stop_listener import stop_listener
 from videodb_cli.model import event as ev
 from videodb_cli.process.warden import Warden
 from videodb_cli.rundir.paths import RunDir
+from videodb_cli.userpaths import temporary_directory
 
 _POLL_S = 0.04
 _STATUS_EVERY_S = 0.5
@@ -129,7 +130,10 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
 
     path, title = (media, media.name) if media is not None else (sample.VIDEO, "sample")
     media_types, duration_s = _look_at(path)
-    directory = Path(tempfile.mkdtemp(prefix="videodb-demo-"))
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="videodb-demo-", dir=temporary_directory()))
+    except OSError as error:
+        raise RefusedError(f"cannot make a directory in {tempfile.gettempdir()}: {error.strerror}") from error
     kept = False
     # Killed itself, the demo can stop nothing: then what it started ends with it.
     warden = Warden()

@@ -30,7 +30,7 @@ from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_sig
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import lock, process_log, state
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
-from videodb_cli.rundir.paths import RunDir, dir_option
+from videodb_cli.rundir.paths import RunDir
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,10 @@ def already_running(run_dir: RunDir) -> ConflictError:
     found = running_listener(run_dir) or {}
     connection_id = found.get("connection_id")
     what = f"connected as {connection_id}" if connection_id else "not connected at the moment"
-    where = dir_option(run_dir)
     return ConflictError(
         f"already listening in {run_dir.path}: pid {found.get('pid', 'unknown')}, {what}",
         code="already_running",
-        hint=f"videodb status{where} · videodb stop{where} · videodb listen --detach --replace{where}",
+        hint="videodb status · videodb stop · videodb listen --detach --replace",
     )
 
 

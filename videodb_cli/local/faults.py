@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from videodb_cli.errors import UsageError
+from videodb_cli.errors import NotFoundError, RefusedError, UsageError
 from videodb_cli.local import fields
 from videodb_cli.local.answers import ServiceError, failure, invalid
 from videodb_cli.local.wire import Wire
@@ -77,14 +77,16 @@ def read_plan(content: Mapping[str, Any]) -> list[Fault]:
 
 
 def read_plan_file(path: Path) -> list[Fault]:
-    """The faults of a plan in a file. Raises `UsageError`, also for a file that cannot be read."""
+    """Return the faults of a plan in a file. Raises NotFoundError, RefusedError, and UsageError for what is no plan."""
     try:
         content = orjson.loads(path.read_bytes())
         if not isinstance(content, dict):
             raise invalid("it must be an object with faults")
         return read_plan(content)
+    except FileNotFoundError:
+        raise NotFoundError(f"no such file: {path} (named by --faults)", code="no_file") from None
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise RefusedError(f"cannot read {path}: {error.strerror}", code="file") from error
     except (orjson.JSONDecodeError, ServiceError) as error:
         raise UsageError(f"{path} is not a plan of faults: {error}") from error
 

@@ -17,6 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from videodb_cli.errors import RefusedError
+from videodb_cli.rundir import private
+
 MEDIA_TYPES: Final = {
     ".m3u8": "application/vnd.apple.mpegurl",
     ".mp4": "video/mp4",
@@ -51,12 +54,18 @@ class MediaStore:
         self._entries: dict[str, Entry] = {}
 
     def open(self) -> None:
-        """Remove what a run left behind that ended without its clean-up, and make this run's directory (0700)."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in self.root.iterdir():
-            if not (old / _KEPT_MARK).exists() and old.is_dir() and not old.is_symlink():
-                shutil.rmtree(old, ignore_errors=True)
-        self.run.mkdir(mode=0o700)
+        """Remove what a run left behind that ended without its clean-up, and make this run's directory (0700).
+
+        Raises RefusedError.
+        """
+        try:
+            private.make_directories(self.root)
+            for old in self.root.iterdir():
+                if not (old / _KEPT_MARK).exists() and old.is_dir() and not old.is_symlink():
+                    shutil.rmtree(old, ignore_errors=True)
+            self.run.mkdir(mode=0o700)
+        except OSError as error:
+            raise RefusedError(f"cannot keep media in {self.root}: {error.strerror}", code="directory") from error
 
     def close(self, *, keep: bool) -> None:
         """Remove the media of this run, or mark them as kept, so that the next run leaves them alone."""

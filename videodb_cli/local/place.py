@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from videodb_cli.errors import RefusedError
+from videodb_cli.errors import RefusedError, UsageError
 from videodb_cli.process.start_token import is_same_process
 from videodb_cli.rundir import private, state
 from videodb_cli.rundir.lock import is_held
@@ -78,28 +78,38 @@ def write_address(place: Place, address: Address) -> None:
     )
 
 
-def _shared_file() -> Path:
-    return default_directory() / "local" / "shared.json"
+def _shared_file() -> Path | None:
+    """Return where the shared service is noted; None for a user without a home, who can share none."""
+    try:
+        return default_directory() / "local" / "shared.json"
+    except UsageError:
+        return None
 
 
 def share(place: Place) -> None:
     """Let commands for other directories find the service of this place. Where that cannot be written, they do not."""
     file = _shared_file()
+    if file is None:
+        return
     with contextlib.suppress(OSError, RefusedError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make_directories(file.parent)
         state.write(file, {"place": str(place.directory)})
 
 
 def unshare(place: Place) -> None:
     """Take that back, unless another service is the shared one by now."""
-    if shared_place() == place:
-        private.remove(_shared_file())
+    file = _shared_file()
+    if file is not None and shared_place() == place:
+        private.remove(file)
 
 
 def shared_place() -> Place | None:
     """The place of the service that the user started himself, wherever it is; it may run no more."""
+    file = _shared_file()
+    if file is None:
+        return None
     try:
-        fields = state.read(_shared_file()) or {}
+        fields = state.read(file) or {}
     except RefusedError:
         return None
     directory = fields.get("place")
@@ -107,5 +117,12 @@ def shared_place() -> Place | None:
 
 
 def make_directory(place: Place) -> None:
-    """Make the directory of a service, private."""
-    place.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the directory of a service, private. Raises RefusedError."""
+    try:
+        private.make_directories(place.directory)
+    except OSError as error:
+        raise RefusedError(
+            f"cannot create the directory {place.directory}: {error.strerror}",
+            code="directory",
+            hint="name another one: --dir DIR, or export VIDEODB_EVENTS_DIR=DIR",
+        ) from error

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from videodb_cli.errors import NotFoundError, RefusedError
+from videodb_cli.rundir import private
 
 LOG_NAME = "videodb_events.jsonl"
 _LEGACY_DIRECTORY = Path("/tmp")  # noqa: S108 - where the script in use today keeps its log
@@ -60,22 +62,24 @@ class RunDir(NamedTuple):
         return self.path / "local"
 
 
-def create(path: Path) -> RunDir:
-    """Make the directory if it is not there (0700, its parents too) and check it. Raises RefusedError."""
-    missing = []
-    probe = path
+def create(path: Path, on_created: Callable[[list[Path]], None] = lambda _: None) -> RunDir:
+    """Make the directory if it is not there (0700, its parents too) and check it.
+
+    ``on_created`` is told which were made, the upper ones first, if any: a typing error must not become a log in
+    silence. Raises RefusedError.
+    """
     try:
-        while not probe.exists() and not probe.is_symlink():
-            missing.append(probe)
-            probe = probe.parent
-        for directory in reversed(missing):
-            directory.mkdir(mode=0o700, exist_ok=True)
+        made = private.make_directories(path)
+    except NotADirectoryError:
+        made = []  # the check says what stands in its place
     except OSError as error:
         raise RefusedError(
             f"cannot create the directory {path}: {error.strerror}",
             code="directory",
             hint="name another one: --dir DIR, or export VIDEODB_EVENTS_DIR=DIR",
         ) from error
+    if made:
+        on_created(made)
     return check(path)
 
 
@@ -99,15 +103,6 @@ def check(path: Path) -> RunDir:
             hint=f"chmod o-w {path}",
         )
     return RunDir(path)
-
-
-def dir_option(run_dir: RunDir) -> str:
-    """Return `` --dir DIR`` for a hint that is to be pasted, or nothing for the directory that is meant without it."""
-    import shlex
-
-    from videodb_cli.settings import resolve_directory
-
-    return "" if resolve_directory().path == run_dir.path else f" --dir {shlex.quote(str(run_dir.path))}"
 
 
 def legacy_log() -> Path | None:

@@ -69,6 +69,28 @@ def open_fd(path: Path, flags: int, mode: int = 0o600) -> int:
     return fd
 
 
+def make_directories(path: Path) -> list[Path]:
+    """Make a directory and those above it that are missing, all of them 0700; return those made, the upper ones first.
+
+    `Path.mkdir` gives the upper ones the mode that the umask allows: with a umask of 0 everybody could write to them.
+    Raises OSError.
+    """
+    missing = []
+    probe = path
+    while not probe.exists() and not probe.is_symlink():
+        missing.append(probe)
+        probe = probe.parent
+    made = []
+    for directory in reversed(missing):
+        # Somebody else may make it at the same moment.
+        with contextlib.suppress(FileExistsError):
+            directory.mkdir(mode=0o700)
+            made.append(directory)
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    return made
+
+
 def read_bytes(path: Path, limit: int = 1 << 20) -> bytes | None:
     """Return up to ``limit`` bytes of a private file, or None if it is not there. Raises RefusedError."""
     try:

@@ -15,11 +15,12 @@ from videodb_cli.commands.options import (
     JsonOption,
     LocalOption,
     existing_run_dir,
+    made_run_dir,
     service_credentials,
 )
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import CLIENT_TOKEN_NAME, Credentials, resolve_directory
+from videodb_cli.settings import CLIENT_TOKEN_NAME, Credentials, resolve_directory, wants_local
 
 app = new_app()
 
@@ -49,6 +50,8 @@ def create(
 ) -> None:
     """Make a session and a client token. The machine that records needs these two, and no key."""
     run_dir = existing_run_dir(directory, env_file)
+    if run_dir is None and wants_local(local, env_file):
+        run_dir = made_run_dir(directory, env_file)  # the embedded service is to live there
     place = run_dir or RunDir(resolve_directory(None, directory, env_file).path)
     credentials = service_credentials(place, local=local, env_file=env_file)
     connection_id = ws_id or _running_id(run_dir)

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from videodb_cli import console
+from videodb_cli import console, hints
 from videodb_cli.commands.capture import flags
 from videodb_cli.commands.capture.channels import RecorderOption, SourceOption
 from videodb_cli.commands.options import (
@@ -14,14 +14,15 @@ from videodb_cli.commands.options import (
     EnvFileOption,
     JsonOption,
     LocalOption,
+    made_run_dir,
     service_credentials,
 )
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import CredentialsError, UsageError
-from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
-from videodb_cli.settings import CLIENT_TOKEN_NAME, Credentials, resolve_credentials, resolve_directory
+from videodb_cli.settings import CLIENT_TOKEN_NAME, Credentials, resolve_credentials
+from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     from videodb_cli.capture.channels import Channel
@@ -99,7 +100,7 @@ def start(
         alerts=tuple(flags.pairs(alert, "--alert LABEL=PROMPT")),
     )
     _check(wish, pipelines, source, session=session, loop=loop, speed=speed)
-    run_dir = paths.create(resolve_directory(None, directory, env_file).path)
+    run_dir = made_run_dir(directory, env_file)
     remove_stale(run_dir)
     with sole_start(run_dir) as crashed:
         quality = flags.quality_of(fps, size, video_kbps, audio_kbps)
@@ -120,7 +121,7 @@ def start(
             end_user=end_user,
             metadata=dict(flags.pairs(metadata, "--metadata KEY=VALUE")),
             quality=quality,
-            playback=Playback(source.absolute(), loop, speed) if source is not None else None,
+            playback=Playback(absolute(source), loop, speed) if source is not None else None,
             pipelines=pipelines,
             duration_s=duration,
             timeout_s=timeout,
@@ -236,4 +237,4 @@ def _show(state: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         console.data_json(shown(state))
     else:
-        console.data(f"{state['session_id']} active · stop with: videodb capture stop")
+        console.data(hints.placed(f"{state['session_id']} active · stop with: videodb capture stop"))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from videodb_cli import console
+from videodb_cli import console, hints
 from videodb_cli.commands.options import (
     DirectoryOption,
     EnvFileOption,
@@ -54,7 +54,7 @@ def stop(
         timeout_s=timeout,
         credentials=lambda: credentials_to_stop(run_dir, local=local, env_file=env_file),
         tell=tell,
-        note=console.talk,
+        note=lambda line: console.talk(hints.placed(line)),
     )
     show_outcome(fields or {}, as_json=as_json)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videodb_cli import console
 from videodb_cli.eventlog.sources import Source, resolve_sources, rotated_sources
 from videodb_cli.rundir.paths import RunDir
+from videodb_cli.userpaths import mode_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +41,7 @@ class Feed:
             path = Path(name)
             if name == "-":
                 self.sources.append(Source(None))
-            elif path.is_dir():
+            elif stat.S_ISDIR(mode_of(path) or 0):
                 self._follow(RunDir(path).log, private=True)
             elif path.is_fifo():
                 self.sources.append(Source(path))

@@ -14,9 +14,9 @@ from videodb_cli.commands.events.flags import CursorOption, SelectionFlags, wide
 from videodb_cli.commands.events.jqarguments import FilterCommand, variables_of
 from videodb_cli.commands.events.output import Failures, tell_broken, tell_skipped
 from videodb_cli.commands.events.streamed import Ended, Wishes, from_cursor, run_streamed
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
-from videodb_cli.errors import NotFoundError, UsageError
+from videodb_cli.errors import NotFoundError, RefusedError, UsageError
 from videodb_cli.eventlog.cursor import Cursor
 from videodb_cli.eventlog.jsontext import Style
 from videodb_cli.eventlog.query import THOROUGH, Part, Query, iter_parts, parts_of
@@ -25,8 +25,7 @@ from videodb_cli.eventlog.shape import AsLogged, Form
 from videodb_cli.eventlog.simpleplan import prepared
 from videodb_cli.eventlog.streaming import Limit
 from videodb_cli.eventlog.times import parse_duration
-from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import resolve_directory
+from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     from videodb_cli.eventlog.shape import Shaper
@@ -104,7 +103,7 @@ def filter_events(
     plan, shaper = prepared(program, form, variables_of(ctx), strict=strict, whole=slurp or null_input)
     if null_input:
         return _run_whole(shaper, b"null").status(exit_status=exit_status)
-    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    run_dir = reading_run_dir(directory, env_file, files)
     if slurp and (follow or cursor_file is not None or around is not None):
         raise UsageError("-s takes all events at once: it goes with neither --follow, --around nor --cursor-file")
     around_s = None if around is None else parse_duration(around)
@@ -121,7 +120,7 @@ def filter_events(
         console.flush()
         query = Query(full, shaper, thorough=thorough)
         if follow or limit is not None or around is not None or cursor_file is not None:
-            cursor = None if cursor_file is None else Cursor(cursor_file.absolute())
+            cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
             ended = run_streamed(feed, from_cursor(cursor, parts), query, wishes, cursor)
         else:
             ended = _run(query, parts, strict=strict)
@@ -169,7 +168,9 @@ def _program_and_files(arguments: list[str], from_file: str | None) -> tuple[str
                 return file.read(), arguments
         except FileNotFoundError:
             raise NotFoundError(f"no such file: {from_file} (named by -f)", code="no_file") from None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise RefusedError(f"cannot read the program in {from_file}: {error.strerror}", code="file") from None
+        except UnicodeDecodeError as error:
             raise UsageError(f"cannot read the program in {from_file}: {error}") from None
     if not arguments:
         return ".", []

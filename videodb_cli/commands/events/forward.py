@@ -15,7 +15,7 @@ from videodb_cli.commands.events.feed import Feed
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
 from videodb_cli.commands.events.output import tell_broken
 from videodb_cli.commands.events.streamed import from_cursor
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import ConflictError, UsageError, VideodbError
 from videodb_cli.eventlog.cursor import Cursor
@@ -23,7 +23,7 @@ from videodb_cli.eventlog.query import iter_parts, parts_of
 from videodb_cli.eventlog.sessions import learn
 from videodb_cli.eventlog.waiting import Judge, Verdict
 from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import resolve_directory
+from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     from videodb_cli.eventlog.block import Block
@@ -92,10 +92,10 @@ def forward(
     """
     if (to is None) == (command is None):
         raise UsageError("either --to URL or --exec CMD", hint="videodb events forward --to https://… --cursor-file F")
-    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    run_dir = reading_run_dir(directory, env_file)
     if cursor_file is not None:
         # Lock and logs are made beside it: whether anything can be is said before.
-        Cursor(cursor_file.absolute())
+        Cursor(absolute(cursor_file))
     if detach:
         if cursor_file is None:
             hint = "--cursor-file ~/.local/state/videodb/forward.cursor"
@@ -150,7 +150,7 @@ def _run(
     from videodb_cli.process.signals import ask_on_signals
 
     settle()
-    cursor = None if cursor_file is None else Cursor(cursor_file.absolute())
+    cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
     feed = Feed(run_dir, [], follow=True)
     try:
         selection = flags.selection(feed.sources, run_dir)
@@ -212,7 +212,7 @@ def _tell_refused(parcel: Parcel, why: str) -> None:
 
 def beside(cursor_file: Path, suffix: str) -> Path:
     """A file that belongs to a cursor."""
-    path = cursor_file.absolute()
+    path = absolute(cursor_file)
     return path.with_name(path.name + suffix)
 
 
@@ -274,13 +274,13 @@ def _detach(cursor_file: Path, run_dir: RunDir, arguments: list[str]) -> None:
                 "events",
                 "forward",
                 "--dir",
-                str(run_dir.path.absolute()),
+                str(run_dir.path),
                 "--cursor-file",
-                str(cursor_file.absolute()),
+                str(absolute(cursor_file)),
                 *arguments,
             ],
             log_fd=log_fd,
-            directory=cursor_file.absolute().parent,
+            directory=absolute(cursor_file).parent,
             timeout_s=_START_TIMEOUT_S,
         )
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videodb_cli.commands.tree import PanelCommand
-from videodb_cli.errors import NotFoundError, UsageError
+from videodb_cli.errors import NotFoundError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,9 @@ def _value(option: str, name: str, value: str) -> Any:
         text = Path(value).read_text(encoding="utf-8" if option == "--rawfile" else "utf-8-sig")
     except FileNotFoundError:
         raise NotFoundError(f"no such file: {value} (named by {option} {name})", code="no_file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise RefusedError(f"{option} {name}: cannot read {value}: {error.strerror}", code="file") from None
+    except UnicodeDecodeError as error:
         raise UsageError(f"{option} {name}: cannot read {value}: {error}") from None
     return text if option == "--rawfile" else _all_values(option, name, text)
 

@@ -13,7 +13,7 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
 from videodb_cli.commands.events.output import RawOutput, tell_broken
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, RefusedError, UsageError
 from videodb_cli.eventlog.decode import decode
@@ -25,8 +25,6 @@ from videodb_cli.eventlog.searchwords import Term, found_spans, fts5_query, pars
 from videodb_cli.eventlog.sources import resolve_sources
 from videodb_cli.eventlog.times import parse_duration
 from videodb_cli.model import event as ev
-from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import resolve_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +101,7 @@ def search(
 
     videodb events search '"access keys"' rotat* -draft --around 30s
     """
-    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    run_dir = reading_run_dir(directory, env_file, files)
     terms = parse_terms(" ".join(_as_typed(word) for word in [*(words or []), *ctx.meta[_META]]))
     sources = resolve_sources(files or [], run_dir)
     if any(source.is_stream for source in sources):

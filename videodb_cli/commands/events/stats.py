@@ -10,7 +10,7 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
 from videodb_cli.commands.events.output import tell_broken
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.counting import count_parts
@@ -20,8 +20,6 @@ from videodb_cli.eventlog.scan import plan_of
 from videodb_cli.eventlog.sources import resolve_sources
 from videodb_cli.eventlog.stats import Tally
 from videodb_cli.eventlog.streaming import Limit
-from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import resolve_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +66,7 @@ def stats(
     """
     if by not in BY:
         raise UsageError(f"cannot count by {by}", hint=f"--by takes one of: {', '.join(BY)}")
-    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    run_dir = reading_run_dir(directory, env_file, files)
     sources = resolve_sources(files or [], run_dir)
     selection = flags.selection(sources, run_dir)
     tally = Tally(by, full=full)

@@ -12,7 +12,7 @@ from videodb_cli import console
 from videodb_cli.commands.events.feed import Feed
 from videodb_cli.commands.events.flags import CursorOption, SelectionFlags, widened, with_selection
 from videodb_cli.commands.events.output import Batch, RawOutput, tell_broken
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UsageError
 from videodb_cli.eventlog.backlog import Match, last_lines, with_surroundings
@@ -21,8 +21,7 @@ from videodb_cli.eventlog.cursor import Cursor
 from videodb_cli.eventlog.scan import Scanner, plan_of
 from videodb_cli.eventlog.streaming import Limit
 from videodb_cli.eventlog.timerange import stamp_of
-from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import resolve_directory
+from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,11 +67,11 @@ def tail(
 
     In a pipe every line is printed as logged; on a terminal in columns, interim transcripts redrawn in place.
     """
-    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    run_dir = reading_run_dir(directory, env_file, files)
     if number is not None and not number.removeprefix("+").isdecimal():
         raise UsageError(f"-n takes a number, or +N to begin with the Nth event, not {number!r}")
     as_rows = console.is_terminal() and not as_json
-    cursor = None if cursor_file is None else Cursor(cursor_file.absolute())
+    cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
     broken = BrokenLines()
     feed = Feed(run_dir, files or [], follow=follow)
     try:

@@ -9,7 +9,7 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, widened, with_selection
 from videodb_cli.commands.events.output import tell_broken
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog import transcript as spoken
@@ -21,8 +21,6 @@ from videodb_cli.eventlog.sources import resolve_sources
 from videodb_cli.eventlog.streaming import Limit
 from videodb_cli.eventlog.times import parse_duration
 from videodb_cli.model import event as ev
-from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import resolve_directory
 
 app = new_app()
 
@@ -69,7 +67,7 @@ def transcript(
     """
     if kind not in _FORMATS:
         raise UsageError(f"no format is called {kind}", hint=f"--format takes one of: {', '.join(_FORMATS)}")
-    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    run_dir = reading_run_dir(directory, env_file, files)
     sources = resolve_sources(files or [], run_dir)
     channels = ("transcript", "visual_index") if visuals else ("transcript",)
     selection = flags.selection(sources, run_dir, without_own=True)

@@ -12,7 +12,7 @@ from videodb_cli import console
 from videodb_cli.commands.events.feed import Feed
 from videodb_cli.commands.events.flags import CursorOption, Refusals, SelectingCommand, SelectionFlags, with_selection
 from videodb_cli.commands.events.output import RawOutput, tell_broken
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, existing_run_dir
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UnreachableError, UsageError
 from videodb_cli.eventlog.broken import BrokenLines
@@ -23,7 +23,7 @@ from videodb_cli.eventlog.sessions import learn
 from videodb_cli.eventlog.waiting import Judge, Verdict
 from videodb_cli.model import event as ev
 from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import resolve_directory
+from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ def wait(
 
     videodb events wait --event exported --fail-on failed --session last --timeout 120
     """
-    run_dir = existing_run_dir(directory, env_file) or RunDir(resolve_directory(None, directory, env_file).path)
+    run_dir = reading_run_dir(directory, env_file, files)
     if "-" in (files or []):
         raise UsageError("there is nothing to wait for on standard input", hint="videodb events filter --limit 1 . -")
     started = time.monotonic()
@@ -93,7 +93,7 @@ def wait(
                 raise UsageError(f"{source.name} is a pipe: wait follows files", hint="videodb events filter --limit 1")
         selection = flags.selection(feed.sources, run_dir)
         judge = Judge(selection, tuple(fail_on or ()), recovered=recovered)
-        cursor = None if cursor_file is None else Cursor(cursor_file.absolute())
+        cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
         parts = _backlog(feed, selection, cursor, looks_back=flags.session is not None or flags.since is not None)
         health = None if files else _Health(run_dir)
         deadline = None if timeout is None else started + timeout

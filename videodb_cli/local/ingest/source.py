@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 from videodb_cli.errors import NotFoundError, RefusedError, UnreachableError, UsageError, VideodbError
+from videodb_cli.userpaths import absolute, expanded
 
 if TYPE_CHECKING:
     import av
@@ -130,7 +131,7 @@ def _with_streams(address: Address, container: av.container.InputContainer) -> S
 
 
 def _file_address(path: Path) -> Address:
-    path = path.expanduser()
+    path = expanded(str(path))
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -138,7 +139,7 @@ def _file_address(path: Path) -> Address:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise RefusedError(f"{path} cannot be read: {reason}.", code="source_unreadable") from error
-    address = Address("file", str(path.absolute()), str(path))
+    address = Address("file", str(absolute(path)), str(path))
     if stat.S_ISDIR(mode):
         raise _unreadable(address, "it is a directory")
     if not stat.S_ISREG(mode):

@@ -1,0 +1,60 @@
+"""Commands of ours in hints, made so that they can be pasted: with the directory that this run was given.
+
+A hint is written where an error is found, and that place knows neither what the user typed nor whether he named a
+directory: it writes ``videodb status``, and whoever shows the hint calls `placed`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+# Those that have --dir; `local models`, `demo` and `capture channels` have none.
+_COMMAND = re.compile(
+    r"videodb (?:listen|status|stop|path|doctor|events [a-z]+"
+    r"|capture (?:start|stop|status|create|pause|resume)|local (?:start|stop|status|trigger|replay))(?![\w-])"
+)
+_END_OF_COMMAND = re.compile(r" · |; |\)| \| | && |$")
+_directory: Path | None = None
+_meant_anyway: Callable[[], Path | None] | None = None
+_typed = "videodb"
+_takes_local = False
+
+
+def use_directory(directory: Path | None, meant_anyway: Callable[[], Path | None] | None = None) -> None:
+    """Remember the directory that the command line names; None if it names none.
+
+    ``meant_anyway`` finds the one that is meant without; it is asked only when there is something to hint at.
+    """
+    global _directory, _meant_anyway
+    _directory, _meant_anyway = directory, meant_anyway
+
+
+def use_command(path: str, *, takes_local: bool) -> None:
+    """Remember the command that was typed, e.g. ``videodb capture start``, and whether it has ``--local``."""
+    global _typed, _takes_local
+    _typed, _takes_local = path, takes_local
+
+
+def placed(text: str) -> str:
+    """Return the text with ``--dir DIR`` in each command of ours that has none, if a directory was named."""
+    if _directory is None or "videodb " not in text or (_meant_anyway is not None and _meant_anyway() == _directory):
+        return text
+    option = f" --dir {shlex.quote(str(_directory))}"
+
+    def place(command: re.Match[str]) -> str:
+        rest = text[command.end() :]
+        end = _END_OF_COMMAND.search(rest)
+        arguments = rest[: end.start()] if end is not None else rest
+        is_complete = " --dir" in arguments or arguments.lstrip().startswith("--help")
+        return command[0] if is_complete else command[0] + option
+
+    return _COMMAND.sub(place, text)
+
+
+def without_key() -> str:
+    """Return the hint for a missing key; it names the command that was typed, if that works without one."""
+    get_one = "get a key at console.videodb.io"
+    return f"{get_one}, or try everything without one: {_typed} --local" if _takes_local else get_one
