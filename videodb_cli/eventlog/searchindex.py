@@ -9,35 +9,27 @@ log only grows: one that was written to without growing, or put in the place of 
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from videodb_cli.errors import RefusedError, VideodbError
+from videodb_cli.errors import VideodbError
+from videodb_cli.eventlog import searchdb
 from videodb_cli.eventlog.broken import BrokenLines, DamagedError
 from videodb_cli.eventlog.cursor import marked_end, marks_of
 from videodb_cli.eventlog.indexing import Faults, Indexer
 from videodb_cli.eventlog.reader import iter_blocks
 from videodb_cli.eventlog.sources import Source, open_source, rotated_sources
-from videodb_cli.rundir import private
 
 if TYPE_CHECKING:
+    import os
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 
 _T = TypeVar("_T")
-_VERSION = 3
 _OFFSET_BITS = 44
 _COMMIT_BYTES = 64 << 20
-_PATIENCE_S = 120.0
-_CACHE_KIB = 16_000
-_SCHEMA = """
-CREATE TABLE files (id INTEGER PRIMARY KEY, head TEXT, recent TEXT, offset INTEGER, stamp TEXT, faults TEXT);
-CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize="unicode61 remove_diacritics 2");
-INSERT INTO words(words, rank) VALUES ('hashsize', 16777216);
-"""
 _BEST_FIRST = "SELECT rowid, rank FROM words WHERE words MATCH ? ORDER BY rank, rowid DESC"
 
 
@@ -52,12 +44,14 @@ class Found(NamedTuple):
 class SearchIndex:
     """An open index. ``close`` when done."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, in_memory: bool = False) -> None:
         """Open, or make, the index at ``path`` (0600); None keeps it for this run only, in an unnamed file.
 
-        Raises ``RefusedError``.
+        That of a big log does not fit into memory, so ``in_memory`` is for small ones where no file can be had. Raises
+        IndexUnusableError.
         """
         self._path = path
+        self._in_memory = in_memory
         self._known: dict[int, Source] = {}
         # Files that could not be opened.
         self._closed: list[DamagedError] = []
@@ -70,52 +64,9 @@ class SearchIndex:
         self._db.close()
 
     def _open(self) -> sqlite3.Connection:
-        import sqlite3
-
         if self._path is None:
-            # Not in memory: that of a big log would not fit into it. SQLite unlinks the file as it makes it.
-            db = sqlite3.connect("", isolation_level=None)
-            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-            db.executescript(_SCHEMA)
-            return db
-        os.close(private.open_fd(self._path, os.O_RDWR | os.O_CREAT))
-        try:
-            return self._connected(self._path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-                raise RefusedError(f"{self._path} is being built by somebody else", code="index_busy") from None
-            return self._anew(self._path)
-
-    def _anew(self, path: Path) -> sqlite3.Connection:
-        """An empty index. What stood there is no index of ours, damaged, or out of date; it is only derived."""
-        private.remove(path)
-        os.close(private.open_fd(path, os.O_RDWR | os.O_CREAT))
-        return self._connected(path)
-
-    @staticmethod
-    def _connected(path: Path) -> sqlite3.Connection:
-        import sqlite3
-
-        db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
-        version = 0
-        try:
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                db.execute("BEGIN IMMEDIATE")
-                if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                    for statement in _SCHEMA.split(";\n"):
-                        db.execute(statement)
-                    db.execute(f"PRAGMA user_version = {_VERSION}")
-                db.execute("COMMIT")
-        except BaseException:
-            db.close()
-            raise
-        if version in {0, _VERSION}:
-            return db
-        db.close()
-        raise sqlite3.DatabaseError("another version")
+            return searchdb.open_for_this_run(in_memory=self._in_memory)
+        return searchdb.open_file(self._path)
 
     def faults(self) -> BrokenLines:
         """What could not be read of the files that were updated."""
@@ -130,7 +81,7 @@ class SearchIndex:
     def update(self, sources: Sequence[Source], progress: Callable[[int, int], None]) -> None:
         """Take up what has been written since the last time. ``progress`` hears bytes done, and bytes in all.
 
-        Raises ``RefusedError`` when the index cannot be written.
+        Raises IndexUnusableError when the index cannot be written.
         """
         self._sources, self._progress = sources, progress
         self._mended(self._refresh)
@@ -141,12 +92,9 @@ class SearchIndex:
 
         try:
             return ask()
-        except sqlite3.DatabaseError as error:
-            damaged = not isinstance(error, sqlite3.OperationalError) or "no such" in str(error)
-            if self._path is None or not damaged:
-                raise RefusedError(
-                    f"the search index cannot be used: {error}", code="index", hint="--no-index"
-                ) from None
+        except sqlite3.Error as error:
+            if self._path is None or not searchdb.is_damaged(error):
+                raise searchdb.unusable(error) from error
         self._begin_again(self._path)
         self._refresh()
         return ask()
@@ -159,7 +107,7 @@ class SearchIndex:
     def _begin_again(self, path: Path) -> None:
         self._db.close()
         self._known.clear()
-        self._db = self._anew(path)
+        self._db = searchdb.open_anew(path)
 
     def _take_up(self) -> None:
         todo: list[tuple[Source, int | None, int]] = []
@@ -245,19 +193,24 @@ class SearchIndex:
                 )
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # On a full disk SQLite has done it already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
             self._known[ident] = source
             yield end - start
 
     def search(self, query: str) -> Iterator[Found]:
-        """Lines of the files that were updated, best first, the latest of equals first.
+        """Return the lines of the files that were updated, best first, the latest of equals first.
 
-        Raises ``RefusedError`` when the index cannot be read.
+        What is best is known only when all were looked at, so trouble comes with the first row, which is asked for
+        here. Raises IndexUnusableError when the index cannot be read.
         """
+        return self._lines(self._mended(lambda: _begun(self._db.execute(_BEST_FIRST, (query,)))))
+
+    def _lines(self, rows: Iterator[tuple[int, float]]) -> Iterator[Found]:
         mask = (1 << _OFFSET_BITS) - 1
-        # What is best is known only when all were looked at, so trouble comes with the first row.
-        for rowid, rank in self._mended(lambda: _begun(self._db.execute(_BEST_FIRST, (query,)))):
+        for rowid, rank in rows:
             source = self._known.get(rowid >> _OFFSET_BITS)
             if source is not None:
                 yield Found(source, rowid & mask, rank)

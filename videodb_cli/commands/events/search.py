@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 import sys
-import time
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import typer
 
 from videodb_cli import console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
 from videodb_cli.commands.events.output import RawOutput, tell_broken
+from videodb_cli.commands.events.progress import ProgressBar
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, RefusedError, UsageError
@@ -20,7 +20,8 @@ from videodb_cli.eventlog.decode import decode
 from videodb_cli.eventlog.lookup import lines_at
 from videodb_cli.eventlog.rotation import log_name_of
 from videodb_cli.eventlog.scan import Line
-from videodb_cli.eventlog.searchindex import SearchIndex
+from videodb_cli.eventlog.searchdb import IndexUnusableError
+from videodb_cli.eventlog.searchindex import Found, SearchIndex
 from videodb_cli.eventlog.searchwords import Term, found_spans, fts5_query, parse_terms, snippet
 from videodb_cli.eventlog.sources import resolve_sources
 from videodb_cli.eventlog.times import parse_duration
@@ -38,8 +39,9 @@ app = new_app()
 _META = "videodb_cli.unwanted_words"
 _FEW = 20
 _BATCH = 32  # lines, of up to a megabyte each
-_BAR_WIDTH = 24
-_BAR_AFTER_S = 0.4
+_HELD_BYTES = 16 << 20
+# Of a log whose index may be held in memory, where it is a third as large.
+_IN_MEMORY_BYTES = 512 << 20
 
 
 class SearchCommand(SelectingCommand):
@@ -112,10 +114,10 @@ def search(
     selection = flags.selection(sources, run_dir, without_own=True)
     wanted = _FEW if limit is None and console.is_terminal() and not as_json else limit
     around_s = None if around is None else parse_duration(around)
-    index = _updated(sources, no_index=no_index)
+    index, found = _searched(sources, fts5_query(terms), no_index=no_index)
     try:
         tell_broken(index.faults(), strict=strict)
-        hits = _hits(index, fts5_query(terms), selection)
+        hits = _hits(found, selection)
         best = hits if wanted is None else itertools.islice(hits, wanted)
         count = _print_json(best, terms) if as_json else _print(best, terms, sources, around_s)
         more = count == wanted and next(hits, None) is not None
@@ -136,35 +138,47 @@ def _as_typed(word: str) -> str:
     return f'"{word}"' if " " in word.strip() and not is_query else word
 
 
-def _updated(sources: list[Source], *, no_index: bool) -> SearchIndex:
-    """The index of these files, up to date; one for this run only when none can be kept, or is wished for."""
+def _searched(sources: list[Source], query: str, *, no_index: bool) -> tuple[SearchIndex, Iterator[Found]]:
+    """Return what is found, and the index that finds it, which is to be closed.
+
+    It is kept beside the log; where that cannot be, or is not wished for, it is made for this run only. Raises
+    RefusedError if there is room for it nowhere.
+    """
     last = sources[-1].path if sources else None
     if not no_index and last is not None:
         path = _beside(last)
         try:
-            return _with_bar(SearchIndex(path), sources)
-        except (RefusedError, OSError) as error:
+            return _ask(SearchIndex(path), sources, query)
+        except (IndexUnusableError, OSError) as error:
             console.talk(f"no index can be kept at {path} ({error}); reading everything")
-    return _with_bar(SearchIndex(None), sources)
-
-
-def _with_bar(index: SearchIndex, sources: list[Source]) -> SearchIndex:
     try:
-        with _Bar() as bar:
+        return _ask(SearchIndex(None), sources, query)
+    except IndexUnusableError as error:
+        if sum(source.path.stat().st_size for source in sources if source.path is not None) > _IN_MEMORY_BYTES:
+            raise RefusedError(
+                f"there is no room for the search in the directory of temporary files: {error}",
+                code="no_room",
+                hint="export TMPDIR=DIR, one with room, or: videodb events filter --grep REGEX",
+            ) from error
+        return _ask(SearchIndex(None, in_memory=True), sources, query)
+
+
+def _ask(index: SearchIndex, sources: list[Source], query: str) -> tuple[SearchIndex, Iterator[Found]]:
+    try:
+        with ProgressBar() as bar:
             index.update(sources, bar.show)
+        return index, index.search(query)
     except BaseException:
         index.close()
         raise
-    return index
 
 
 def _beside(log: Path) -> Path:
     return log.with_name(f"{log_name_of(log.name)}.index")
 
 
-def _hits(index: SearchIndex, query: str, selection: Selection) -> Iterator[_Hit]:
+def _hits(found: Iterator[Found], selection: Selection) -> Iterator[_Hit]:
     tests = selection.tests()
-    found = index.search(query)
     while batch := list(itertools.islice(found, _BATCH)):
         places: dict[Source, list[int]] = {}
         for one in batch:
@@ -200,9 +214,17 @@ def _print_json(hits: Iterator[_Hit], terms: list[Term]) -> int:
     import tempfile
 
     count = 0
-    with tempfile.TemporaryFile() as waiting:
+    with tempfile.SpooledTemporaryFile(_HELD_BYTES) as waiting:
         for hit in hits:
-            waiting.write((b"," if count else b"") + console.json_text(_result(hit, terms)).encode(errors="replace"))
+            text = console.json_text(_result(hit, terms)).encode(errors="replace")
+            try:
+                waiting.write(b"," + text if count else text)
+            except OSError as error:
+                raise RefusedError(
+                    f"the results have no room in the directory of temporary files: {error.strerror}",
+                    code="no_room",
+                    hint="export TMPDIR=DIR, one with room, or ask for fewer: --limit N",
+                ) from error
             count += 1
         waiting.seek(0)
         console.data_bytes(b'{"count":%d,"results":[' % count)
@@ -258,28 +280,3 @@ def _print_around(hits: Iterator[_Hit], sources: list[Source], seconds: float) -
             output.write(lines)
     output.close()
     return len(matches)
-
-
-class _Bar:
-    """A progress bar on stderr, shown when indexing takes a while and somebody looks."""
-
-    def __init__(self) -> None:
-        self._begin = time.monotonic()
-        self._drawn = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def show(self, done: int, total: int) -> None:
-        """Draw it."""
-        if not sys.stderr.isatty() or time.monotonic() - self._begin < _BAR_AFTER_S or not total:
-            return
-        filled = _BAR_WIDTH * done // total
-        sys.stderr.write(f"\rindexing {'━' * filled}{' ' * (_BAR_WIDTH - filled)} {100 * done // total:3d} %")
-        sys.stderr.flush()
-        self._drawn = True
-
-    def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
