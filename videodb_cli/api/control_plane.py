@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -17,16 +17,10 @@ from urllib.parse import quote
 import orjson
 
 from videodb_cli.api.capture_calls import CaptureCalls
-from videodb_cli.api.failures import (
-    BadRequestError,
-    KeyRefusedError,
-    NoSuchThingError,
-    OutOfCreditsError,
-    RequestFailedError,
-)
+from videodb_cli.api.failures import RequestFailedError, refusal_of
 from videodb_cli.network.failures import CannotReachError, reason_of
 from videodb_cli.network.route import USER_AGENT, decide
-from videodb_cli.settings import CLIENT_TOKEN_NAME, Credentials
+from videodb_cli.settings import Credentials
 
 if TYPE_CHECKING:
     import httpx
@@ -138,9 +132,9 @@ class ControlPlane(CaptureCalls):
     async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``data`` of one call.
 
-        Raises KeyRefusedError, BadRequestError, NoSuchThingError and OutOfCreditsError for the service's own refusals,
-        those of `network.failures.FINAL` for a way to it that cannot work, RequestFailedError for everything else, a
-        proxy's 403 included.
+        Raises what `refusal_of` returns for the service's own refusals, KeyRefusedError among them, those of
+        `network.failures.FINAL` for a way to it that cannot work, and RequestFailedError for everything else, a proxy's
+        403 included.
         """
         import httpx
 
@@ -179,6 +173,10 @@ class ControlPlane(CaptureCalls):
         self.clock_offset_s = _ahead_s(response.headers.get("date"), datetime.now(UTC), self.clock_offset_s)
         return response.status_code, response.headers.get("retry-after"), bytes(content)
 
+    def _service_time(self) -> datetime:
+        """Return what the service's clock shows. Its dates are compared with that: ours may be wrong by years."""
+        return datetime.now(UTC) + timedelta(seconds=self.clock_offset_s or 0.0)
+
     def _connect(self) -> httpx.AsyncClient:
         from videodb_cli.network.client import new_client
 
@@ -198,14 +196,15 @@ class ControlPlane(CaptureCalls):
             answer = None
         is_ours = answer is not None and answer.get("success") is False
         message = _message(answer, self._credentials.token.reveal())
-        if is_ours:
-            self._raise_refusal(status, message)
+        refusal = refusal_of(status, message, self._credentials) if is_ours else None
+        if refusal is not None:
+            raise refusal
         if not 200 <= status < 300 or is_ours:
             detail = f": {message}" if message else ""
             raise RequestFailedError(
                 f"{self._credentials.host} answered HTTP {status}{detail}",
                 status=status,
-                retry_after_s=retry_after_s(retry_after, datetime.now(UTC)),
+                retry_after_s=retry_after_s(retry_after, self._service_time()),
             )
         data = answer.get("data") if answer is not None else None
         if answer is None or not isinstance(data, dict | type(None)):
@@ -213,33 +212,6 @@ class ControlPlane(CaptureCalls):
                 f"{self._credentials.host} answered HTTP {status} with a body that is not the service's", status=status
             )
         return data or {}
-
-    def _raise_refusal(self, status: int, message: str) -> None:
-        said = f"{self._credentials.host} answered HTTP {status}"
-        if status in {401, 403} and self._credentials.token_source == CLIENT_TOKEN_NAME:
-            raise KeyRefusedError(
-                f"{self._credentials.host} refused the client token of the session "
-                f"(HTTP {status}: {message or 'no reason given'})",
-                code="token_refused",
-                hint="tokens expire: videodb capture create makes a fresh one",
-            )
-        if status in {401, 403}:
-            raise KeyRefusedError(
-                f"{self._credentials.host} refused the key from {self._credentials.token_source} "
-                f"(HTTP {status}: {message or 'no reason given'})",
-                code="key_refused",
-                hint="check VIDEO_DB_API_KEY, or get a key at console.videodb.io",
-            )
-        if status == 404:
-            raise NoSuchThingError(f"{said}: {message or 'not found'}", code="no_such_thing")
-        if status == 400:
-            raise BadRequestError(f"{said}: {message or 'it does not take this request'}", code="bad_request")
-        if status == 402:
-            raise OutOfCreditsError(
-                f"{said}: {message or 'out of credits'}",
-                code="out_of_credits",
-                hint="add credits at console.videodb.io",
-            )
 
 
 def _with(body: dict[str, Any], **optional: Any) -> dict[str, Any]:
@@ -267,8 +239,17 @@ def _message(answer: dict[str, Any] | None, key: str) -> str:
     return _SOCKET_URL.sub(r"\1…", " ".join(message.split()).replace(key, "…"))[:300]
 
 
+def answered_at(date: str | None) -> datetime:
+    """Return when an answer was given, by the clock of whoever gave it: its ``Date``, else by ours."""
+    ahead_s = _ahead_s(date, now := datetime.now(UTC), 0.0)
+    return now + timedelta(seconds=ahead_s or 0.0)
+
+
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for (RFC 9110 §10.2.3), at most an hour."""
+    """Return the seconds that a ``Retry-After`` header asks for (RFC 9110 §10.2.3), at most an hour.
+
+    ``now`` is the time of whoever asks for it.
+    """
     if not value:
         return None
     try:

@@ -192,9 +192,9 @@ async def start_pipelines(
 
 
 def _named(error: VideodbError, what: str) -> VideodbError:
-    """Return the refusal with the name of what it refuses; one of our making, because the user's command was right."""
+    """Return the refusal with the name of what it refuses."""
     message = f"cannot start {what}: {error.message}"
-    kind = RefusedError if isinstance(error, UsageError) else type(error)
+    kind = type(error)
     if not issubclass(kind, CredentialsError | NotFoundError | RefusedError):
         return UnreachableError(message, code=error.code, hint=error.hint)
     return kind(message, code=error.code, hint=error.hint)

@@ -14,11 +14,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import wait
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from videodb_cli.api.control_plane import retry_after_s
+from videodb_cli.api.control_plane import answered_at, retry_after_s
 from videodb_cli.errors import MissingDependencyError, UsageError
 from videodb_cli.flows.forwarding import Parcel, Refused, Stop
 from videodb_cli.listener.backoff import Backoff
@@ -42,7 +41,7 @@ _END_S = 2.0
 
 
 # Status, Retry-After, and what went wrong before there was a status.
-_Answer = tuple[int, str | None, str | None]
+_Answer = tuple[int, float | None, str | None]
 
 
 class HttpTarget:
@@ -104,7 +103,7 @@ class HttpTarget:
             if trouble != said:
                 said = trouble
                 self._on_trouble(f"{self.host}: {trouble}; trying again")
-            self._stop.sleep(backoff.next_delay_s(retry_after_s(retry_after, datetime.now(UTC))))
+            self._stop.sleep(backoff.next_delay_s(retry_after))
 
     def close(self) -> None:
         """Close the connections. Idempotent."""
@@ -149,7 +148,8 @@ class HttpTarget:
             return 0, None, str(error)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return 0, None, reason_of(error).replace(self._url, "…")
-        return answer.status_code, answer.headers.get("retry-after"), None
+        retry_after = retry_after_s(answer.headers.get("retry-after"), answered_at(answer.headers.get("date")))
+        return answer.status_code, retry_after, None
 
 
 class CommandTarget:

@@ -290,14 +290,13 @@ def _hide(url: str, text: str) -> str:
 
 
 def _retry_after(error: Exception) -> float | None:
-    from datetime import UTC, datetime
-
     from websockets.exceptions import InvalidStatus
 
-    from videodb_cli.api.control_plane import retry_after_s
+    from videodb_cli.api.control_plane import answered_at, retry_after_s
 
     if isinstance(error, InvalidStatus):
-        return retry_after_s(error.response.headers.get("Retry-After"), datetime.now(UTC))
+        headers = error.response.headers
+        return retry_after_s(headers.get("Retry-After"), answered_at(headers.get("Date")))
     return None
 
 

@@ -13,9 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videodb_cli.api.control_plane import ControlPlane, retry_after_s
-from videodb_cli.api.failures import KeyRefusedError, NoSuchThingError, OutOfCreditsError, RequestFailedError
-from videodb_cli.errors import VideodbError
+from videodb_cli.api.control_plane import ControlPlane, answered_at, retry_after_s
+from videodb_cli.api.failures import (
+    BadRequestError,
+    KeyRefusedError,
+    NoSuchThingError,
+    OutOfCreditsError,
+    RequestFailedError,
+)
+from videodb_cli.errors import ConflictError, VideodbError
 from videodb_cli.settings import Credentials, Secret
 
 KEY = "sk-test-0123456789abcdef"
@@ -57,6 +63,17 @@ async def test_the_request() -> None:
 FAILED: dict[str, Any] = {"success": False, "message": f"no: {KEY} is\nwrong", "error_code": "X"}
 
 
+# None of them is 2: the command line was parsed before anything was asked.
+STATUSES: dict[type[VideodbError], int] = {
+    KeyRefusedError: 3,
+    NoSuchThingError: 4,
+    RequestFailedError: 5,
+    OutOfCreditsError: 6,
+    BadRequestError: 6,
+    ConflictError: 9,
+}
+
+
 @pytest.mark.parametrize(
     ("handler", "kind"),
     [
@@ -64,8 +81,21 @@ FAILED: dict[str, Any] = {"success": False, "message": f"no: {KEY} is\nwrong", "
         (gives(403, json=FAILED), KeyRefusedError),
         (gives(404, json=FAILED), NoSuchThingError),
         (gives(402, json=FAILED), OutOfCreditsError),
-        (gives(200, json=FAILED), RequestFailedError),
+        (gives(410, json=FAILED), NoSuchThingError),
+        (gives(409, json=FAILED), ConflictError),
+        (gives(400, json=FAILED), BadRequestError),
+        (gives(405, json=FAILED), BadRequestError),
+        (gives(413, json=FAILED), BadRequestError),
+        (gives(422, json=FAILED), BadRequestError),
+        (gives(200, json=FAILED), BadRequestError),
+        (gives(302, json=FAILED), RequestFailedError),
+        (gives(408, json=FAILED), RequestFailedError),
+        (gives(425, json=FAILED), RequestFailedError),
+        (gives(429, json=FAILED), RequestFailedError),
         (gives(500, json=FAILED), RequestFailedError),
+        (gives(503, json=FAILED), RequestFailedError),
+        (gives(400, text="<html>Bad Request</html>"), RequestFailedError),
+        (gives(422, json={"detail": []}), RequestFailedError),
         (gives(401, json={"message": "Unauthorized"}), RequestFailedError),
         (gives(403, text="<html>Forbidden</html>"), RequestFailedError),
         (gives(403, json=["success"]), RequestFailedError),
@@ -77,10 +107,11 @@ FAILED: dict[str, Any] = {"success": False, "message": f"no: {KEY} is\nwrong", "
         (gives(200, content=b"x" * (17 << 20)), RequestFailedError),
     ],
 )
-async def test_failures(handler: Handler, kind: type[Exception]) -> None:
+async def test_failures(handler: Handler, kind: type[VideodbError]) -> None:
     with pytest.raises(kind) as failed:
         await call(handler)
     assert type(failed.value) is kind
+    assert failed.value.exit_status == STATUSES[kind]
     assert KEY not in str(failed.value)
     assert "\n" not in str(failed.value)
 
@@ -194,3 +225,13 @@ async def test_retry_after_reaches_whoever_waits() -> None:
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     assert retry_after_s(value, datetime(2026, 3, 2, 10, tzinfo=UTC)) == seconds
+
+
+async def test_a_date_in_retry_after_is_by_the_clock_of_the_service() -> None:
+    """Ours may be wrong by years: on a board without a battery it begins in 1970."""
+    headers = {"date": "Mon, 02 Mar 2026 10:00:00 GMT", "retry-after": "Mon, 02 Mar 2026 10:00:07 GMT"}
+    with pytest.raises(RequestFailedError) as failed:
+        await call(gives(503, headers=headers))
+    assert failed.value.retry_after_s == pytest.approx(7, abs=1)
+    assert retry_after_s(headers["retry-after"], answered_at(headers["date"])) == pytest.approx(7, abs=1)
+    assert abs((answered_at(None) - datetime.now(UTC)).total_seconds()) < 1
