@@ -31,6 +31,8 @@ _ANSI = {
 }
 _MAX_WAITING = 8 << 20
 _forced: bool | None = None
+_aside: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+DUMB_TERMINALS = frozenset({"dumb", "unknown"})
 
 
 def prepare() -> None:
@@ -69,7 +71,7 @@ def wants_color(stream: IO[Any]) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return stream.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}
+    return stream.isatty() and os.environ.get("TERM", "") not in DUMB_TERMINALS
 
 
 def is_terminal() -> bool:
@@ -108,29 +110,20 @@ def _visible(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def cut(text: str, width: int) -> str:
-    """Return the text cut to a number of terminal cells, ending in "…" if anything went."""
-    from rich.cells import cell_len, set_cell_size
-
-    if width <= 0 or cell_len(text) <= width:
-        return text if width > 0 else ""
-    return set_cell_size(text, width - 1).rstrip() + "…"
-
-
-def pad(text: str, width: int) -> str:
-    """Return the text padded with spaces to a number of terminal cells, never cut."""
-    from rich.cells import cell_len
-
-    return text + " " * max(0, width - cell_len(text))
-
-
-def terminal_width(default: int = 80) -> int:
-    """Return the columns of the terminal on stdout."""
+def terminal_size(stream: IO[Any] | None = None) -> os.terminal_size:
+    """Return columns and lines of the terminal on a stream, stdout if none is given; 80 and 24 where there is none."""
+    columns = os.environ.get("COLUMNS", "")
+    fallback = int(columns) if columns.isdecimal() and int(columns) > 0 else 80
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or default
+        found = os.get_terminal_size((stream or sys.stdout).fileno())
     except (OSError, ValueError):
-        columns = os.environ.get("COLUMNS", "")
-        return int(columns) if columns.isdigit() and int(columns) > 0 else default
+        return os.terminal_size((fallback, 24))
+    return os.terminal_size((found.columns or fallback, found.lines or 24))
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal on stdout."""
+    return terminal_size().columns
 
 
 @contextlib.contextmanager
@@ -190,7 +183,7 @@ def flush() -> None:
 
 def talk(line: str) -> None:
     """Write one line of talk to stderr. Never raises: talk must not end the work."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError), _aside():
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
@@ -200,16 +193,15 @@ def pass_on(content: bytes) -> None:
     if not content:
         return
     text = content.decode(errors="replace")
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError), _aside():
         sys.stderr.write(escape_controls(text) if sys.stderr.isatty() else text)
         sys.stderr.flush()
 
 
-def redraw(line: str) -> None:
-    """Replace the last line of a terminal on stderr, e.g. a progress bar; an empty one takes it away."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"\r\x1b[K{line}")
-        sys.stderr.flush()
+def set_aside_for_talk(rows: Callable[[], contextlib.AbstractContextManager[None]] | None) -> None:
+    """Enter this around every line of talk: it takes rows that are redrawn in place out of its way. None: no more."""
+    global _aside
+    _aside = rows or contextlib.nullcontext
 
 
 def tell_error(error: VideodbError, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videodb_cli import console
-from videodb_cli.console import BackgroundWriter, cut, escape_controls, one_line
+from videodb_cli.console import BackgroundWriter, escape_controls, one_line
 
 
 @given(st.text())
@@ -35,12 +35,6 @@ def test_what_is_made_visible() -> None:
         one_line("family: \U0001f468\u200d\U0001f469\u200d\U0001f467 ok")
         == "family: \U0001f468\u200d\U0001f469\u200d\U0001f467 ok"
     )
-
-
-def test_cut_counts_cells() -> None:
-    assert cut("東京東京", 5) == "東京…"
-    assert cut("word", 4) == "word"
-    assert cut("word", 0) == ""
 
 
 @pytest.fixture

@@ -13,13 +13,14 @@ PACKAGE = Path(__file__).parents[2] / "videodb_cli"
 
 # Below everything else: they import nothing of ours but the errors.
 LOWEST = {"errors", "hints", "userpaths"}
-GROUND = {"errors", "settings", "network", "console", "model"}
+GROUND = {"cells", "errors", "settings", "network", "console", "model"}
 _BASE = {"errors", "settings", "model", "network"}
 MAY_IMPORT = {
     "errors": set(),
     "model": set(),
     "settings": {"errors"},
     "network": {"errors", "settings"},
+    "cells": set(),
     "console": {"errors"},
     "api": _BASE,
     "eventlog": {"errors", "settings", "model", "rundir"},
@@ -83,6 +84,8 @@ def test_typer_and_rich_stay_upstairs(path: Path) -> None:
         assert "typer" not in found
     if room not in {"console", "commands"}:
         assert "rich" not in found
+    if room != "cells":
+        assert "wcwidth" not in found
 
 
 POSIX_ONLY = {"fcntl", "pwd", "grp", "termios", "tty", "resource", "pty"}
@@ -100,6 +103,7 @@ HEAVY = {
     "starlette",
     "uvicorn",
     "rich",
+    "wcwidth",
     "jq",
     "av",
     "numpy",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from videodb_cli import console
+from videodb_cli import cells, console
+from videodb_cli.commands.live import LiveRows
 from videodb_cli.commands.options import JsonOption
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.userpaths import absolute
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 app = new_app()
 _STREAM_WIDTH = 10
+_LEAST_WORDS = 20  # cells beside the columns; with fewer, the words stand below
 
 
 @app.command(cls=PanelCommand)
@@ -76,7 +78,7 @@ class _DemoView:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._duration_s: float | None = None
-        self._has_bar = sys.stderr.isatty()
+        self._live = LiveRows(sys.stderr)
         self._drawn = ""
 
     def show(self, update: DemoUpdate) -> None:
@@ -88,8 +90,9 @@ class _DemoView:
                 self._introduce(update)
             case Heard(at_s, event):
                 if not self._as_json and not ev.is_interim(event):
-                    self._erase()
-                    console.data(self._row(at_s, event))
+                    self._live.show([])
+                    for row in self._rows(at_s, event):
+                        console.data(row)
                     console.flush()
                 self._draw(at_s)
             case Progress(at_s):
@@ -97,42 +100,39 @@ class _DemoView:
 
     def close(self) -> None:
         """Take the bar away."""
-        self._erase()
+        self._live.close()
 
     def _introduce(self, playing: Playing) -> None:
         self._duration_s = playing.duration_s
         what = "the bundled sample" if playing.title == "sample" else playing.title
         console.talk(f"no key, no screen, no sound card: using the embedded service and {what}")
 
-    def _row(self, at_s: float, event: dict[str, Any]) -> str:
+    def _rows(self, at_s: float, event: dict[str, Any]) -> list[str]:
         from videodb_cli.commands.events.view import kind_of, stream_label, words
 
         kind, styles = kind_of(event)
-        stream = console.cut(console.one_line(stream_label(event)), _STREAM_WIDTH)
-        head = f"  {clock(at_s)}  {console.pad(kind, 10)}  {console.pad(stream, _STREAM_WIDTH)}  "
+        stream = cells.cut(console.one_line(stream_label(event)), _STREAM_WIDTH)
         text = words(event)
-        if console.is_terminal():
-            text = console.cut(text, max(console.terminal_width() - 1 - len(head), 20))
-        if not console.wants_color(sys.stdout):
-            return head + text
-        painted = f"  {console.paint(clock(at_s), 'dim')}  {console.paint(console.pad(kind, 10), *styles)}  "
-        return f"{painted}{console.paint(console.pad(stream, _STREAM_WIDTH), 'dim')}  {text}"
+        head = [(clock(at_s), ("dim",)), (cells.pad(kind, 10), styles), (cells.pad(stream, _STREAM_WIDTH), ("dim",))]
+        room = console.terminal_width() - 1 if console.is_terminal() else sys.maxsize
+        beside = room - sum(cells.width(part) + 2 for part, _ in head) - 2
+        if beside < _LEAST_WORDS:
+            above = cells.cut(f"{clock(at_s)} {kind} {stream}".rstrip(), room)
+            return [above, *(f"  {line}" for line in cells.wrap(text, room - 2))]
+        if console.wants_color(sys.stdout):
+            head = [(console.paint(part, *style) if style else part, ()) for part, style in head]
+        return [f"  {'  '.join(part for part, _ in head)}  {cells.cut(text, beside)}"]
 
     def _draw(self, at_s: float) -> None:
-        if not self._has_bar or not self._duration_s:
+        if not self._live.is_possible or not self._duration_s:
             return
-        width = max(10, min(console.terminal_width() - 12, 60))
+        width = max(1, min(console.terminal_size(sys.stderr).columns - 12, 60))
         done = min(1.0, at_s / self._duration_s)
-        cells = round(done * width)
-        bar = f"  {'━' * cells}{'─' * (width - cells)} {clock(min(at_s, self._duration_s))}"
-        if bar != self._drawn:
-            console.redraw(bar)
+        filled = round(done * width)
+        bar = f"  {'━' * filled}{'─' * (width - filled)} {clock(min(at_s, self._duration_s))}"
+        if bar != self._drawn or not self._live.is_drawn:
+            self._live.show([bar])
             self._drawn = bar
-
-    def _erase(self) -> None:
-        if self._drawn:
-            console.redraw("")
-            self._drawn = ""
 
 
 def clock(seconds: float) -> str:
@@ -151,7 +151,8 @@ def _summary(outcome: Outcome) -> list[str]:
         late.append(f"screen to log {outcome.screen_latency_s:.1f} s")
     if late:
         parts.append(f"{', '.join(late)} (medians)")
-    lines = [" · ".join(parts)]
+    said = " · ".join(parts)
+    lines = cells.wrap(said, console.terminal_width() - 1) if console.is_terminal() else [said]
     if outcome.directory is None:
         return [*lines, "kept nothing; to look around: videodb demo --keep"]
     lines.append(f"player  {outcome.player_url}")

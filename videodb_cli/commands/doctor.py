@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 from videodb_cli import console, hints
+from videodb_cli.commands.fields import show_field
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, LocalOption
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.settings import resolve_credentials, resolve_directory, wants_local
@@ -40,14 +40,9 @@ def doctor(
         findings.append(replace(finding, hint=placed))
         if not as_json:
             hint = f" → {placed}" if placed else ""
-            console.data(f"{_painted(finding.level)} {finding.name:<13} {console.one_line(finding.text + hint)}")
+            show_field(f"{finding.level:<8} {finding.name}", finding.text + hint, 22, _STYLES[finding.level])
             console.flush()
     status = next((f.exit_status for f in findings if f.level == "failing" and f.name in ESSENTIAL), 0)
     if as_json:
         console.data_json({"ok": status == 0, "checks": [finding.as_json() for finding in findings]})
     return status
-
-
-def _painted(level: str) -> str:
-    padded = level.ljust(8)
-    return console.paint(padded, _STYLES[level]) if console.wants_color(sys.stdout) else padded

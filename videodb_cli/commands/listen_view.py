@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from videodb_cli import console
+from videodb_cli import cells, console
 from videodb_cli.listener.updates import (
     Connected,
     CouldNot,
@@ -87,7 +87,7 @@ class ListenView:
             text = console.one_line(name)
         channel = console.one_line((ev.channel_of(event) or "event")[:_SHOWN_CHARACTERS])
         row = f"[{channel}] {text}"
-        return console.cut(row, console.terminal_width() - 1) if self._is_terminal else row
+        return cells.cut(row, console.terminal_width() - 1) if self._is_terminal else row
 
     def on_update(self, update: Update) -> None:
         """Say one change."""

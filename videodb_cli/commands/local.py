@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from videodb_cli import console, hints
+from videodb_cli.commands.fields import show_field
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, made_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError, VideodbError
@@ -164,16 +165,16 @@ def status(as_json: JsonOption = False, directory: DirectoryOption = None, env_f
     if as_json:
         console.data_json({"running": True, **found, "key": address.key})
         return
-    console.data(f"running   {address.url} · pid {address.pid} · {_BANNER}")
-    console.data(f"key       {address.key}")
+    show_field("running", f"{address.url} · pid {address.pid} · {_BANNER}", 9)
+    show_field("key", address.key, 9)
     names = ", ".join(item["connection_id"] for item in found["connections"])
-    console.data(f"sockets   {found['sockets']}" + (f" · {names}" if names else ""))
+    show_field("sockets", f"{found['sockets']}" + (f" · {names}" if names else ""), 9)
     playing = [item["name"] for item in found["rtstreams"] if item["status"] == "connected"]
-    shown = " · " + ", ".join(console.one_line(name) for name in playing) if playing else ""
-    console.data(f"streams   {found['streams']} playing of {len(found['rtstreams'])}{shown}")
-    console.data(f"media     {found['media_bytes'] / 1e6:.1f} MB in {found['media_dir']}")
+    shown = " · " + ", ".join(playing) if playing else ""
+    show_field("streams", f"{found['streams']} playing of {len(found['rtstreams'])}{shown}", 9)
+    show_field("media", f"{found['media_bytes'] / 1e6:.1f} MB in {found['media_dir']}", 9)
     if found["idle_exit_s"] is not None:
-        console.data(f"ends      {found['idle_exit_s']:g} s after its last socket and stream")
+        show_field("ends", f"{found['idle_exit_s']:g} s after its last socket and stream", 9)
 
 
 @app.command(cls=PanelCommand)
@@ -275,6 +276,10 @@ def list_models(as_json: JsonOption = False) -> None:
         return
     for item in found:
         size = f"{item.size_bytes / 1e6:.0f} MB" if item.size_bytes else "-"
+        if console.is_terminal():
+            parts = (item.name, item.purpose, size, str(item.path or ""))
+            show_field(item.status, " · ".join(filter(None, parts)), 10)
+            continue
         console.data(f"{item.status:<10} {item.name:<16} {item.purpose:<7} {size:>7}  {item.path or ''}".rstrip())
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from videodb_cli import console, hints
+from videodb_cli.commands.fields import show_field
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError, TimedOutError, UnreachableError, UsageError, VideodbError
@@ -79,7 +80,7 @@ def status(
     else:
         _show(found, time.time())
         if capture is not None:
-            console.data(f"{_painted('capture')} {console.one_line(_capture_row(capture, time.time()))}")
+            _row("capture", _capture_row(capture, time.time()))
     return 0 if found.is_healthy else 4 if found.state == "stopped" else 5
 
 
@@ -147,10 +148,10 @@ def _as_json(found: ListenerStatus, now: float) -> dict[str, Any]:
 def _show(found: ListenerStatus, now: float) -> None:
     fields = found.fields
     if found.state == "died":
-        console.data(hints.placed(f"{_painted('died')} {found.why} · start another: videodb listen --detach"))
+        _row("died", hints.placed(f"{found.why} · start another: videodb listen --detach"))
         return
     if found.state == "stopped":
-        console.data(hints.placed("stopped     no listener runs here · start one: videodb listen --detach"))
+        _row("stopped", hints.placed("no listener runs here · start one: videodb listen --detach"))
         return
     if found.state == "listening":
         parts = [str(found.connection_id), _span(found.age("connected_since", now))]
@@ -171,17 +172,11 @@ def _show(found: ListenerStatus, now: float) -> None:
         rows.append(("gaps", f"{gaps} · {fields['recovered']} recovered{unknown}"))
     rows += [("pipelines" if not number else "", row) for number, row in enumerate(_dead_rows(fields))]
     for name, text in rows:
-        console.data(f"{_painted(name)} {console.one_line(text)}")
+        _row(name, text)
 
 
-def _painted(name: str) -> str:
-    import sys
-
-    padded = name.ljust(11)
-    if not console.wants_color(sys.stdout):
-        return padded
-    style = _STYLES.get(name, "dim")
-    return console.paint(padded, style)
+def _row(name: str, text: str) -> None:
+    show_field(name, text, 11, _STYLES.get(name, "dim"))
 
 
 def _log_row(fields: dict[str, Any]) -> str:

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
-from videodb_cli import console
+from videodb_cli import cells, console
 from videodb_cli.commands import listen_view
 from videodb_cli.commands.listen_view import ListenView
 from videodb_cli.listener.updates import Connected, IdReplaced, LogUnwritable, LogWritable, Lost, Retrying, Statement
@@ -73,7 +72,7 @@ def test_any_event_is_one_safe_line_or_none(make: Make, event: dict[str, Any], t
         text = line.decode("utf-8")[:-1]
         assert text.splitlines() in ([text], [])
         assert "\x1b" not in text
-        assert not terminal or cell_len(text) < 40, "cells: some characters take none, some take two"
+        assert not terminal or cells.width(text) < 40, "cells: some characters take none, some take two"
 
 
 def test_what_is_shown_where(make: Make) -> None:

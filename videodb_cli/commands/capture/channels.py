@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from videodb_cli import console
+from videodb_cli import cells, console
 from videodb_cli.capture.channels import GROUPS, KINDS, Channel, Channels
 from videodb_cli.commands.options import EnvFileOption, JsonOption
 from videodb_cli.commands.tree import PanelCommand, new_app
 
 app = new_app()
+_INDENT = 2
 
 SourceOption = Annotated[
     Path | None,
@@ -55,12 +57,24 @@ def _show(found: Channels) -> None:
         for kind in ("mic", "system_audio", "display", "camera")
         for channel in found.of(kind)
     ]
-    width = max((len(row) for row, _ in rows), default=0)
+    room = console.terminal_width() - 1 if console.is_terminal() else sys.maxsize
+    column = max((cells.width(row) for row, _ in rows), default=0)
+    is_narrow = any(column + 2 + cells.width(remark) > room for _, remark in rows)
     for row, remark in rows:
-        console.data(f"{row.ljust(width)}  {remark}".rstrip())
+        _show_lines([row, remark] if is_narrow else [f"{cells.pad(row, column)}  {remark}".rstrip()], room)
     for kind in KINDS:
         if not found.of(kind):
-            console.data(f"no {GROUPS[kind].replace('_', ' ')}: {console.one_line(found.why_none(kind))}")
+            _show_lines([f"no {GROUPS[kind].replace('_', ' ')}: {console.one_line(found.why_none(kind))}"], room)
+
+
+def _show_lines(texts: list[str], room: int) -> None:
+    """Print texts one below the other, all but the first line indented. Ids are never broken: they can be copied."""
+    indent = ""
+    for text in texts:
+        fits = cells.width(indent + text) <= room
+        for line in filter(None, [text] if fits else cells.wrap(text, room - _INDENT, break_words=False)):
+            console.data(indent + line)
+            indent = " " * _INDENT
 
 
 def _row(channel: Channel) -> str:

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from videodb_cli import console
+from videodb_cli.commands.fields import show_field
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError
@@ -53,7 +54,7 @@ def _show(fields: dict[str, Any], why: str | None, connection_id: str | None) ->
     exports = ("exported_video_id", "player_url", "stream_url")
     rows += [(name, str(fields[name])) for name in exports if fields.get(name)]
     for name, text in rows:
-        console.data(f"{name:<18} {console.one_line(text)}")
+        show_field(name, text, 18)
 
 
 def _objects(value: object) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import time
 from typing import Self
 
 from videodb_cli import console
+from videodb_cli.commands.live import LiveRows
 
 _BAR_WIDTH = 24
 _BAR_AFTER_S = 0.4
@@ -17,19 +18,18 @@ class ProgressBar:
 
     def __init__(self) -> None:
         self._begin = time.monotonic()
-        self._drawn = False
+        self._live = LiveRows(sys.stderr)
 
     def __enter__(self) -> Self:
         return self
 
     def show(self, done: int, total: int) -> None:
         """Draw it."""
-        if not sys.stderr.isatty() or time.monotonic() - self._begin < _BAR_AFTER_S or not total:
+        if not self._live.is_possible or time.monotonic() - self._begin < _BAR_AFTER_S or not total:
             return
-        filled = _BAR_WIDTH * done // total
-        console.redraw(f"indexing {'━' * filled}{' ' * (_BAR_WIDTH - filled)} {100 * done // total:3d} %")
-        self._drawn = True
+        room = min(console.terminal_size(sys.stderr).columns - len("indexing  100 %") - 1, _BAR_WIDTH)
+        filled = room * done // total
+        self._live.show([f"indexing {'━' * filled}{' ' * (room - filled)} {100 * done // total:3d} %"])
 
     def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            console.redraw("")
+        self._live.close()

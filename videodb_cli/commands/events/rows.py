@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from videodb_cli import console
 from videodb_cli.commands.events.view import Rows
+from videodb_cli.commands.live import LiveRows
 from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ _LIVE_ROWS = 4
 
 
 class RowOutput:
-    """Rows on a terminal. An interim transcript stands in a few rows at the bottom until its stream says more."""
+    """Rows on a terminal. An interim transcript stands in a row at the bottom until its stream says more."""
 
     def __init__(self) -> None:
         self._rows = Rows(console.terminal_width(), color=console.wants_color(sys.stdout))
         self._pending: dict[str, ev.Event] = {}
-        self._drawn = 0
+        self._live = LiveRows(sys.stdout)
 
     def write(self, lines: Sequence[Line]) -> None:
         self._rows.resize(console.terminal_width())
@@ -38,18 +39,7 @@ class RowOutput:
                     continue
             printed.extend(self._rows.render(event))
         live = [self._rows.one_row(event) for event in list(self._pending.values())[-_LIVE_ROWS:]]
-        console.data_text(self._erase() + "".join(row + "\n" for row in printed) + "\n".join(live))
-        self._drawn = len(live)
-        console.flush()
+        self._live.show(live, above="".join(f"{row}\n" for row in printed))
 
     def close(self) -> None:
-        if self._drawn:
-            console.data_text("\n")
-            self._drawn = 0
-            console.flush()
-
-    def _erase(self) -> str:
-        if not self._drawn:
-            return ""
-        up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
-        return f"{up}\r\x1b[J"
+        self._live.close(keep=True)

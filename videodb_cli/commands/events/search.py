@@ -256,12 +256,9 @@ def _print_rows(hits: list[_Hit], terms: list[Term]) -> None:
 
     rows = Rows(console.terminal_width(), color=console.wants_color(sys.stdout))
     for hit in hits:
-        console.data(rows.found(hit.event, *_shown(hit, terms)))
-
-
-def _shown(hit: _Hit, terms: list[Term]) -> tuple[str, list[tuple[int, int]]]:
-    text = console.one_line(ev.text_of(hit.event) or "")
-    return snippet(text, found_spans(text, terms), max(console.terminal_width() - 40, 30))
+        text = console.one_line(ev.text_of(hit.event) or "")
+        for row in rows.found(hit.event, text, found_spans(text, terms)):
+            console.data(row)
 
 
 def _print_around(hits: Iterator[_Hit], sources: list[Source], seconds: float) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from videodb_cli import console
+from videodb_cli import cells, console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
 from videodb_cli.commands.events.output import tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 app = new_app()
+
+_TODAY, _LONG, _SHORT = "%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%m-%d %H:%M"
+_LONG_FROM = 32  # columns of a terminal
 
 
 class StatsCommand(SelectingCommand):
@@ -78,59 +83,91 @@ def stats(
     if as_json:
         console.data_json(report)
         return 0
-    for row in _table(report, full=full):
+    for row in _fitting(report, full=full):
         console.data(row)
     return 0
 
 
-def _table(report: Mapping[str, Any], *, full: bool) -> list[str]:
-    """The report as aligned rows."""
-    total = report["count"]
+def _fitting(report: Mapping[str, Any], *, full: bool) -> list[str]:
+    """The report as aligned rows; on a narrow terminal with shorter times, or one group below the other."""
+    room = console.terminal_width() - 1 if console.is_terminal() else sys.maxsize
     days = report["first"] is not None and _day(report["first"]) != _day(report["last"])
+    for stamps in (_LONG, _SHORT) if days else (_TODAY,):
+        table = _aligned(_rows(report, stamps, full=full))
+        if all(cells.width(row) <= room for row in table):
+            break
+    else:
+        stamps = _TODAY if not days else _LONG if room > _LONG_FROM else _SHORT
+        table = _stacked(_rows(report, stamps, full=full), room)
+    gaps = report["gaps"]
+    lost = f"{gaps['count']} ({gaps['seconds']:g} s)" if gaps["count"] else "none"
+    damaged = report["damaged"]
+    unread = f" · {damaged:,} file{'' if damaged == 1 else 's'} not read to the end" if damaged else ""
+    said = f"gaps {lost} · {report['recovered']:,} recovered · {report['broken']:,} not JSON{unread}"
+    return table + (cells.wrap(said, room) if cells.width(said) > room else [said])
+
+
+def _rows(report: Mapping[str, Any], stamps: str, *, full: bool) -> list[list[str]]:
+    """The names of the columns, then what stands in them for each group and for all."""
+    total = report["count"]
     header = [report["by"], "events", "share", "per min", "first", "last"]
     if full:
         header += ["words", "late p50", "late p95"]
     rows = [header]
     for group in [*report["groups"], {**report, "name": "all"}]:
-        cells = [
+        row = [
             console.one_line(group["name"]),
             f"{group['count']:,}",
             f"{100 * group['count'] / total:.1f} %" if total else "",
             "" if group["rate"] is None else f"{group['rate'] * 60:,.1f}",
-            _clock(group["first"], days=days),
-            _clock(group["last"], days=days),
+            _clock(group["first"], stamps),
+            _clock(group["last"], stamps),
         ]
         if full:
-            cells += [f"{group['words']:,}", _late(group["latency_p50_s"]), _late(group["latency_p95_s"])]
-        rows.append(cells)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    # Names stand left, numbers right.
-    lines = [
+            row += [f"{group['words']:,}", _late(group["latency_p50_s"]), _late(group["latency_p95_s"])]
+        rows.append(row)
+    return rows
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Names and times stand left, numbers right."""
+    widths = [max(cells.width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
         "  ".join(
-            console.pad(cell, width) if column in {0, 4, 5} else cell.rjust(width)
+            cells.pad(cell, width) if column in {0, 4, 5} else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
-    gaps = report["gaps"]
-    lost = f"{gaps['count']} ({gaps['seconds']:g} s)" if gaps["count"] else "none"
-    damaged = report["damaged"]
-    unread = f" · {damaged:,} file{'' if damaged == 1 else 's'} not read to the end" if damaged else ""
-    return [*lines, f"gaps {lost} · {report['recovered']:,} recovered · {report['broken']:,} not JSON{unread}"]
 
 
-def _clock(at: float | None, *, days: bool) -> str:
+def _stacked(rows: list[list[str]], room: int) -> list[str]:
+    """Each group as a name and, below it, one row for each of its numbers."""
+    (_, *names), *groups = rows
+    column = max(len(name) for name in names)
+    lines: list[str] = []
+    for name, *values in groups:
+        lines += cells.wrap(name, room)
+        for label, value in zip(names, values, strict=True):
+            parts = cells.wrap(value, room - column - 3)
+            lines += [
+                f"  {title:<{column}} {part}".rstrip() for title, part in zip_longest([label], parts, fillvalue="")
+            ]
+    return lines
+
+
+def _clock(at: float | None, stamps: str) -> str:
     if at is None:
         return ""
     try:
         moment = datetime.fromtimestamp(at)  # noqa: DTZ006 - local time is meant
     except (OverflowError, ValueError, OSError):
         return "?"
-    return moment.strftime("%Y-%m-%d %H:%M:%S" if days else "%H:%M:%S")
+    return moment.strftime(stamps)
 
 
 def _day(at: float) -> str:
-    return _clock(at, days=True)[:10]
+    return _clock(at, _LONG)[:10]
 
 
 def _late(seconds: float | None) -> str:

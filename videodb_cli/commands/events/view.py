@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from datetime import date, datetime
 from typing import Any
 
-from videodb_cli import console
+from videodb_cli import cells, console
+from videodb_cli.eventlog.searchwords import snippet
 from videodb_cli.model import event as ev
 from videodb_cli.model import own_lines
 
@@ -25,8 +25,13 @@ _STYLES = {
     "capture_session": ("magenta",),
     ev.OWN_CHANNEL: ("dim",),
 }
-_TIME_WIDTH, _LABEL_WIDTH, _STREAM_WIDTH = 12, 10, 10
-_INDENT = _TIME_WIDTH + _LABEL_WIDTH + _STREAM_WIDTH + 6
+_TIME_WIDTH, _LABEL_WIDTH, _STREAM_WIDTH = 12, 10, 12
+_GAP = "  "
+_INDENT = _TIME_WIDTH + _LABEL_WIDTH + _STREAM_WIDTH + 3 * len(_GAP)
+_LEAST_WORDS = 20  # cells beside the columns; with fewer, the words stand below
+_NARROW_INDENT, _NARROW_STREAM = 2, 8
+_NARROWEST = 20
+_LEAST_SNIPPET = 8
 
 
 def clock(at: float | None) -> str:
@@ -105,11 +110,14 @@ def _remainder(event: ev.Event) -> str:
 def kind_of(event: ev.Event) -> tuple[str, tuple[str, ...]]:
     """What kind of event it is, in one short safe word, and the styles of that word."""
     channel = ev.channel_of(event) or ("raw" if "raw" in event or "raw_base64" in event else "event")
-    return console.cut(console.one_line(_LABELS.get(channel, channel)), 16), _STYLES.get(channel, ())
+    return cells.cut(console.one_line(_LABELS.get(channel, channel)), _LABEL_WIDTH), _STYLES.get(channel, ())
 
 
 class Rows:
-    """Turns events into rows for a terminal of some width; remembers the day of the last one."""
+    """Turns events into rows for a terminal of some width; remembers the day of the last one.
+
+    Time, kind and stream stand in columns before the words. On a terminal too narrow for that they stand above them.
+    """
 
     def __init__(self, width: int, *, color: bool, today: date | None = None) -> None:
         self.resize(width)
@@ -118,58 +126,73 @@ class Rows:
 
     def resize(self, width: int) -> None:
         """The terminal has another width now."""
-        self._width = max(width, 40)
+        # The last cell stays free: some terminals wrap as soon as it is written.
+        self._room = max(width, _NARROWEST) - 1
+        self._is_narrow = self._room - _INDENT < _LEAST_WORDS
+        self._indent = _NARROW_INDENT if self._is_narrow else _INDENT
 
     def render(self, event: Any) -> list[str]:
         """The rows of one event: a rule for a gap or a new day, else its columns with the words wrapped."""
         if not isinstance(event, dict):
-            return [console.one_line(str(event))]
+            return cells.wrap(console.one_line(str(event)), self._room)
         rows = self._new_day(event)
         if event.get("event") == own_lines.GAP and ev.is_own(event):
-            return [*rows, self._paint(self._rule(_gap_words(event)), "yellow")]
-        head, style = self._head(event), _STYLES.get(ev.channel_of(event) or "", ())
-        lines = self._wrap(words(event) + (" (recovered)" if ev.is_recovered(event) else ""))
+            return [*rows, *self._rule(_gap_words(event), "yellow")]
         dim = ("dim",) if ev.is_own(event) or ev.is_interim(event) else ()
-        time_part, label, stream = head
-        rows.append(
-            f"{self._paint(time_part, 'dim')}  {self._paint(label, *style)}  {self._paint(stream, 'dim')}  "
-            f"{self._paint(lines[0], *dim)}"
-        )
-        rows.extend(" " * _INDENT + self._paint(line, *dim) for line in lines[1:])
-        return rows
+        said = words(event) + (" (recovered)" if ev.is_recovered(event) else "")
+        lines = [self._paint(line, *dim) for line in cells.wrap(said, self._room - self._indent)]
+        return rows + self._below_head(event, lines)
 
     def one_row(self, event: ev.Event) -> str:
         """The event in one row, cut to the width: how an interim transcript is drawn while it changes."""
-        time_part, label, stream = self._head(event)
-        room = self._width - 1 - len(f"{time_part}  {label}  {stream}  ")
-        style = _STYLES.get(ev.channel_of(event) or "", ())
-        return (
-            f"{self._paint(time_part, 'dim')}  {self._paint(label, *style)}  {self._paint(stream, 'dim')}  "
-            f"{self._paint(console.cut(words(event), max(room, 10)), 'dim')}"
-        )
+        head = self._cells(event)
+        if self._is_narrow:
+            _, (label, styles), (stream, dim) = head
+            head = [(cells.cut(stream, _NARROW_STREAM), dim) if stream else (label, styles)]
+        shown = _GAP.join(self._paint(text, *styles) for text, styles in head)
+        room = self._room - sum(cells.width(text) + len(_GAP) for text, _ in head)
+        return f"{shown}{_GAP}{self._paint(cells.cut(words(event), room), 'dim')}"
 
-    def found(self, event: ev.Event, text: str, spans: list[tuple[int, int]]) -> str:
-        """One row with a given text, in which some places are highlighted."""
+    def found(self, event: ev.Event, text: str, spans: list[tuple[int, int]]) -> list[str]:
+        """The rows of an event of whose text one line is shown, round the places that are highlighted."""
+        shown, spans = _fitting(text, spans, self._room - self._indent)
         pieces: list[str] = []
         at = 0
         for begin, end in spans:
             if begin >= at:
-                pieces += [text[at:begin], self._paint(text[begin:end], "bold", "yellow")]
+                pieces += [shown[at:begin], self._paint(shown[begin:end], "bold", "yellow")]
                 at = end
-        time_part, label, stream = self._head(event)
-        style = _STYLES.get(ev.channel_of(event) or "", ())
-        head = "  ".join((self._paint(time_part, "dim"), self._paint(label, *style), self._paint(stream, "dim")))
-        return f"{head}  {''.join(pieces)}{text[at:]}"
+        return self._below_head(event, ["".join(pieces) + shown[at:]])
 
-    def _head(self, event: ev.Event) -> tuple[str, str, str]:
-        channel = ev.channel_of(event) or ("raw" if "raw" in event or "raw_base64" in event else "event")
-        label = console.cut(console.one_line(_LABELS.get(channel, channel)), 16)
-        stream = console.cut(console.one_line(stream_label(event)), 16)
-        return (
-            clock(ev.received_at(event)),
-            console.pad(label, _LABEL_WIDTH),
-            console.pad(stream, _STREAM_WIDTH),
-        )
+    def _below_head(self, event: ev.Event, lines: list[str]) -> list[str]:
+        head = self._cells(event)
+        if not self._is_narrow:
+            shown = _GAP.join(self._paint(text, *styles) for text, styles in head)
+            return [f"{shown}{_GAP}{lines[0]}", *(" " * self._indent + line for line in lines[1:])]
+        rows: list[str] = []
+        room = 0
+        for text, styles in head:
+            if not text:
+                continue
+            taken = cells.width(text)
+            if rows and taken < room:
+                rows[-1] += " " + self._paint(text, *styles)
+                room -= taken + 1
+            else:
+                rows.append(self._paint(cells.cut(text, self._room), *styles))
+                room = self._room - taken
+        return rows + [" " * self._indent + line for line in lines]
+
+    def _cells(self, event: ev.Event) -> list[tuple[str, tuple[str, ...]]]:
+        """Time, kind and stream with their styles; filled up to their columns where there is room for columns."""
+        label, styles = kind_of(event)
+        at = clock(ev.received_at(event))
+        stream = cells.cut(console.one_line(stream_label(event)), _STREAM_WIDTH)
+        if self._is_narrow:
+            at = at[:8].strip()
+        else:
+            label, stream = cells.pad(label, _LABEL_WIDTH), cells.pad(stream, _STREAM_WIDTH)
+        return [(at, ("dim",)), (label, styles), (stream, ("dim",))]
 
     def _new_day(self, event: ev.Event) -> list[str]:
         at = ev.received_at(event)
@@ -182,23 +205,32 @@ class Rows:
         if day == self._day:
             return []
         self._day = day
-        return [self._paint(self._rule(f"{day:%A} {day.day} {day:%B %Y}"), "dim")]
+        return self._rule(f"{day:%A} {day.day} {day:%B %Y}", "dim")
 
-    def _rule(self, text: str) -> str:
-        room = min(self._width, 100) - 1
-        text = console.cut(text, room - 4)
-        side = max((room - len(text) - 2) // 2, 1)
-        return f"{'─' * side} {text} {'─' * side}"
-
-    def _wrap(self, text: str) -> list[str]:
-        room = max(self._width - 1 - _INDENT, 20)
-        if not text.isascii():
-            # Wide characters take two cells; half the room is always enough for them.
-            from rich.cells import cell_len
-
-            if cell_len(text) > room and cell_len(text) > len(text):
-                room //= 2
-        return textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+    def _rule(self, text: str, style: str) -> list[str]:
+        """A rule as wide as the terminal with a text in it; what does not fit into it stands below."""
+        first, *below = cells.wrap(text, self._room - 4)
+        inside = first.removesuffix(" ·")
+        left = (self._room - cells.width(inside) - 2) // 2
+        rule = f"{'─' * left} {inside} "
+        rows = [rule + "─" * (self._room - cells.width(rule)), *(f"  {line}" for line in below)]
+        return [self._paint(row, style) for row in rows]
 
     def _paint(self, text: str, *styles: str) -> str:
         return console.paint(text, *styles) if self._color and styles and text else text
+
+
+def _fitting(text: str, spans: list[tuple[int, int]], room: int) -> tuple[str, list[tuple[int, int]]]:
+    """A piece of a text that fits into so many cells, round what was found in it, and where that stands in it."""
+    characters = room
+    while True:
+        shown, moved = snippet(text, spans, characters)
+        over = cells.width(shown) - room
+        if over <= 0:
+            return shown, moved
+        if characters <= _LEAST_SNIPPET:
+            break
+        characters = max(characters - (over + 1) // 2, _LEAST_SNIPPET)
+    # One word that was found is longer than the room.
+    shown = cells.cut(shown, room)
+    return shown, [(begin, min(end, len(shown))) for begin, end in moved if begin < len(shown)]
