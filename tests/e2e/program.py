@@ -107,6 +107,8 @@ class Box:
 
     def environment(self, service: EventService | None = None, **more: str) -> dict[str, str]:
         base = {"PATH": f"{Path(VIDEODB).parent}:{os.environ['PATH']}", "HOME": str(self.home)}
+        # `make coverage` measures these processes too.
+        base |= {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         return {**base, "VIDEODB_EVENTS_DIR": str(self.dir), **(service.environment if service else {}), **more}
 
     def start(self, service: EventService | None, *arguments: str, **settings: Any) -> Program:
