@@ -73,7 +73,7 @@ bench: $(VENV)/.dev ## Measure, as ratios against real tools in one run.
 
 fuzz: $(VENV)/.dev ## Run the property tests of the log, the listener and the API in their long form: 20,000 examples each.
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m hypothesis --hypothesis-profile=fuzz --timeout 3600 $(ARGS) \
-	  tests/unit/eventlog tests/unit/listener tests/unit/api tests/unit/flows tests/unit/commands tests/unit/process
+	  tests/unit/eventlog tests/unit/listener tests/unit/api tests/unit/app tests/unit/commands tests/unit/process
 
 clean: ## Remove the virtual environment and caches.
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -32,9 +32,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.e2e.desktop import Desktop, missing_programs, running_desktop, wait_until
 from tests.e2e.place import Place
-from videodb_cli.capture.arguments import Quality, Target, publisher_arguments
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.ffmpeg import find_ffmpeg
+from videodb_cli.capture.ffmpeg.arguments import PublishTarget, Quality, publisher_arguments
+from videodb_cli.capture.ffmpeg.program import find_ffmpeg
 from videodb_cli.local.rtsp.server import RtspServer
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -115,7 +115,7 @@ def bench_publishers(desktop: Desktop, rates: list[int], rounds: int, seconds: f
             ours: list[float] = []
             theirs: list[float] = []
             for _ in range(rounds):
-                target = Target(server.place())
+                target = PublishTarget(server.place())
                 ours.append(share_of_core(publisher_arguments(ffmpeg, channel, target, Quality(fps=fps)), seconds))
                 theirs.append(share_of_core(plain(ffmpeg.path, desktop, fps, server.place()), seconds))
             mine, other = statistics.median(ours), statistics.median(theirs)

@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.e2e.conftest import Sources
 from tests.fakes.stage import Stage
-from videodb_cli.local.faults import Fault
-from videodb_cli.local.server import Running, running
+from videodb_cli.local.faults.plan import Fault
+from videodb_cli.local.http.server import Running, running
 from videodb_cli.local.service import Service
 
 LOG = "videodb_events.jsonl"

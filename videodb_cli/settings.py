@@ -56,7 +56,7 @@ class Secret:
         return f"{self._value[:3]}…{self._value[-2:]}" if len(self._value) >= 12 else "…"
 
 
-class Source(NamedTuple):
+class SettingSource(NamedTuple):
     """The values that one place gives, and what to call the place."""
 
     name: str
@@ -121,8 +121,8 @@ def _read_env_file(path: Path, *, required: bool) -> Mapping[str, str] | None:
 
 
 @cache
-def _sources(env_file: str | None) -> tuple[Source, ...]:
-    places = [Source("the environment", os.environ, is_file=False)]
+def _sources(env_file: str | None) -> tuple[SettingSource, ...]:
+    places = [SettingSource("the environment", os.environ, is_file=False)]
     candidates: list[tuple[Path, str, bool]] = []
     if env_file:
         candidates.append((expanded(env_file), env_file, True))
@@ -133,7 +133,7 @@ def _sources(env_file: str | None) -> tuple[Source, ...]:
     for path, name, required in candidates:
         values = _read_env_file(path, required=required)
         if values is not None:
-            places.append(Source(name, values, is_file=True))
+            places.append(SettingSource(name, values, is_file=True))
     return tuple(places)
 
 
@@ -142,7 +142,7 @@ def forget() -> None:
     _sources.cache_clear()
 
 
-def _find(names: tuple[str, ...], env_file: str | None) -> tuple[str, Source] | None:
+def _find(names: tuple[str, ...], env_file: str | None) -> tuple[str, SettingSource] | None:
     for source in _sources(env_file):
         value = source.first(names)
         if value is not None:
@@ -188,9 +188,9 @@ def resolve_credentials(env_file: str | None = None, *, token_name: str | None =
     Raises CredentialsError if there is no key, UsageError for a base URL that must not be used.
     """
     token = os.environ.get(token_name, "").strip() if token_name else ""
-    found: tuple[str, Source] | None
+    found: tuple[str, SettingSource] | None
     if token:
-        found = token, Source(f"{token_name} from the environment", {}, is_file=False)
+        found = token, SettingSource(f"{token_name} from the environment", {}, is_file=False)
     else:
         found = _find(KEY_NAMES, env_file)
     base = _find(BASE_URL_NAMES, env_file)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from videodb_cli.capture import displays
-from videodb_cli.capture.displays import display_channels
+from videodb_cli.capture.devices import displays
+from videodb_cli.capture.devices.displays import display_channels
 from videodb_cli.local.sample import VIDEO
 from videodb_cli.main import main
 

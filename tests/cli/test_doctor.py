@@ -75,7 +75,7 @@ def test_an_unreachable_service_is_5(capsys: pytest.CaptureFixture[str], monkeyp
 
 
 def test_a_socket_that_gives_no_id_is_5(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("videodb_cli.flows.diagnose_service._CALL_S", 0.5)
+    monkeypatch.setattr("videodb_cli.app.doctor_service._CALL_S", 0.5)
     with EventService(ids=lambda number: None) as service:
         serve(monkeypatch, service)
         status, checks, _ = examine(capsys)

@@ -11,9 +11,15 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from videodb_cli.local.http.server import Running, running
 from videodb_cli.local.models import ModelInfo
-from videodb_cli.local.place import Address, Place, make_directory, read_address, write_address
-from videodb_cli.local.server import Running, running
+from videodb_cli.local.service_directory import (
+    ServiceAddress,
+    ServiceDirectory,
+    make_directory,
+    read_address,
+    write_address,
+)
 from videodb_cli.main import main
 from videodb_cli.process.start_token import current_start_token
 
@@ -47,15 +53,15 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "local")
+def place(tmp_path: Path) -> ServiceDirectory:
+    return ServiceDirectory(tmp_path / "local")
 
 
 @pytest.fixture
-def service(place: Place) -> Iterator[Running]:
+def service(place: ServiceDirectory) -> Iterator[Running]:
     make_directory(place)
     with running(place.directory) as found:
-        write_address(place, Address(found.url, found.key, os.getpid(), current_start_token()))
+        write_address(place, ServiceAddress(found.url, found.key, os.getpid(), current_start_token()))
         yield found
 
 
@@ -107,9 +113,9 @@ def test_status_says_what_runs(run: Run, service: Running, listener: Listener) -
     assert "not the VideoDB service" in plain
 
 
-def test_a_state_file_of_a_dead_process_is_not_believed(run: Run, place: Place) -> None:
+def test_a_state_file_of_a_dead_process_is_not_believed(run: Run, place: ServiceDirectory) -> None:
     make_directory(place)
-    write_address(place, Address("http://127.0.0.1:1", "sk-x", os.getpid(), "another:start"))
+    write_address(place, ServiceAddress("http://127.0.0.1:1", "sk-x", os.getpid(), "another:start"))
     assert run("status").status == 4
     assert not place.state_file.exists()
     place.state_file.write_text("garbage")
@@ -187,7 +193,7 @@ def test_a_large_log_is_replayed_while_it_is_read(run: Run, listener: Listener, 
 
 
 @pytest.mark.usefixtures("service")
-def test_a_second_service_is_refused(run: Run, place: Place) -> None:
+def test_a_second_service_is_refused(run: Run, place: ServiceDirectory) -> None:
     from videodb_cli.rundir.lock import DirectoryLock
 
     with DirectoryLock(place.lock_file):

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from videodb_cli.errors import VideodbError
-from videodb_cli.local.analysis.base import Record, StreamState
-from videodb_cli.local.server import Running, running
+from videodb_cli.local.analysis.base import AnalysisRecord, StreamState
+from videodb_cli.local.http.server import Running, running
 
 PLAYLIST = """#EXTM3U
 #EXT-X-VERSION:7
@@ -33,7 +33,7 @@ class ScriptedSource:
 
     url: str
     directory: Path
-    on_record: Callable[[Record], None]
+    on_record: Callable[[AnalysisRecord], None]
     on_state: Callable[[StreamState], None]
     media_types: tuple[str, ...] = ("video", "audio")
     calls: list[str] = field(default_factory=list)
@@ -102,7 +102,7 @@ class Sources:
         self.made.append(source)
         return source
 
-    def say(self, record: Record) -> None:
+    def say(self, record: AnalysisRecord) -> None:
         """Report from a thread of its own, as analysers do."""
         thread = threading.Thread(target=self.made[-1].on_record, args=(record,))
         thread.start()

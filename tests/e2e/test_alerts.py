@@ -14,8 +14,8 @@ import pytest
 import videodb
 from videodb.exceptions import InvalidRequestError
 
-from videodb_cli.local.analysis.base import Record
-from videodb_cli.local.server import Running
+from videodb_cli.local.analysis.base import AnalysisRecord
+from videodb_cli.local.http.server import Running
 
 
 class Receiver:
@@ -78,10 +78,10 @@ async def events_of(socket: Any, count: int) -> list[dict[str, Any]]:
         return [await anext(events) for _ in range(count)]
 
 
-def seen(new: str, everything: str = "") -> Record:
+def seen(new: str, everything: str = "") -> AnalysisRecord:
     now = time.time()
     detail = {"new_lines": [new], "lines": [everything or new]}
-    return Record("visual_index", new, now - 1, now, True, "ocr", detail=detail)
+    return AnalysisRecord("visual_index", new, now - 1, now, True, "ocr", detail=detail)
 
 
 def watched(conn: Any, clip: Path, **options: Any) -> tuple[Any, Any]:
@@ -215,7 +215,9 @@ async def test_an_audio_index_and_an_alert_on_it(conn: Any, clip: Path, sources:
         await asyncio.to_thread(index.create_alert, event_id, "", ws_connection_id=socket.connection_id)
         now = time.time()
         detail = {"sound": "speech", "transcript": "She asked for two refunds."}
-        sources.say(Record("audio_index", "Speech: She asked …", now - 2, now, True, "vad+levels", detail=detail))
+        sources.say(
+            AnalysisRecord("audio_index", "Speech: She asked …", now - 2, now, True, "vad+levels", detail=detail)
+        )
         heard, alert = await events_of(socket, 2)
         assert (heard["channel"], heard["data"]["text"]) == ("audio_index", "Speech: She asked …")
         assert heard["data"]["model"] == "vad+levels"

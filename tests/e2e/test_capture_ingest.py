@@ -13,8 +13,8 @@ import pytest
 import videodb
 from videodb.exceptions import InvalidRequestError
 
+from videodb_cli.local.http.server import Running, running
 from videodb_cli.local.rtsp.relay import BACKLOG_AFTER_READER_S
-from videodb_cli.local.server import Running, running
 
 MIC = {"channel_id": "mic:default", "channel_name": "Mic", "type": "audio", "store": True, "is_primary": False}
 SYSTEM = {"channel_id": "system_audio:default", "channel_name": "System", "type": "audio", "store": True}

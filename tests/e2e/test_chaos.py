@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.chaos import Chaos, random_plan
-from videodb_cli.local.faults import KINDS, Fault
-from videodb_cli.local.server import Running
+from videodb_cli.local.faults.plan import KINDS, Fault
+from videodb_cli.local.http.server import Running
 
 FIRST_SEED = int(os.environ.get("CHAOS_SEED", "1000"))
 SHORT, LONG = 30, 300

@@ -18,7 +18,7 @@ import pytest
 from tests.fakes.event_service import EventService
 from tests.fakes.listener_process import ListenerProcess, read_log, wait_for
 from tests.fakes.stage import Stage
-from videodb_cli.local.server import Running
+from videodb_cli.local.http.server import Running
 
 KEY = "sk-very-secret-0123456789"
 HOSTILE = "\x1b]52;c;aGk=\x07\x1b[2Jred\u202eevil\x00\x9b31m\rover"

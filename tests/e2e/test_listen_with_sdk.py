@@ -10,7 +10,7 @@ import pytest
 import videodb
 
 from tests.e2e.program import VIDEODB, Box, eventually
-from videodb_cli.local.server import Running
+from videodb_cli.local.http.server import Running
 
 
 @pytest.fixture

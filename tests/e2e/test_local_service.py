@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from videodb_cli.local.analysis.base import StreamState
-from videodb_cli.local.server import Running, running
+from videodb_cli.local.http.server import Running, running
 
 
 def client_of(service: Running) -> httpx.Client:

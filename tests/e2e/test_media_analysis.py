@@ -14,8 +14,8 @@ import pytest
 
 from videodb_cli.errors import MissingDependencyError
 from videodb_cli.local import models, sample
-from videodb_cli.local.analysis.base import Record, StreamState
-from videodb_cli.local.ingest.stream import LiveStream
+from videodb_cli.local.analysis.base import AnalysisRecord, StreamState
+from videodb_cli.local.media.live_stream import LiveStream
 
 pytestmark = pytest.mark.models
 
@@ -31,7 +31,7 @@ def model() -> None:
 
 
 @pytest.fixture(scope="module")
-def heard(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[float, Record]]:
+def heard(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[float, AnalysisRecord]]:
     """(seconds of the stream at which it came, record) for the first 16 s of the sample."""
     folder = tmp_path_factory.mktemp("media")
     part = folder / "part.mp4"
@@ -41,7 +41,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[float, Record]
             if packet.dts is not None and packet.pts is not None and packet.pts * packet.time_base < LENGTH_S:
                 packet.stream = streams[packet.stream_index]
                 out.mux(packet)
-    records: list[tuple[float, Record]] = []
+    records: list[tuple[float, AnalysisRecord]] = []
     states: list[StreamState] = []
     over = threading.Event()
 
@@ -65,7 +65,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[float, Record]
     return [(moment - began, _shifted(record, began)) for moment, record in records]
 
 
-def _shifted(record: Record, began: float) -> Record:
+def _shifted(record: AnalysisRecord, began: float) -> AnalysisRecord:
     words = tuple(replace(word, start=word.start - began, end=word.end - began) for word in record.words)
     return replace(record, start=record.start - began, end=record.end - began, words=words)
 
@@ -79,7 +79,7 @@ def _truth() -> dict[str, list[dict[str, object]]]:
     return truth
 
 
-def test_what_is_said_is_transcribed(heard: list[tuple[float, Record]]) -> None:
+def test_what_is_said_is_transcribed(heard: list[tuple[float, AnalysisRecord]]) -> None:
     said = [str(part["text"]) for part in _truth()["speech"] if float(str(part["end"])) < LENGTH_S]
     expected = [word for sentence in said for word in _words(sentence)]
     finals = [record for _, record in heard if record.kind == "transcript" and record.is_final]
@@ -90,12 +90,14 @@ def test_what_is_said_is_transcribed(heard: list[tuple[float, Record]]) -> None:
     assert {record.model for record in finals} == {"whisper-tiny.en"}
 
 
-def test_last_words_are_told_although_the_source_ended(heard: list[tuple[float, Record]]) -> None:
+def test_last_words_are_told_although_the_source_ended(heard: list[tuple[float, AnalysisRecord]]) -> None:
     finals = [record for _, record in heard if record.kind == "transcript" and record.is_final]
     assert "connection" in finals[-1].text.lower()
 
 
-def test_transcripts_stand_where_they_were_spoken_and_so_do_their_words(heard: list[tuple[float, Record]]) -> None:
+def test_transcripts_stand_where_they_were_spoken_and_so_do_their_words(
+    heard: list[tuple[float, AnalysisRecord]],
+) -> None:
     finals = [record for _, record in heard if record.kind == "transcript" and record.is_final]
     for record, part in zip(finals, _truth()["speech"], strict=False):
         assert record.start == pytest.approx(float(str(part["start"])), abs=1.0)
@@ -104,11 +106,11 @@ def test_transcripts_stand_where_they_were_spoken_and_so_do_their_words(heard: l
         assert all(record.start <= word.start <= word.end <= record.end + 0.01 for word in record.words)
 
 
-def test_interim_transcripts_come_while_speaking(heard: list[tuple[float, Record]]) -> None:
+def test_interim_transcripts_come_while_speaking(heard: list[tuple[float, AnalysisRecord]]) -> None:
     assert [moment for moment, record in heard if record.kind == "transcript" and not record.is_final]
 
 
-def test_text_on_the_screen_is_read_once_and_in_order(heard: list[tuple[float, Record]]) -> None:
+def test_text_on_the_screen_is_read_once_and_in_order(heard: list[tuple[float, AnalysisRecord]]) -> None:
     seen = [line for _, record in heard if record.kind == "visual_index" for line in record.text.split(" · ")]
     for line in ("Release checklist", "Rotate the access keys", "Error: connection refused on port 5432"):
         assert [near for near in seen if SequenceMatcher(None, line, near).ratio() > 0.85], line
@@ -117,7 +119,7 @@ def test_text_on_the_screen_is_read_once_and_in_order(heard: list[tuple[float, R
     assert {record.model for _, record in heard if record.kind == "visual_index"} == {"ocr"}
 
 
-def test_latencies_are_near_the_promise(heard: list[tuple[float, Record]]) -> None:
+def test_latencies_are_near_the_promise(heard: list[tuple[float, AnalysisRecord]]) -> None:
     """3 s and 4 s are promised for a machine of its own; the machine of a test is shared, so it gets twice that."""
     spoken = sorted(moment - record.end for moment, record in heard if record.kind == "transcript" and record.is_final)
     shown = sorted(moment - record.start for moment, record in heard if record.kind == "visual_index")

@@ -18,7 +18,7 @@ from videodb import capture as sdk
 
 from tests.e2e.desktop import wait_until
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.recorders.base import Began, Flowing, Order, RecorderFailed
+from videodb_cli.capture.recorders.base import Began, Flowing, RecorderFailed, RecordingOrder
 from videodb_cli.capture.recorders.official import OfficialRecorder
 from videodb_cli.errors import ConflictError, CredentialsError, RefusedError, VideodbError
 from videodb_cli.process.child import Ladder
@@ -32,7 +32,7 @@ CHANNELS = (
     Channel("system_audio:default", "system_audio", "s"),
     Channel("display:1", "display", "d", primary=True),
 )
-ORDER = Order("cap-1", Secret("st-secret"), CHANNELS)
+ORDER = RecordingOrder("cap-1", Secret("st-secret"), CHANNELS)
 
 
 @dataclass

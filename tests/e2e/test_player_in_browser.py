@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from videodb_cli.local import sample
-from videodb_cli.local.server import Running, running
+from videodb_cli.local.http.server import Running, running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [

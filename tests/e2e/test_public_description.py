@@ -12,8 +12,8 @@ import httpx
 import pytest
 import yaml
 
-from videodb_cli.local.analysis.base import Record
-from videodb_cli.local.server import Running
+from videodb_cli.local.analysis.base import AnalysisRecord
+from videodb_cli.local.http.server import Running
 
 jsonschema = pytest.importorskip("jsonschema")
 DESCRIPTION = os.environ.get("VIDEODB_OPENAPI", "")
@@ -93,13 +93,13 @@ def call_everything(api: Described, sources: Any, clip: Path) -> None:
     api.call("PATCH", one + "/", json={"name": "other", "sample_rate": 5}, stream_id=stream)
     api.call("PATCH", one + "/", 400, json={"url": "x"}, stream_id=stream)
     api.call("POST", one + "/transcription/", json={"action": "start"}, stream_id=stream)
-    sources.say(Record("transcript", "hello", time.time() - 1, time.time(), is_final=True, model="m"))
+    sources.say(AnalysisRecord("transcript", "hello", time.time() - 1, time.time(), is_final=True, model="m"))
     deadline = time.monotonic() + 10
     while not api.call("GET", one + "/transcription/", query="?page_size=5", stream_id=stream)["transcription_records"]:
         assert time.monotonic() < deadline
     api.call("GET", one + "/transcription/status", stream_id=stream)
     index = api.call("POST", one + "/index/scene", json={"prompt": "p"}, stream_id=stream)["rtstream_index_id"]
-    sources.say(Record("visual_index", "a page", time.time() - 1, time.time(), is_final=True, model="ocr"))
+    sources.say(AnalysisRecord("visual_index", "a page", time.time() - 1, time.time(), is_final=True, model="ocr"))
     api.call("GET", one + "/index/scene", stream_id=stream)
     api.call("GET", one + "/index/{scene_index_id}", stream_id=stream, scene_index_id=index)
     api.call("GET", one + "/index/scene/{scene_index_id}", stream_id=stream, scene_index_id=index)

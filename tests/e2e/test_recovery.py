@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.listener_process import ListenerProcess, read_log, wait_for
 from tests.fakes.stage import Stage
 from videodb_cli.local import events
-from videodb_cli.local.server import Running
+from videodb_cli.local.http.server import Running
 from videodb_cli.local.service import Service
 
 

@@ -14,7 +14,7 @@ import imageio_ffmpeg
 import pytest
 
 from videodb_cli.local.rtsp.certificate import server_context
-from videodb_cli.local.rtsp.relay import Channel
+from videodb_cli.local.rtsp.relay import RelayChannel
 from videodb_cli.local.rtsp.server import RtspServer
 
 WHEEL = imageio_ffmpeg.get_ffmpeg_exe()
@@ -36,10 +36,12 @@ class Told:
     def __init__(self, server: RtspServer, wants: str) -> None:
         self.recorded = asyncio.Event()
         self.server = server
-        self.channel: Channel = server.relay.expect(wants, on_record=lambda _: self.recorded.set(), on_lost=self._end)
+        self.channel: RelayChannel = server.relay.expect(
+            wants, on_record=lambda _: self.recorded.set(), on_lost=self._end
+        )
         self.url = server.own_url(self.channel.token)
 
-    def _end(self, _: Channel) -> None:
+    def _end(self, _: RelayChannel) -> None:
         self.server.relay.drop(self.channel)
 
 

@@ -13,7 +13,7 @@ import videodb
 
 from videodb_cli.errors import MissingDependencyError
 from videodb_cli.local import models
-from videodb_cli.local.server import running
+from videodb_cli.local.http.server import running
 
 
 def has_what_it_needs() -> bool:

@@ -12,8 +12,8 @@ import videodb
 from videodb.exceptions import AuthenticationError, InvalidRequestError
 
 from videodb_cli.errors import MissingDependencyError, RefusedError
-from videodb_cli.local.analysis.base import Record, StreamState, Word
-from videodb_cli.local.server import Running
+from videodb_cli.local.analysis.base import AnalysisRecord, StreamState, Word
+from videodb_cli.local.http.server import Running
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def next_event(socket: Any) -> dict[str, Any]:
     return event
 
 
-def record(text: str, at: float, **fields: Any) -> Record:
+def record(text: str, at: float, **fields: Any) -> AnalysisRecord:
     values = {
         "kind": "transcript",
         "is_final": True,
@@ -56,7 +56,7 @@ def record(text: str, at: float, **fields: Any) -> Record:
         "end": at,
         **fields,
     }
-    return Record(text=text, **values)
+    return AnalysisRecord(text=text, **values)
 
 
 def test_collections(conn: Any) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.chaos import Chaos, random_fault
-from videodb_cli.local.server import Running
+from videodb_cli.local.http.server import Running
 
 SECONDS = float(os.environ.get("SOAK_S", "120"))
 RATE = 500.0

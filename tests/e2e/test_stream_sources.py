@@ -13,8 +13,8 @@ import pytest
 from videodb_cli.errors import NotFoundError, RefusedError, UnreachableError, VideodbError
 from videodb_cli.local import sample
 from videodb_cli.local.analysis.base import StreamState
-from videodb_cli.local.ingest import source
-from videodb_cli.local.ingest.stream import LiveStream
+from videodb_cli.local.media import source
+from videodb_cli.local.media.live_stream import LiveStream
 
 
 class Handler(BaseHTTPRequestHandler):

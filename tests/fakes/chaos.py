@@ -21,10 +21,10 @@ from typing import Any
 
 from tests.fakes.listener_process import ListenerProcess, read_log
 from tests.fakes.stage import Stage
-from videodb_cli.local.faults import Fault, Frame
-from videodb_cli.local.records import RTStream, SceneIndex
-from videodb_cli.local.server import Running
+from videodb_cli.local.faults.plan import Fault, Frame
+from videodb_cli.local.http.server import Running
 from videodb_cli.local.service import Service
+from videodb_cli.local.state.records import RTStream, SceneIndex
 
 OPTIONS = ("--first-retry=0.1", "--quiet")
 SYNCED_WITHIN_S = 0.1

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from videodb_cli.local import events
-from videodb_cli.local.analysis.base import Record
-from videodb_cli.local.records import CaptureSession, RTStream, SceneIndex, SceneRecord, SpokenRecord
-from videodb_cli.local.server import Running
+from videodb_cli.local.analysis.base import AnalysisRecord
+from videodb_cli.local.http.server import Running
 from videodb_cli.local.service import Service
+from videodb_cli.local.state.records import CaptureSessionRecord, RTStream, SceneIndex, SceneRecord, SpokenRecord
 
 
 class Stage:
@@ -62,8 +62,8 @@ class Stage:
             )
         )
 
-    def session(self, stream: RTStream, connection_id: str) -> CaptureSession:
-        def make(service: Service) -> CaptureSession:
+    def session(self, stream: RTStream, connection_id: str) -> CaptureSessionRecord:
+        def make(service: Service) -> CaptureSessionRecord:
             session = service.state.create_session(
                 "default", end_user_id="u", callback_url=None, ws_connection_id=connection_id, metadata={}
             )
@@ -87,7 +87,7 @@ class Stage:
     def say_on_loop(service: Service, stream: RTStream, text: str, at: float, length: float) -> None:
         """`speak`, from the service's loop. The service's clock may be wrong."""
         at += service.faults.skew_s
-        record = Record(kind="transcript", text=text, start=at, end=at + length, is_final=True, model="test")
+        record = AnalysisRecord(kind="transcript", text=text, start=at, end=at + length, is_final=True, model="test")
         stream.transcription.records.append(SpokenRecord(at, at + length, text))
         service.hub.send(stream.transcription.ws_connection_id, events.transcript(stream, record))
 
@@ -97,7 +97,7 @@ class Stage:
     ) -> None:
         """`show`, from the service's loop."""
         at += service.faults.skew_s
-        record = Record(kind="visual_index", text=text, start=at, end=at + length, is_final=True, model="test")
+        record = AnalysisRecord(kind="visual_index", text=text, start=at, end=at + length, is_final=True, model="test")
         index.records.append(SceneRecord(at, at + length, text))
         service.hub.send(index.ws_connection_id, events.index_event("visual_index", stream, index, record))
 

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "local": {"errors", "settings", "network", "process", "rundir"},
     "listener": _BASE | {"api", "eventlog", "process", "rundir"},
     "capture": _BASE | {"api", "eventlog", "process", "rundir"},
-    "flows": GROUND | {"api", "eventlog", "process", "rundir", "local", "listener", "capture"},
+    "app": GROUND | {"api", "eventlog", "process", "rundir", "local", "listener", "capture"},
     "userpaths": set(),
     "hints": set(),
     "commands": None,

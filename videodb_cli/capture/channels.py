@@ -137,7 +137,7 @@ class Channels:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ChannelRequest:
     """What the command line asks for. None means the default of that kind if it exists; True: it must exist.
 
     ``display`` is ``"all"``, ``"none"``, a number or an id. ``ids`` (``--channel``) replace every default.
@@ -152,7 +152,7 @@ class Wish:
     primary: str | None = None
 
 
-def choose(channels: Channels, wish: Wish) -> tuple[Channel, ...]:
+def choose(channels: Channels, wish: ChannelRequest) -> tuple[Channel, ...]:
     """Return the channels of a session, with ``store`` and ``primary`` set.
 
     Raises NotFoundError for an unknown id, RefusedError for one that is absent though asked for or when there is
@@ -183,7 +183,7 @@ def choose(channels: Channels, wish: Wish) -> tuple[Channel, ...]:
     )
 
 
-def _wanted(channels: Channels, wish: Wish) -> list[Channel]:
+def _wanted(channels: Channels, wish: ChannelRequest) -> list[Channel]:
     if wish.ids:
         wanted = [channels.get(channel_id) for channel_id in wish.ids]
     else:

@@ -20,7 +20,7 @@ _CATEGORIES: Final = {"mic": "mic", "display": "screen", "system_audio": "system
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PipelineRequest:
     """What the command line asks for. ``alerts`` are pairs of label and prompt."""
 
     transcribe: bool = False
@@ -37,7 +37,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PipelineStep:
     """One thing to start on one stream: ``transcript``, ``audio_index`` or ``visual_index``."""
 
     kind: str
@@ -60,10 +60,10 @@ class Pipeline:
 
 
 @dataclass(slots=True)
-class Plan:
+class PipelinePlan:
     """What to start, and what was asked for and cannot be: ``unmet`` has one sentence for each."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[PipelineStep] = field(default_factory=list)
     unmet: list[str] = field(default_factory=list)
 
 
@@ -76,22 +76,22 @@ def media_of(stream: SessionStream) -> frozenset[str]:
     return frozenset({"video" if kind in {"display", "camera"} else "audio"})
 
 
-def plan(streams: Iterable[SessionStream], wish: Wish) -> Plan:
+def plan(streams: Iterable[SessionStream], wish: PipelineRequest) -> PipelinePlan:
     """Decide what to start on which stream."""
-    found = Plan()
+    found = PipelinePlan()
     listed = list(streams)
     audio = [stream for stream in listed if "audio" in media_of(stream)]
     video = [stream for stream in listed if "video" in media_of(stream)]
     if wish.transcribe:
-        found.steps += [Step("transcript", stream) for stream in audio]
+        found.steps += [PipelineStep("transcript", stream) for stream in audio]
         if not audio:
             found.unmet.append("--transcribe: the session has no audio stream")
     if wish.audio_prompt or wish.alerts:
-        found.steps += [Step("audio_index", stream) for stream in audio]
+        found.steps += [PipelineStep("audio_index", stream) for stream in audio]
         if wish.audio_prompt and not audio:
             found.unmet.append("--index-audio: the session has no audio stream")
     if wish.visual_prompt:
-        found.steps += [Step("visual_index", stream) for stream in video]
+        found.steps += [PipelineStep("visual_index", stream) for stream in video]
         if not video:
             found.unmet.append("--index-visuals: the session has no video stream")
     if wish.alerts and not any(step.kind != "transcript" for step in found.steps):
@@ -99,7 +99,7 @@ def plan(streams: Iterable[SessionStream], wish: Wish) -> Plan:
     return found
 
 
-def check_wish(channels: Sequence[Channel], wish: Wish) -> None:
+def check_request(channels: Sequence[Channel], wish: PipelineRequest) -> None:
     """Raise UsageError for what these channels cannot give, before a session is made for them."""
     unmet = plan([SessionStream(c.id, c.id, (c.media,)) for c in channels], wish).unmet
     if unmet:
@@ -121,7 +121,7 @@ def stream_of(channel: Channel, streams: Mapping[str, SessionStream], channels: 
     return by_media[0].id if len(same_media) == 1 and len(by_media) == 1 else None
 
 
-class Service(Protocol):
+class PipelineService(Protocol):
     """The calls that pipelines need; `api.control_plane.ControlPlane` has them."""
 
     async def start_transcription(self, rtstream_id: str, *, ws_connection_id: str | None = None) -> dict[str, Any]: ...
@@ -135,7 +135,7 @@ class Service(Protocol):
     ) -> str: ...
 
 
-def index_body(step: Step, wish: Wish, connection_id: str | None) -> dict[str, Any]:
+def index_body(step: PipelineStep, wish: PipelineRequest, connection_id: str | None) -> dict[str, Any]:
     """Return the body with which the SDK's ``index_visuals`` and ``index_audio`` create an index."""
     is_visual = step.kind == "visual_index"
     config: dict[str, Any] = (
@@ -158,9 +158,9 @@ def index_body(step: Step, wish: Wish, connection_id: str | None) -> dict[str, A
 
 
 async def start_pipelines(
-    service: Service,
-    wish: Wish,
-    steps: Sequence[Step],
+    service: PipelineService,
+    wish: PipelineRequest,
+    steps: Sequence[PipelineStep],
     connection_id: str | None,
     started: Callable[[Pipeline], None],
 ) -> None:

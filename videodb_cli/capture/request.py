@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from videodb_cli.capture.arguments import Playback, Quality
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.pipelines import Wish
+from videodb_cli.capture.ffmpeg.arguments import Playback, Quality
+from videodb_cli.capture.pipelines import PipelineRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class CaptureRequest:
     channels: tuple[Channel, ...]
     quality: Quality = field(default_factory=Quality)
     playback: Playback | None = None
-    pipelines: Wish = field(default_factory=Wish)
+    pipelines: PipelineRequest = field(default_factory=PipelineRequest)
     duration_s: float | None = None
     start_timeout_s: float = 60.0
     listener_started: bool = False
@@ -52,6 +52,8 @@ class CaptureRequest:
                 "channels": tuple(Channel(**channel) for channel in fields["channels"]),
                 "quality": Quality(**{**quality, "size": tuple(quality["size"]) if quality["size"] else None}),
                 "playback": Playback(**{**playback, "path": Path(playback["path"])}) if playback else None,
-                "pipelines": Wish(**{**wish, "alerts": tuple((label, prompt) for label, prompt in wish["alerts"])}),
+                "pipelines": PipelineRequest(
+                    **{**wish, "alerts": tuple((label, prompt) for label, prompt in wish["alerts"])}
+                ),
             }
         )

@@ -17,7 +17,7 @@ from videodb_cli.userpaths import absolute
 if TYPE_CHECKING:
     import asyncio
 
-    from videodb_cli.flows.demo import DemoUpdate, Outcome, Playing
+    from videodb_cli.app.demo import DemoResult, DemoUpdate, Playing
 
 app = new_app()
 _STREAM_WIDTH = 10
@@ -46,21 +46,21 @@ def demo(
             console.data(line)
 
 
-async def _run(media: Path | None, *, keep: bool, view: _DemoView) -> Outcome:
+async def _run(media: Path | None, *, keep: bool, view: _DemoView) -> DemoResult:
     import asyncio
     from contextlib import aclosing
 
-    from videodb_cli.flows.demo import Outcome, iter_demo
+    from videodb_cli.app.demo import DemoResult, iter_demo
     from videodb_cli.process.signals import stop_on_signals
 
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - asyncio.run made it
-    outcome: Outcome | None = None
+    outcome: DemoResult | None = None
     with stop_on_signals(lambda: _cancel(task), lambda: None):
         try:
             async with aclosing(iter_demo(media, keep=keep)) as updates:
                 async for update in updates:
-                    if isinstance(update, Outcome):
+                    if isinstance(update, DemoResult):
                         outcome = update
                     else:
                         view.show(update)
@@ -82,20 +82,20 @@ class _DemoView:
         self._drawn = ""
 
     def show(self, update: DemoUpdate) -> None:
-        from videodb_cli.flows.demo import Heard, Playing, Progress
+        from videodb_cli.app.demo import DemoProgress, HeardLine, Playing
         from videodb_cli.model import event as ev
 
         match update:
             case Playing():
                 self._introduce(update)
-            case Heard(at_s, event):
+            case HeardLine(at_s, event):
                 if not self._as_json and not ev.is_interim(event):
                     self._live.show([])
                     for row in self._rows(at_s, event):
                         console.data(row)
                     console.flush()
                 self._draw(at_s)
-            case Progress(at_s):
+            case DemoProgress(at_s):
                 self._draw(at_s)
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{second:02d}"
 
 
-def _summary(outcome: Outcome) -> list[str]:
+def _summary(outcome: DemoResult) -> list[str]:
     of_all = f" of {outcome.words_spoken}" if outcome.words_spoken is not None else ""
     parts = [f"heard {outcome.words_heard}{of_all} words", f"{outcome.screens} screens read"]
     late = []
@@ -162,7 +162,7 @@ def _summary(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _as_json(outcome: Outcome) -> dict[str, Any]:
+def _as_json(outcome: DemoResult) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {**asdict(outcome), "directory": outcome.directory and str(outcome.directory)}

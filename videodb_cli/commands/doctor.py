@@ -25,8 +25,8 @@ def doctor(
 
     Exit status 0 if listening would work; else the status that `videodb listen` would end with.
     """
-    from videodb_cli.flows.diagnose import ESSENTIAL, diagnose
-    from videodb_cli.flows.ensure_local import require_local
+    from videodb_cli.app.doctor import ESSENTIAL, diagnose
+    from videodb_cli.app.local_service import require_local
 
     place = resolve_directory(None, directory, env_file)
     is_local = wants_local(local, env_file)

@@ -20,15 +20,15 @@ from videodb_cli.commands.options import (
 )
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import VideodbError
-from videodb_cli.eventlog.times import parse_duration
+from videodb_cli.eventlog.query.times import parse_duration
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
 from videodb_cli.settings import Credentials, wants_local
 
 if TYPE_CHECKING:
+    from videodb_cli.app.listen import ListenRequest
     from videodb_cli.commands.listen_view import ListenView
-    from videodb_cli.flows.listening import ListenRequest
-    from videodb_cli.listener.updates import Update
+    from videodb_cli.listener.updates import ListenerUpdate
     from videodb_cli.process.daemon import ReadyPipe
 
 EXIT_FORCED = 130
@@ -169,19 +169,19 @@ def listen(
         _detach(run_dir, credentials, passed, clear=clear, replace=replace, timeout_s=timeout, as_json=as_json)
         return
     if replace:
-        from videodb_cli.flows.stop_listener import stop_listener
+        from videodb_cli.app.stop_listener import stop_listener
 
         stop_listener(run_dir)
 
+    from videodb_cli.app.listen import ListenRequest
     from videodb_cli.commands.listen_view import ListenView
-    from videodb_cli.eventlog.store import Keeping
-    from videodb_cli.flows.listening import ListenRequest
+    from videodb_cli.eventlog.write.store import Keeping
     from videodb_cli.listener.connection import Timing
     from videodb_cli.listener.recovery.recoverer import RecoveryPolicy
-    from videodb_cli.listener.supervisor import Policy
+    from videodb_cli.listener.supervisor import ListenerPolicy
     from videodb_cli.process.daemon import ReadyPipe
 
-    policy = Policy(
+    policy = ListenerPolicy(
         clear=clear,
         max_retries=max_retries,
         healthy_after_s=healthy_after,
@@ -230,7 +230,7 @@ def _detach(
     timeout_s: float,
     as_json: bool,
 ) -> None:
-    from videodb_cli.flows.ensure_listener import ensure_listener
+    from videodb_cli.app.background_listener import ensure_listener
 
     found = ensure_listener(
         run_dir, credentials=credentials, arguments=arguments, clear=clear, replace=replace, timeout_s=timeout_s
@@ -245,13 +245,13 @@ def _run(request: ListenRequest, view: ListenView, ready: ReadyPipe) -> None:
     """Listen in this process until it ends, and tell everybody how."""
     import asyncio
 
-    from videodb_cli.flows import listening
+    from videodb_cli.app import listen as listening
     from videodb_cli.listener.updates import Connected, IdReplaced, Lost, Renewed, Retrying, Stopping
     from videodb_cli.process.notify import Notifier
 
     notifier = Notifier()
 
-    def on_update(update: Update) -> None:
+    def on_update(update: ListenerUpdate) -> None:
         view.on_update(update)
         match update:
             case Connected(connection_id) | IdReplaced(connection_id) | Renewed(connection_id):

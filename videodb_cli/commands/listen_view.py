@@ -15,6 +15,7 @@ from videodb_cli.listener.updates import (
     Connected,
     CouldNot,
     IdReplaced,
+    ListenerUpdate,
     LogUnwritable,
     LogWritable,
     Lost,
@@ -24,7 +25,6 @@ from videodb_cli.listener.updates import (
     Retrying,
     Statement,
     Unconfirmed,
-    Update,
 )
 from videodb_cli.model import event as ev
 from videodb_cli.model.event import Event
@@ -89,7 +89,7 @@ class ListenView:
         row = f"[{channel}] {text}"
         return cells.cut(row, console.terminal_width() - 1) if self._is_terminal else row
 
-    def on_update(self, update: Update) -> None:
+    def on_update(self, update: ListenerUpdate) -> None:
         """Say one change."""
         match update:
             case Connected(connection_id, None):

@@ -16,7 +16,7 @@ from videodb_cli.errors import NotFoundError, RefusedError, UsageError, VideodbE
 from videodb_cli.settings import KEY_NAMES, resolve_directory
 
 if TYPE_CHECKING:
-    from videodb_cli.local.faults import Fault
+    from videodb_cli.local.faults.plan import Fault
     from videodb_cli.rundir.paths import RunDir
 
 _HELP = """The embedded VideoDB-compatible service, for development, demos and tests. It is not the VideoDB service.
@@ -63,21 +63,21 @@ def start(
 
     With --detach, one that runs already is printed as it is.
     """
-    from videodb_cli.local.faults import read_plan_file
+    from videodb_cli.local.faults.plan import read_plan_file
 
     plan = [] if faults is None else read_plan_file(faults)
     if detach:
         run_dir = made_run_dir(directory, env_file)
         _start_detached(run_dir, host, port, plan, rtsps=rtsps, as_json=as_json)
         return
-    from videodb_cli.flows.ensure_local import place_of
+    from videodb_cli.app.local_service import place_of
     from videodb_cli.local.host import HostOptions, run_here
-    from videodb_cli.local.place import Address
+    from videodb_cli.local.service_directory import ServiceAddress
     from videodb_cli.process.daemon import ReadyPipe
 
     ready = ReadyPipe(ready_fd)
 
-    def announce(address: Address) -> None:
+    def announce(address: ServiceAddress) -> None:
         if ready_fd is not None:
             ready.say({"url": address.url, "pid": address.pid})
             return
@@ -100,9 +100,9 @@ def start(
 def _start_detached(run_dir: RunDir, host: str, port: int, plan: list[Fault], *, rtsps: bool, as_json: bool) -> None:
     from urllib.parse import urlsplit
 
-    from videodb_cli.flows.ensure_local import ensure_local, place_of
-    from videodb_cli.local.client import ControlClient
+    from videodb_cli.app.local_service import ensure_local, place_of
     from videodb_cli.local.host import already_running
+    from videodb_cli.local.http.client import ControlClient
 
     service = ensure_local(
         run_dir.path, host=host, port=port, idle_exit_s=None, started_by="local start --detach", rtsps=rtsps
@@ -134,7 +134,7 @@ def stop(
     env_file: EnvFileOption = None,
 ) -> None:
     """Stop the service and remove its recordings. Exit 0 when none runs."""
-    from videodb_cli.flows.ensure_local import stop_local
+    from videodb_cli.app.local_service import stop_local
 
     meant = resolve_directory(None, directory, env_file)
     stopped = stop_local(meant.path, keep=keep, own_only=not meant.is_default)
@@ -150,8 +150,8 @@ def stop(
 @app.command(cls=PanelCommand)
 def status(as_json: JsonOption = False, directory: DirectoryOption = None, env_file: EnvFileOption = None) -> None:
     """Whether the service runs, where, and what it does. Exit 4 when it does not run."""
-    from videodb_cli.flows.ensure_local import not_running, visible_address
-    from videodb_cli.local.client import ControlClient
+    from videodb_cli.app.local_service import not_running, visible_address
+    from videodb_cli.local.http.client import ControlClient
 
     meant = resolve_directory(None, directory, env_file)
     path = meant.path
@@ -196,9 +196,9 @@ def trigger(
     """Send made-up events to the listeners that are connected. Several of one call are numbered in data.sequence."""
     if rate is not None and not rate > 0:
         raise UsageError("--rate must be above 0")
-    from videodb_cli.flows.ensure_local import require_local
-    from videodb_cli.local.client import ControlClient
+    from videodb_cli.app.local_service import require_local
     from videodb_cli.local.events import TRIGGER_KINDS
+    from videodb_cli.local.http.client import ControlClient
 
     if kind not in TRIGGER_KINDS:
         raise UsageError(f"no event is called {kind!r}", hint=f"one of: {', '.join(TRIGGER_KINDS)}")
@@ -221,8 +221,8 @@ def replay(
     env_file: EnvFileOption = None,
 ) -> None:
     """Send the events of a log to the listeners that are connected, with the timing that they had."""
-    from videodb_cli.flows.ensure_local import require_local
-    from videodb_cli.local.client import ControlClient
+    from videodb_cli.app.local_service import require_local
+    from videodb_cli.local.http.client import ControlClient
 
     with _open_log(file) as log:  # before the service is looked for: a wrong name is the first thing to tell
         service = require_local(resolve_directory(None, directory, env_file).path)

@@ -100,7 +100,7 @@ def service_credentials(run_dir: RunDir, *, local: bool, env_file: str | None, s
     """
     if not wants_local(local, env_file):
         return resolve_credentials(env_file)
-    from videodb_cli.flows.ensure_local import IDLE_EXIT_S, ensure_local, require_local
+    from videodb_cli.app.local_service import IDLE_EXIT_S, ensure_local, require_local
 
     if not start:
         return require_local(run_dir.path).credentials
@@ -124,7 +124,7 @@ def credentials_to_stop(run_dir: RunDir, *, local: bool, env_file: str | None) -
     except CredentialsError as missing:
         if os.environ.get(CLIENT_TOKEN_NAME, "").strip():
             return resolve_credentials(env_file, token_name=CLIENT_TOKEN_NAME)
-        from videodb_cli.flows.ensure_local import require_local
+        from videodb_cli.app.local_service import require_local
 
         try:
             return require_local(run_dir.path).credentials

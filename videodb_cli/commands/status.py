@@ -15,7 +15,7 @@ from videodb_cli.errors import NotFoundError, TimedOutError, UnreachableError, U
 from videodb_cli.rundir.paths import RunDir
 
 if TYPE_CHECKING:
-    from videodb_cli.flows.listener_status import ListenerStatus
+    from videodb_cli.app.listener_status import ListenerStatus
 
 app = new_app()
 _LOOK_S = 0.05
@@ -62,7 +62,7 @@ def status(
         raise UsageError("--wait goes with --ws-id", hint="videodb status --ws-id --wait 10")
 
     def look() -> ListenerStatus:
-        from videodb_cli.flows.listener_status import listener_status
+        from videodb_cli.app.listener_status import listener_status
 
         return listener_status(existing_run_dir(directory, env_file, directory_argument, clean=False))
 
@@ -110,8 +110,8 @@ def _capture(run_dir: RunDir | None) -> dict[str, Any] | None:
     # A directory without the file does not pay for the code behind it.
     if run_dir is None or not run_dir.capture_info.exists():
         return None
-    from videodb_cli.flows.capture_status import capture_status
-    from videodb_cli.flows.stop_capture import shown
+    from videodb_cli.app.capture.status import capture_status
+    from videodb_cli.app.capture.stop import shown
 
     found = capture_status(run_dir, time.time())
     if found is None or not (found.running or found.fields.get("status") == "failed"):

@@ -26,7 +26,7 @@ def stop(
     env_file: EnvFileOption = None,
 ) -> None:
     """Stop the capture of a directory, if any, then its listener, and wait until they are gone. Nothing is fine."""
-    from videodb_cli.flows.stop_listener import stop_listener
+    from videodb_cli.app.stop_listener import stop_listener
 
     run_dir = existing_run_dir(directory, env_file, directory_argument)
     session_id = _stop_capture(run_dir, env_file) if run_dir is not None else None
@@ -46,8 +46,8 @@ def _stop_capture(run_dir: RunDir, env_file: str | None) -> str | None:
     """Stop a running capture; return its session id. The export is waited for: the listener is to hear of it."""
     if not run_dir.capture_pid.exists():
         return None
+    from videodb_cli.app.capture.stop import stop_capture
     from videodb_cli.commands.options import credentials_to_stop
-    from videodb_cli.flows.stop_capture import stop_capture
 
     try:
         fields = stop_capture(

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 
 from videodb_cli.errors import VideodbError
-from videodb_cli.eventlog.store import LogStore
+from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener.connection import Connection, Ended
 from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.recovery.logscan import last_run
 from videodb_cli.listener.recovery.pipeline import Gap
 from videodb_cli.listener.recovery.recoverer import Recoverer
-from videodb_cli.listener.updates import Resumed, Update
+from videodb_cli.listener.updates import ListenerUpdate, Resumed
 
 
 class GapTracker:
@@ -26,7 +26,7 @@ class GapTracker:
         journal: Journal,
         counters: Counters,
         recoverer: Recoverer | None,
-        on_update: Callable[[Update], None],
+        on_update: Callable[[ListenerUpdate], None],
     ) -> None:
         self._store = store
         self._journal = journal

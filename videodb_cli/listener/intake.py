@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
-from videodb_cli.eventlog.record import compose
-from videodb_cli.eventlog.store import LogStore
+from videodb_cli.eventlog.write.record import compose
+from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener.connection import AttemptFailedError, Connection, connection_id_in
 from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.recovery.seen import Seen

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from videodb_cli.eventlog.stamps import iso_from_ms
-from videodb_cli.eventlog.store import LogStore
+from videodb_cli.eventlog.write.stamps import iso_from_ms
+from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener.connection import Connection, Ended
 from videodb_cli.listener.updates import Statement
 from videodb_cli.model import own_lines

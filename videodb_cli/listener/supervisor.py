@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from videodb_cli.api.failures import KeyRefusedError
 from videodb_cli.errors import RefusedError, UnreachableError, VideodbError
-from videodb_cli.eventlog.store import LogBack, LogStore, LogTrouble
+from videodb_cli.eventlog.write.store import LogBack, LogStore, LogTrouble
 from videodb_cli.listener.backoff import CAP_S, FIRST_S, Backoff
 from videodb_cli.listener.connection import AttemptFailedError, Connection, Ended, Timing, open_connection
 from videodb_cli.listener.counters import Counters
@@ -30,13 +30,13 @@ from videodb_cli.listener.trouble import TroubleTeller
 from videodb_cli.listener.updates import (
     Connected,
     IdReplaced,
+    ListenerUpdate,
     Lost,
     Renewed,
     Retrying,
     Statement,
     Stopping,
     Unconfirmed,
-    Update,
 )
 from videodb_cli.model.event import Event
 from videodb_cli.network.failures import FINAL
@@ -47,7 +47,7 @@ _NOTED_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class ListenerPolicy:
     """How one run behaves. ``max_retries`` None never gives up; times are seconds.
 
     ``max_age_s``: when a connection is that old, the next one is opened beside it; None: never.
@@ -78,8 +78,8 @@ class Listener:
         host: str,
         store: LogStore,
         presence: Presence,
-        policy: Policy,
-        on_update: Callable[[Update], None],
+        policy: ListenerPolicy,
+        on_update: Callable[[ListenerUpdate], None],
         on_line: Callable[[bytes, Event | None], None] | None = None,
         backoff: Backoff | None = None,
         recoverer: Callable[[Journal, Counters, Seen, Intake], Recoverer] | None = None,
@@ -145,7 +145,7 @@ class Listener:
         return self._journal
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> ListenerPolicy:
         """How this run behaves."""
         return self._policy
 

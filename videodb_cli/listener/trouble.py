@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from videodb_cli.eventlog.store import LogBack, LogStore, LogTrouble
-from videodb_cli.listener.updates import LogUnwritable, LogWritable, Update
+from videodb_cli.eventlog.write.store import LogBack, LogStore, LogTrouble
+from videodb_cli.listener.updates import ListenerUpdate, LogUnwritable, LogWritable
 
 
 class TroubleTeller:
     """Decides which word of the log's state is news. Used from the event loop's thread."""
 
-    def __init__(self, store: LogStore, warning_s: float, on_update: Callable[[Update], None]) -> None:
+    def __init__(self, store: LogStore, warning_s: float, on_update: Callable[[ListenerUpdate], None]) -> None:
         self._store = store
         self._warning_s = warning_s
         self._on_update = on_update

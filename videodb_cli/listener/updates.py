@@ -114,7 +114,7 @@ class Statement:
     doubles: int = 0
 
 
-Update = (
+ListenerUpdate = (
     Connected
     | IdReplaced
     | Renewed

@@ -9,11 +9,11 @@ from videodb_cli.local import events
 from videodb_cli.local.matching import Occurrences, Rule
 
 if TYPE_CHECKING:
-    from videodb_cli.local.analysis.base import Record
-    from videodb_cli.local.matching import Match
-    from videodb_cli.local.records import Alert, RTStream, SceneIndex
+    from videodb_cli.local.analysis.base import AnalysisRecord
+    from videodb_cli.local.matching import RuleMatch
     from videodb_cli.local.sockets import Hub
-    from videodb_cli.local.state import ServiceState
+    from videodb_cli.local.state.records import Alert, RTStream, SceneIndex
+    from videodb_cli.local.state.service_state import ServiceState
     from videodb_cli.local.webhooks import Webhooks
 
 _LOOK_BACK_S: Final = 5.0
@@ -31,7 +31,9 @@ class AlertDesk:
         self._hub = hub
         self._webhooks = webhooks
         self._watches: dict[str, Occurrences] = {}
-        self._latest: dict[str, tuple[float, Record]] = {}  # of each index, with the monotonic time of its coming
+        self._latest: dict[
+            str, tuple[float, AnalysisRecord]
+        ] = {}  # of each index, with the monotonic time of its coming
 
     def made(self, stream: RTStream, index: SceneIndex, alert: Alert) -> None:
         """A new alert."""
@@ -40,18 +42,20 @@ class AlertDesk:
         if record is not None and time.monotonic() - came <= _LOOK_BACK_S:
             self._look(stream, index, alert, record)
 
-    def take(self, stream: RTStream, index: SceneIndex, record: Record) -> None:
+    def take(self, stream: RTStream, index: SceneIndex, record: AnalysisRecord) -> None:
         """A record that ``index`` has found."""
         self._latest[index.id] = (time.monotonic(), record)
         for alert in index.alerts.values():
             self._look(stream, index, alert, record)
 
-    def _look(self, stream: RTStream, index: SceneIndex, alert: Alert, record: Record) -> None:
+    def _look(self, stream: RTStream, index: SceneIndex, alert: Alert, record: AnalysisRecord) -> None:
         match = self._watches[alert.id].look(*_texts(record))
         if match is not None and alert.status == "enabled":
             self._tell(stream, index, alert, record, match)
 
-    def _tell(self, stream: RTStream, index: SceneIndex, alert: Alert, record: Record, match: Match) -> None:
+    def _tell(
+        self, stream: RTStream, index: SceneIndex, alert: Alert, record: AnalysisRecord, match: RuleMatch
+    ) -> None:
         now = self._state.clock()
         event = events.alert(stream, index, alert, record, confidence=match.confidence, now=now)
         self._hub.send(alert.ws_connection_id, event)
@@ -65,7 +69,7 @@ class AlertDesk:
         self._webhooks.send(alert.callback_url, body)
 
 
-def _texts(record: Record) -> tuple[str, str | None]:
+def _texts(record: AnalysisRecord) -> tuple[str, str | None]:
     """What a record adds, and for a screen all that is on it."""
     if record.kind != "visual_index":
         return f"{record.text} {record.detail.get('transcript', '')}", None

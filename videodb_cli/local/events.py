@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from videodb_cli.local.records import SESSION_STATUSES, iso
+from videodb_cli.local.state.records import SESSION_STATUSES, iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from videodb_cli.local.analysis.base import Record
-    from videodb_cli.local.records import Alert, CaptureSession, RTStream, SceneIndex
+    from videodb_cli.local.analysis.base import AnalysisRecord
+    from videodb_cli.local.state.records import Alert, CaptureSessionRecord, RTStream, SceneIndex
 
 Event = dict[str, object]
 
@@ -39,7 +39,7 @@ def milliseconds(at: float) -> int:
     return round(at * 1000)
 
 
-def transcript(stream: RTStream, record: Record) -> Event:
+def transcript(stream: RTStream, record: AnalysisRecord) -> Event:
     """Speech of ``stream``, interim or final. ``model`` says honestly what recognised it."""
     return _stream_event(
         "transcript",
@@ -55,7 +55,7 @@ def transcript(stream: RTStream, record: Record) -> Event:
     )
 
 
-def index_event(channel: str, stream: RTStream, index: SceneIndex, record: Record) -> Event:
+def index_event(channel: str, stream: RTStream, index: SceneIndex, record: AnalysisRecord) -> Event:
     """What an index found in ``stream``; ``channel`` is ``visual_index`` or ``audio_index``."""
     event = _stream_event(
         channel,
@@ -72,7 +72,9 @@ def index_event(channel: str, stream: RTStream, index: SceneIndex, record: Recor
     return event
 
 
-def alert(stream: RTStream, index: SceneIndex, found: Alert, record: Record, *, confidence: float, now: float) -> Event:
+def alert(
+    stream: RTStream, index: SceneIndex, found: Alert, record: AnalysisRecord, *, confidence: float, now: float
+) -> Event:
     """A rule was met by what an index found. ``now`` is unix seconds; ``data.text`` is what was matched."""
     event = _stream_event(
         "alert",
@@ -93,7 +95,9 @@ def alert(stream: RTStream, index: SceneIndex, found: Alert, record: Record, *, 
     return event
 
 
-def webhook(event: str, session: CaptureSession | None, status: str, data: Mapping[str, object], now: float) -> Event:
+def webhook(
+    event: str, session: CaptureSessionRecord | None, status: str, data: Mapping[str, object], now: float
+) -> Event:
     """The body of a delivery to a callback URL. ``now`` is unix seconds."""
     return {
         "version": "2",
@@ -117,7 +121,7 @@ def lifecycle(session_id: str, status: str, data: Mapping[str, object]) -> Event
     }
 
 
-def session_data(session: CaptureSession, streams: Mapping[str, RTStream]) -> dict[str, object]:
+def session_data(session: CaptureSessionRecord, streams: Mapping[str, RTStream]) -> dict[str, object]:
     """The ``data`` that goes with the present status of ``session``."""
     if session.status == "active":
         return {

@@ -12,14 +12,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from videodb_cli.errors import ConflictError, MissingDependencyError
-from videodb_cli.local.place import Address, Place, make_directory, read_address, share, unshare, write_address
+from videodb_cli.local.service_directory import (
+    ServiceAddress,
+    ServiceDirectory,
+    make_directory,
+    read_address,
+    share,
+    unshare,
+    write_address,
+)
 from videodb_cli.network.noproxy import sparing_this_machine
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import private, process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
 
 if TYPE_CHECKING:
-    from videodb_cli.local.faults import Fault
+    from videodb_cli.local.faults.plan import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ def require_packages() -> None:
         )
 
 
-def run_here(place: Place, wanted: HostOptions, *, on_ready: Callable[[Address], None]) -> None:
+def run_here(place: ServiceDirectory, wanted: HostOptions, *, on_ready: Callable[[ServiceAddress], None]) -> None:
     """Serve until stopped by a call, a signal or idleness. ``on_ready`` is called once requests are answered.
 
     Raises `ConflictError` if one runs there or the port is taken, `MissingDependencyError` without the extra.
@@ -70,7 +78,7 @@ def run_here(place: Place, wanted: HostOptions, *, on_ready: Callable[[Address],
         os._exit(0)
 
 
-def already_running(place: Place) -> ConflictError:
+def already_running(place: ServiceDirectory) -> ConflictError:
     """Exit 9, naming the service that runs at ``place``."""
     address = read_address(place)
     where = f": pid {address.pid} at {address.url}" if address is not None else ""
@@ -81,12 +89,12 @@ def already_running(place: Place) -> ConflictError:
     )
 
 
-def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None]) -> None:
+def _serve(place: ServiceDirectory, wanted: HostOptions, on_ready: Callable[[ServiceAddress], None]) -> None:
     import asyncio
 
-    from videodb_cli.local.server import bind, serve
+    from videodb_cli.local.http.server import bind, serve
     from videodb_cli.local.service import Options, Service
-    from videodb_cli.process.long_life import settle
+    from videodb_cli.process.gc_tuning import tune_for_long_running
     from videodb_cli.process.signals import stop_on_signals
 
     logging.basicConfig(
@@ -102,7 +110,7 @@ def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None
 
         def announce(service: Service) -> None:
             started.append(service)
-            address = Address(service.base_url, service.options.key, os.getpid(), current_start_token())
+            address = ServiceAddress(service.base_url, service.options.key, os.getpid(), current_start_token())
             write_address(place, address)
             if wanted.started_by.startswith("local start"):
                 share(place)
@@ -123,7 +131,7 @@ def _serve(place: Place, wanted: HostOptions, on_ready: Callable[[Address], None
             faults=tuple(wanted.faults),
             rtsps=wanted.rtsps,
         )
-        settle()
+        tune_for_long_running()
         listener = bind(wanted.host, wanted.port)
         with stop_on_signals(stop, _end_now):
             await serve(options, listener, on_ready=announce, on_watch=watch)

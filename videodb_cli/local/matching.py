@@ -69,7 +69,7 @@ _FILLERS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class RuleMatch:
     """A rule was met: how well, from 0 to 1."""
 
     confidence: float
@@ -87,7 +87,7 @@ class Rule:
         if not self._phrases and not self._alternatives:
             self._alternatives = [words] if (words := _words(prompt)) else []
 
-    def match(self, text: str) -> Match | None:
+    def match(self, text: str) -> RuleMatch | None:
         """How well ``text`` meets the rule, or None."""
         heard = _words(text)
         if not heard:
@@ -95,9 +95,9 @@ class Rule:
         if self._phrases:
             found = [_phrase_in(phrase, heard) for phrase in self._phrases]
             best = max(found)
-            return Match(round(best, 2)) if best else None
+            return RuleMatch(round(best, 2)) if best else None
         best = max((_share_in(wanted, heard) for wanted in self._alternatives), default=0.0)
-        return Match(round(best, 2)) if best else None
+        return RuleMatch(round(best, 2)) if best else None
 
 
 class Occurrences:
@@ -108,7 +108,7 @@ class Occurrences:
         self._there = False
         self._last_lines = ""
 
-    def look(self, news: str, everything: str | None) -> Match | None:
+    def look(self, news: str, everything: str | None) -> RuleMatch | None:
         """A match that is to be told.
 
         ``news`` is what a record adds; ``everything`` what there is with it (the whole screen), None for sound, where

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from videodb_cli.local.answers import ServiceError
+from videodb_cli.local.http.answers import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from videodb_cli.local.sockets import Connection, Frame, Hub
+    from videodb_cli.local.sockets import EventConnection, Frame, Hub
 
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 _BATCH: Final = 500  # events sent before other tasks get a turn
@@ -23,7 +23,7 @@ _OUR_STAMPS = re.compile(rb'\{"ts":"[^"\\]*","unix_ts":-?[0-9.eE+-]+(,|(?=\}))')
 _SPECIAL = (b'"videodb_cli"', b'"recovered"', b'"raw', b'"source_', b"\\u")
 
 
-def choose_targets(hub: Hub, connection_id: str | None) -> list[Connection]:
+def choose_targets(hub: Hub, connection_id: str | None) -> list[EventConnection]:
     """The sockets that are meant: one, or all. Raises `ServiceError` 404 if that is nobody."""
     if connection_id is None:
         if not hub.connections:
@@ -35,13 +35,13 @@ def choose_targets(hub: Hub, connection_id: str | None) -> list[Connection]:
     return [connection]
 
 
-def still_open(targets: Sequence[Connection]) -> list[Connection]:
+def still_open(targets: Sequence[EventConnection]) -> list[EventConnection]:
     """Those of ``targets`` that are not closed."""
     return [target for target in targets if target.closing is None]
 
 
 async def send_paced(
-    targets: Sequence[Connection],
+    targets: Sequence[EventConnection],
     make_frame: Callable[[int], Frame],
     *,
     count: int,
@@ -130,7 +130,7 @@ class Replay:
 
     def __init__(
         self,
-        targets: Sequence[Connection],
+        targets: Sequence[EventConnection],
         *,
         speed: float,
         clock: Callable[[], float],

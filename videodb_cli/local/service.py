@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from videodb_cli.local.alerts import AlertDesk
-from videodb_cli.local.answers import ServiceError
-from videodb_cli.local.faults import Fault, Faults
-from videodb_cli.local.intake import Intake
-from videodb_cli.local.media import CAP_BYTES, PLAYLIST, MediaStore
-from videodb_cli.local.security import new_key
-from videodb_cli.local.session_export import SessionExporter
-from videodb_cli.local.sessions import CHANNELS_TIMEOUT_S, SessionKeeper
+from videodb_cli.local.faults.plan import Fault, Faults
+from videodb_cli.local.http.answers import ServiceError
+from videodb_cli.local.http.security import new_key
+from videodb_cli.local.media.intake import MediaIntake
+from videodb_cli.local.media.session_export import SessionExporter
+from videodb_cli.local.media.store import CAP_BYTES, PLAYLIST, MediaStore
+from videodb_cli.local.media.streams import SourceFactory, StreamRunner, live_source
 from videodb_cli.local.sockets import Hub
-from videodb_cli.local.state import ServiceState
-from videodb_cli.local.streams import SourceFactory, StreamRunner, live_source
+from videodb_cli.local.state.service_state import ServiceState
+from videodb_cli.local.state.sessions import CHANNELS_TIMEOUT_S, SessionKeeper
 from videodb_cli.local.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from videodb_cli.local.records import RTStream
+    from videodb_cli.local.state.records import RTStream
 
 WATCH_EVERY_S = 5.0
 
@@ -77,7 +77,7 @@ class Service:
             on_change=self.touch,
             on_found=self.alerts.take,
         )
-        self.intake = Intake(self.state, self.streams, self.media)
+        self.intake = MediaIntake(self.state, self.streams, self.media)
         exporter = SessionExporter(self.state, self.media, self.intake, self._addresses)
         self.sessions = SessionKeeper(
             self.state,

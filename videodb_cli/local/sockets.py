@@ -13,15 +13,15 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from videodb_cli.local.events import encode
-from videodb_cli.local.faults import WIRE, FaultyFrames
+from videodb_cli.local.faults.plan import WIRE, FaultyFrames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.websockets import WebSocket
 
-    from videodb_cli.local.faults import Faults
-    from videodb_cli.local.wire import Wire
+    from videodb_cli.local.faults.plan import Faults
+    from videodb_cli.local.faults.wire import Wire
 
 MAX_CONNECTIONS: Final = 512
 MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
@@ -31,7 +31,7 @@ CLOSE_POLICY: Final = 1008
 Frame = str | bytes
 
 
-class Connection:
+class EventConnection:
     """One open socket and the frames that wait for it. Used from the event loop only."""
 
     def __init__(self, connection_id: str) -> None:
@@ -92,18 +92,18 @@ class Hub:
     """All open sockets by connection id."""
 
     def __init__(self, *, on_change: Callable[[], None] = lambda: None) -> None:
-        self.connections: dict[str, Connection] = {}
+        self.connections: dict[str, EventConnection] = {}
         self._on_change = on_change
 
-    def open(self) -> Connection:
+    def open(self) -> EventConnection:
         """A new connection, whose first frame carries its id."""
-        connection = Connection(f"ws-{secrets.token_hex(6)}")
+        connection = EventConnection(f"ws-{secrets.token_hex(6)}")
         connection.send(encode({"connection_id": connection.id}))
         self.connections[connection.id] = connection
         self._on_change()
         return connection
 
-    def drop(self, connection: Connection) -> None:
+    def drop(self, connection: EventConnection) -> None:
         """Forget a connection whose socket has ended."""
         connection.gone()
         self.connections.pop(connection.id, None)
@@ -143,7 +143,7 @@ async def _read_until_closed(websocket: WebSocket) -> None:
         pass
 
 
-async def _write(connection: Connection, websocket: WebSocket, faulty: FaultyFrames) -> None:
+async def _write(connection: EventConnection, websocket: WebSocket, faulty: FaultyFrames) -> None:
     from starlette.websockets import WebSocketDisconnect
 
     try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from videodb_cli.local.answers import invalid
+from videodb_cli.local.http.answers import invalid
 from videodb_cli.network.failures import FINAL, CannotReachError, reason_of
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from typing import Any
 from videodb_cli.errors import MissingDependencyError
 from videodb_cli.process.environment import tool_environment
 from videodb_cli.process.lines import LineSplitter
+from videodb_cli.process.orphan_guard import OrphanGuard
 from videodb_cli.process.start_token import start_token
-from videodb_cli.process.warden import Warden
 
 _CHUNK = 1 << 16
 _STDERR_LINE = 4096
@@ -45,8 +45,8 @@ class Ladder:
 def _parent_death_call() -> Callable[[], None] | None:
     """Return what a child runs before exec so that the kernel kills it when we are gone (Linux); None elsewhere.
 
-    Without it a ``kill -9`` of the background process would leave ffmpeg capturing for ever. Elsewhere a `Warden` sees
-    to it.
+    Without it a ``kill -9`` of the background process would leave ffmpeg capturing for ever. Elsewhere an `OrphanGuard`
+    sees to it.
     """
     if sys.platform != "linux":
         return None
@@ -64,9 +64,9 @@ def _parent_death_call() -> Callable[[], None] | None:
 
 
 @cache
-def _warden() -> Warden:
+def _warden() -> OrphanGuard:
     """What ends our children when we are gone and the kernel does not see to it (macOS)."""
-    return Warden()
+    return OrphanGuard()
 
 
 def _has_groups() -> bool:
@@ -187,7 +187,7 @@ class Child:
         self._stderr_done.cancel()
         return self.exit_status or 0
 
-    def _guard(self, warden: Warden) -> None:
+    def _guard(self, warden: OrphanGuard) -> None:
         """Let the warden end it when we are gone, until it has ended by itself."""
         warden.guard(self.pid)
         ended = asyncio.create_task(self._process.wait(), name=f"end of {self.pid}")

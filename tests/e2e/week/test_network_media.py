@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.fakes.proxy import Proxy
-from videodb_cli.capture.ffmpeg import find_ffmpeg
+from videodb_cli.capture.ffmpeg.program import find_ffmpeg
 from videodb_cli.errors import UsageError
 from videodb_cli.local import sample
-from videodb_cli.local.ingest.source import open_source
+from videodb_cli.local.media.source import open_source
 from videodb_cli.process.child import Child
 
 EVERYWHERE = ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy")

@@ -7,7 +7,15 @@ import pytest
 
 from videodb_cli.api.failures import BadRequestError
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.pipelines import Pipeline, Wish, check_wish, media_of, plan, start_pipelines, stream_of
+from videodb_cli.capture.pipelines import (
+    Pipeline,
+    PipelineRequest,
+    check_request,
+    media_of,
+    plan,
+    start_pipelines,
+    stream_of,
+)
 from videodb_cli.errors import RefusedError, UsageError
 from videodb_cli.model.rtstreams import SessionStream
 
@@ -17,39 +25,39 @@ SCREEN = SessionStream("r-dis", "display:1", ("video",))
 ALL = [MIC, SYSTEM, SCREEN]
 
 
-def kinds(wish: Wish, streams: list[SessionStream] = ALL) -> list[tuple[str, str]]:
+def kinds(wish: PipelineRequest, streams: list[SessionStream] = ALL) -> list[tuple[str, str]]:
     return [(step.kind, step.stream.id) for step in plan(streams, wish).steps]
 
 
 def test_each_kind_goes_to_its_media() -> None:
-    assert kinds(Wish(transcribe=True)) == [("transcript", "r-mic"), ("transcript", "r-sys")]
-    assert kinds(Wish(visual_prompt="x")) == [("visual_index", "r-dis")]
-    assert kinds(Wish(audio_prompt="x")) == [("audio_index", "r-mic"), ("audio_index", "r-sys")]
+    assert kinds(PipelineRequest(transcribe=True)) == [("transcript", "r-mic"), ("transcript", "r-sys")]
+    assert kinds(PipelineRequest(visual_prompt="x")) == [("visual_index", "r-dis")]
+    assert kinds(PipelineRequest(audio_prompt="x")) == [("audio_index", "r-mic"), ("audio_index", "r-sys")]
 
 
 def test_an_alert_gives_every_audio_stream_an_index() -> None:
-    wish = Wish(visual_prompt="x", alerts=(("a", "b"),))
+    wish = PipelineRequest(visual_prompt="x", alerts=(("a", "b"),))
     assert kinds(wish) == [("audio_index", "r-mic"), ("audio_index", "r-sys"), ("visual_index", "r-dis")]
 
 
 @pytest.mark.parametrize(
     "wish",
-    [Wish(transcribe=True), Wish(audio_prompt="x"), Wish(alerts=(("a", "b"),))],
+    [PipelineRequest(transcribe=True), PipelineRequest(audio_prompt="x"), PipelineRequest(alerts=(("a", "b"),))],
     ids=["speech", "audio", "alert"],
 )
-def test_what_no_stream_can_do_is_said(wish: Wish) -> None:
+def test_what_no_stream_can_do_is_said(wish: PipelineRequest) -> None:
     assert plan([SCREEN], wish).unmet
     assert not plan(ALL, wish).unmet
 
 
 def test_what_no_channel_can_give_is_refused_before_a_session_is_made() -> None:
     display = Channel("display:1", "display", "")
-    check_wish([display], Wish(visual_prompt="x", alerts=(("a", "b"),)))
-    for wish in (Wish(transcribe=True), Wish(alerts=(("a", "b"),))):
+    check_request([display], PipelineRequest(visual_prompt="x", alerts=(("a", "b"),)))
+    for wish in (PipelineRequest(transcribe=True), PipelineRequest(alerts=(("a", "b"),))):
         with pytest.raises(UsageError, match="--"):
-            check_wish([display], wish)
+            check_request([display], wish)
     with pytest.raises(UsageError, match="--index-visuals"):
-        check_wish([Channel("mic:default", "mic", "")], Wish(visual_prompt="x"))
+        check_request([Channel("mic:default", "mic", "")], PipelineRequest(visual_prompt="x"))
 
 
 def test_a_stream_without_media_types_is_known_by_its_name() -> None:
@@ -96,7 +104,7 @@ class Service:
 
 
 async def test_every_rule_watches_every_index_with_the_present_id() -> None:
-    wish = Wish(
+    wish = PipelineRequest(
         transcribe=True, visual_prompt="what?", visual_window_s=2, frames=4, model="m", alerts=(("a", "x"), ("b", "y"))
     )
     service, started = Service(), list[Pipeline]()
@@ -113,7 +121,7 @@ async def test_every_rule_watches_every_index_with_the_present_id() -> None:
 
 
 async def test_a_refusal_names_what_was_refused_and_is_not_the_users_mistake() -> None:
-    wish = Wish(transcribe=True, visual_prompt="x")
+    wish = PipelineRequest(transcribe=True, visual_prompt="x")
     started = list[Pipeline]()
     with pytest.raises(RefusedError, match="visual_index of display:1: no model"):
         await start_pipelines(Service("index"), wish, plan(ALL, wish).steps, None, started.append)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from videodb_cli.eventlog import store as store_module
-from videodb_cli.eventlog import syncing
-from videodb_cli.eventlog.store import Keeping, LogStore, LogTrouble
-from videodb_cli.eventlog.syncing import GroupCommit
+from videodb_cli.eventlog.write import store as store_module
+from videodb_cli.eventlog.write import sync as syncing
+from videodb_cli.eventlog.write.store import Keeping, LogStore, LogTrouble
+from videodb_cli.eventlog.write.sync import GroupCommit
 
 
 @pytest.fixture

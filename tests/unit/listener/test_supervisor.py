@@ -14,13 +14,13 @@ import pytest
 
 from videodb_cli.api.failures import KeyRefusedError, RequestFailedError
 from videodb_cli.errors import UnreachableError
-from videodb_cli.eventlog.store import LogStore
+from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener import supervisor
 from videodb_cli.listener.backoff import Backoff
 from videodb_cli.listener.connection import Ended
 from videodb_cli.listener.presence import Presence
-from videodb_cli.listener.supervisor import Listener, Policy
-from videodb_cli.listener.updates import LogUnwritable, Update
+from videodb_cli.listener.supervisor import Listener, ListenerPolicy
+from videodb_cli.listener.updates import ListenerUpdate, LogUnwritable
 from videodb_cli.rundir.paths import RunDir
 
 
@@ -65,7 +65,7 @@ class Setting:
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.run_dir = RunDir(directory)
         self.answers: list[Exception | FakeConnection] = []
-        self.updates: list[Update] = []
+        self.updates: list[ListenerUpdate] = []
         self.asked = 0
         self.listener: Listener | None = None
 
@@ -90,7 +90,7 @@ class Setting:
             host="service",
             store=LogStore(self.run_dir.log),
             presence=Presence(self.run_dir),
-            policy=Policy(**policy),
+            policy=ListenerPolicy(**policy),
             on_update=self.updates.append,
             backoff=Backoff(first_s=0.001, cap_s=0.002),
         )

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from videodb_cli.local.answers import ServiceError
+from videodb_cli.local.http.answers import ServiceError
 from videodb_cli.local.pacing import Replay, choose_targets, frame_of_line, iter_lines, send_paced
-from videodb_cli.local.sockets import MAX_WAITING_BYTES, ROOM_BYTES, Connection, Hub
+from videodb_cli.local.sockets import MAX_WAITING_BYTES, ROOM_BYTES, EventConnection, Hub
 
 STAMPS = b'"ts":"2026-03-02T10:15:30.123Z","unix_ts":1772446530.123'
 
@@ -81,7 +81,7 @@ async def test_lines_are_cut_wherever_the_chunks_are() -> None:
         assert [part async for part in iter_lines(chunks(*parts))] == [b"one", b"two", b"", b"three"]
 
 
-async def received(connection: Connection) -> list[object]:
+async def received(connection: EventConnection) -> list[object]:
     found: list[object] = []
     while (frame := await asyncio.wait_for(connection.next_frame(), 1)) is not None:
         found.append(frame)
@@ -111,7 +111,7 @@ async def test_targets_must_be_there() -> None:
 
 
 async def test_a_receiver_that_does_not_read_is_closed_not_skipped() -> None:
-    connection = Connection("ws-1")
+    connection = EventConnection("ws-1")
     connection.send("x" * (ROOM_BYTES + 1))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(connection.room(), 0.01)
@@ -122,7 +122,7 @@ async def test_a_receiver_that_does_not_read_is_closed_not_skipped() -> None:
 
 
 async def test_the_mean_rate_is_kept() -> None:
-    connection = Connection("ws-1")
+    connection = EventConnection("ws-1")
     loop = asyncio.get_running_loop()
     started = loop.time()
     sent = await send_paced([connection], str, count=1001, rate=5000.0, cancelled=lambda: False)
@@ -133,10 +133,10 @@ async def test_the_mean_rate_is_kept() -> None:
 
 
 async def test_sending_ends_with_the_receiver_or_the_asker() -> None:
-    gone = Connection("ws-1")
+    gone = EventConnection("ws-1")
     gone.gone()
     assert await send_paced([gone], str, count=10, rate=None, cancelled=lambda: False) == 0
-    assert await send_paced([Connection("ws-2")], str, count=10, rate=None, cancelled=lambda: True) == 0
+    assert await send_paced([EventConnection("ws-2")], str, count=10, rate=None, cancelled=lambda: True) == 0
 
 
 class Time:
@@ -156,7 +156,7 @@ class Time:
 @pytest.mark.parametrize(("speed", "expected"), [(1.0, 12.0), (4.0, 3.0), (0.0, 0.0)])
 async def test_a_replay_takes_the_time_of_the_log(speed: float, expected: float) -> None:
     clock = Time()
-    connection = Connection("ws-1")
+    connection = EventConnection("ws-1")
     replay = Replay([connection], speed=speed, clock=clock, sleep=clock.sleep)
     # The third stamp goes back: nothing is waited for, and nothing is made up for.
     log = [b'{"unix_ts":%d,"n":%d}' % (at, number) for number, at in enumerate((10, 20, 15, 17))]

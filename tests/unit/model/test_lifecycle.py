@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from videodb_cli.local.records import SESSION_STATUSES, SESSION_TRANSITIONS
+from videodb_cli.local.state.records import SESSION_STATUSES, SESSION_TRANSITIONS
 from videodb_cli.model import lifecycle
 
 

@@ -26,7 +26,7 @@ class Availability:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RecordingOrder:
     """What a recorder is to record. ``token`` is the client token of the session."""
 
     session_id: str
@@ -81,7 +81,7 @@ class RecorderFailed:
     reason: str
 
 
-Update = Began | Flowing | Interrupted | Finished | ChannelFailed | RecorderFailed
+RecorderUpdate = Began | Flowing | Interrupted | Finished | ChannelFailed | RecorderFailed
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class Recorder(ABC):
     settle_s: ClassVar[float] = 0.0
 
     def __init__(self) -> None:
-        self._updates: asyncio.Queue[Update | None] = asyncio.Queue()
+        self._updates: asyncio.Queue[RecorderUpdate | None] = asyncio.Queue()
         # The channels for which `start` still waits to be told by the service where to publish them.
         self.unaddressed: tuple[str, ...] = ()
 
@@ -128,7 +128,7 @@ class Recorder(ABC):
         """Ask the system for the right to use channels of this kind. Raises RefusedError if it is denied."""
 
     @abstractmethod
-    async def start(self, order: Order) -> None:
+    async def start(self, order: RecordingOrder) -> None:
         """Begin to record. Returns when it is under way; `updates` says when media flow."""
 
     @abstractmethod
@@ -147,10 +147,10 @@ class Recorder(ABC):
     def health(self) -> dict[str, Health]:
         """How each channel of the order does, by its id."""
 
-    async def updates(self) -> AsyncIterator[Update]:
+    async def updates(self) -> AsyncIterator[RecorderUpdate]:
         """Yield what happens, until the recorder is stopped."""
         while (update := await self._updates.get()) is not None:
             yield update
 
-    def _tell(self, update: Update | None) -> None:
+    def _tell(self, update: RecorderUpdate | None) -> None:
         self._updates.put_nowait(update)

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-from videodb_cli.capture.ffmpeg import INSTALL_HINT, available_ffmpegs
+from videodb_cli.capture.ffmpeg.program import INSTALL_HINT, available_ffmpegs
 from videodb_cli.capture.recorders import official
 from videodb_cli.capture.recorders.base import Availability
 from videodb_cli.errors import MissingDependencyError, UsageError

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from videodb_cli.api.capture_calls import CaptureCalls
-from videodb_cli.capture.arguments import Playback, Quality
-from videodb_cli.capture.certificates import Certificates
 from videodb_cli.capture.channels import Channel, Channels
-from videodb_cli.capture.ffmpeg import FFmpeg, find_ffmpeg
-from videodb_cli.capture.file_channels import file_channels
-from videodb_cli.capture.publisher import Policy
+from videodb_cli.capture.devices.media_file import file_channels
+from videodb_cli.capture.ffmpeg.arguments import Playback, Quality
+from videodb_cli.capture.ffmpeg.certificates import Certificates
+from videodb_cli.capture.ffmpeg.program import FFmpeg, find_ffmpeg
+from videodb_cli.capture.ffmpeg.publisher import RestartPolicy
 from videodb_cli.capture.recorders.streaming import StreamingRecorder
 
 
@@ -29,7 +29,7 @@ class FileRecorder(StreamingRecorder):
         playback: Playback,
         *,
         quality: Quality | None = None,
-        policy: Policy | None = None,
+        policy: RestartPolicy | None = None,
     ) -> None:
         super().__init__(service, certificates, log, quality=quality, policy=policy, playback=playback)
         self._file = playback.path

@@ -6,8 +6,8 @@ import asyncio
 from typing import ClassVar
 
 from videodb_cli.capture.channels import Channel, Channels
-from videodb_cli.capture.ffmpeg import FFmpeg, find_ffmpeg
-from videodb_cli.capture.local_channels import machine_channels
+from videodb_cli.capture.devices.machine import machine_channels
+from videodb_cli.capture.ffmpeg.program import FFmpeg, find_ffmpeg
 from videodb_cli.capture.recorders.streaming import StreamingRecorder
 
 

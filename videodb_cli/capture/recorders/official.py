@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from videodb_cli.capture.channels import Channel, Channels, kind_of
-from videodb_cli.capture.ipc import MessageReader, RecorderEvent, Response, encode_command, error_of
 from videodb_cli.capture.recorders.base import (
     Availability,
     Began,
     ChannelFailed,
     Flowing,
     Health,
-    Order,
     Recorder,
     RecorderFailed,
+    RecordingOrder,
 )
+from videodb_cli.capture.recorders.ipc import MessageReader, RecorderEvent, Response, encode_command, error_of
 from videodb_cli.errors import ConflictError, CredentialsError, NotFoundError, RefusedError, VideodbError
 from videodb_cli.process.child import Child, Ladder
 
@@ -109,7 +109,7 @@ class OfficialRecorder(Recorder):
         self._child: Child | None = None
         self._reading: asyncio.Task[None] | None = None
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
-        self._order: Order | None = None
+        self._order: RecordingOrder | None = None
         self._health: dict[str, Health] = {}
         self._granted: dict[str, asyncio.Event] = {}
         self._denied: set[str] = set()
@@ -144,7 +144,7 @@ class OfficialRecorder(Recorder):
         if permission in self._denied:
             raise _denied(permission)
 
-    async def start(self, order: Order) -> None:
+    async def start(self, order: RecordingOrder) -> None:
         """Begin; `recording-started` marks every channel as flowing."""
         self._order = order
         self._health = {channel.id: Health() for channel in order.channels}

@@ -11,12 +11,12 @@ from typing import ClassVar, Final
 from videodb_cli.api.capture_calls import CaptureCalls
 from videodb_cli.api.failures import RequestFailedError
 from videodb_cli.api.shapes import StreamingSession
-from videodb_cli.capture.arguments import Playback, Quality, publisher_arguments
-from videodb_cli.capture.certificates import Certificates
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.ffmpeg import INSTALL_HINT, FFmpeg
-from videodb_cli.capture.publisher import Policy, Publisher
-from videodb_cli.capture.recorders.base import Began, Health, Order, Recorder
+from videodb_cli.capture.ffmpeg.arguments import Playback, Quality, publisher_arguments
+from videodb_cli.capture.ffmpeg.certificates import Certificates
+from videodb_cli.capture.ffmpeg.program import INSTALL_HINT, FFmpeg
+from videodb_cli.capture.ffmpeg.publisher import Publisher, RestartPolicy
+from videodb_cli.capture.recorders.base import Began, Health, Recorder, RecordingOrder
 from videodb_cli.errors import MissingDependencyError, RefusedError, TimedOutError
 from videodb_cli.model import lifecycle
 
@@ -36,7 +36,7 @@ class StreamingRecorder(Recorder):
         log: Callable[[str], None],
         *,
         quality: Quality | None = None,
-        policy: Policy | None = None,
+        policy: RestartPolicy | None = None,
         playback: Playback | None = None,
     ) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class StreamingRecorder(Recorder):
         """Return the ffmpeg that can capture this channel. Raises MissingDependencyError."""
         raise NotImplementedError
 
-    async def start(self, order: Order) -> None:
+    async def start(self, order: RecordingOrder) -> None:
         """Take the session up, learn where to publish, and start a publisher for each channel."""
         ffmpegs = [await asyncio.to_thread(self._ffmpeg_for, channel) for channel in order.channels]
         answer = await self._service.start_streaming(

@@ -41,7 +41,7 @@ def channels(
 
     A group without members says why. A machine with nothing to capture is no error.
     """
-    from videodb_cli.flows.list_channels import list_channels
+    from videodb_cli.app.capture.channels import list_channels
     from videodb_cli.settings import base_url
 
     listing = list_channels(source, recorder, api_url=base_url(env_file), log=lambda line: None)

@@ -84,7 +84,7 @@ def create(
 
 
 def _running_id(run_dir: RunDir | None) -> str | None:
-    from videodb_cli.flows.listener_status import listener_status
+    from videodb_cli.app.listener_status import listener_status
 
     return listener_status(run_dir).connection_id if run_dir is not None else None
 

@@ -10,7 +10,7 @@ from videodb_cli.errors import UsageError
 from videodb_cli.settings import CLIENT_TOKEN_NAME
 
 if TYPE_CHECKING:
-    from videodb_cli.capture.arguments import Quality
+    from videodb_cli.capture.ffmpeg.arguments import Quality
 
 _PIPELINES = "Pipelines"
 _MEDIA = "Media"
@@ -140,7 +140,7 @@ def pairs(given: list[str] | None, form: str) -> list[tuple[str, str]]:
 
 def quality_of(fps: float, size: str | None, video_kbps: int, audio_kbps: int) -> Quality:
     """Return how channels are to be encoded. Raises UsageError for a size that is none."""
-    from videodb_cli.capture.arguments import Quality
+    from videodb_cli.capture.ffmpeg.arguments import Quality
 
     found = None
     if size is not None:

@@ -45,7 +45,7 @@ def resume(
 def _control(
     action: str, done: str, channels: list[str] | None, *, as_json: bool, directory: str | None, env_file: str | None
 ) -> None:
-    from videodb_cli.flows.control_capture import control_capture
+    from videodb_cli.app.capture.control import control_capture
 
     run_dir = existing_run_dir(directory, env_file)
     if run_dir is None:

@@ -22,8 +22,8 @@ from videodb_cli.settings import BASE_URL_NAMES, CLIENT_TOKEN_NAME, KEY_NAMES, C
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from videodb_cli.app.capture.run import Access
     from videodb_cli.capture.request import CaptureRequest
-    from videodb_cli.flows.run_capture import Access
 
 app = new_app()
 _EXIT_FORCED = 130
@@ -63,9 +63,9 @@ def run(
 
 def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_json: bool) -> None:
     """Run a capture in this process until it is told to stop, and say what came of it."""
+    from videodb_cli.app.stop_listener import stop_own_listener
     from videodb_cli.capture import info as capture_info
     from videodb_cli.commands.capture.stop import show_outcome
-    from videodb_cli.flows.stop_listener import stop_own_listener
 
     def on_active(state: dict[str, Any]) -> None:
         if not as_json:
@@ -83,7 +83,7 @@ def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_jso
 
 
 def _access_from_environment() -> Access:
-    from videodb_cli.flows.run_capture import Access
+    from videodb_cli.app.capture.run import Access
 
     base_url = checked_base_url(os.environ.get(BASE_URL_NAMES[0], ""), BASE_URL_NAMES[0])
     token, key = os.environ.get(CLIENT_TOKEN_NAME, ""), os.environ.get(KEY_NAMES[0], "")
@@ -109,7 +109,7 @@ def _run(
 ) -> None:
     import asyncio
 
-    from videodb_cli.flows.hold_capture import hold
+    from videodb_cli.app.capture.process import hold
 
     def force() -> None:
         os._exit(_EXIT_FORCED)

@@ -25,10 +25,9 @@ from videodb_cli.settings import CLIENT_TOKEN_NAME, Credentials, resolve_credent
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
-    from videodb_cli.capture.channels import Channel
-    from videodb_cli.capture.channels import Wish as ChannelWish
-    from videodb_cli.capture.pipelines import Wish
-    from videodb_cli.flows.start_capture import StartOrder, Update
+    from videodb_cli.app.capture.start import StartOrder, StartUpdate
+    from videodb_cli.capture.channels import Channel, ChannelRequest
+    from videodb_cli.capture.pipelines import PipelineRequest
 
 app = new_app()
 
@@ -76,12 +75,12 @@ def start(
     A listener is started in the directory if none runs. Without options: the default display, microphone and system
     audio that exist, stored. What failed leaves nothing running.
     """
-    from videodb_cli.capture.arguments import Playback
-    from videodb_cli.capture.channels import Wish as ChannelWish
-    from videodb_cli.capture.pipelines import Wish, check_wish
-    from videodb_cli.flows.start_capture import StartOrder, sole_start
+    from videodb_cli.app.capture.start import StartOrder, sole_start
+    from videodb_cli.capture.channels import ChannelRequest
+    from videodb_cli.capture.ffmpeg.arguments import Playback
+    from videodb_cli.capture.pipelines import PipelineRequest, check_request
 
-    wish = ChannelWish(
+    wish = ChannelRequest(
         ids=tuple(channel or ()),
         mic=mic,
         system_audio=system_audio,
@@ -90,7 +89,7 @@ def start(
         store_only=tuple(store_only or ()),
         primary=primary,
     )
-    pipelines = Wish(
+    pipelines = PipelineRequest(
         transcribe=transcribe,
         audio_prompt=index_audio,
         visual_prompt=index_visuals,
@@ -105,7 +104,7 @@ def start(
     with sole_start(run_dir) as crashed:
         quality = flags.quality_of(fps, size, video_kbps, audio_kbps)
         chosen, recorder_name = _channels(wish, source, recorder, env_file)
-        check_wish(chosen, pipelines)
+        check_request(chosen, pipelines)
         key, token = _access(run_dir, session=session, local=local, env_file=env_file)
         if key is None and not pipelines.is_empty:
             raise CredentialsError(
@@ -136,8 +135,8 @@ def start(
 def _run(
     order: StartOrder, key: Credentials | None, token: Credentials | None, *, foreground: bool, as_json: bool
 ) -> None:
-    from videodb_cli.flows.start_background import start_in_background
-    from videodb_cli.flows.start_capture import prepare
+    from videodb_cli.app.capture.background import start_in_background
+    from videodb_cli.app.capture.start import prepare
 
     _end_on_signals()
     prepared = prepare(order, key, token, _tell)
@@ -163,7 +162,13 @@ def _end_on_signals() -> None:
 
 
 def _check(
-    wish: ChannelWish, pipelines: Wish, source: Path | None, *, session: str | None, loop: bool, speed: float
+    wish: ChannelRequest,
+    pipelines: PipelineRequest,
+    source: Path | None,
+    *,
+    session: str | None,
+    loop: bool,
+    speed: float,
 ) -> None:
     if not wish.store and not wish.store_only and pipelines.is_empty and session is None:
         raise UsageError(
@@ -176,12 +181,12 @@ def _check(
 
 
 def _channels(
-    wish: ChannelWish, source: Path | None, recorder: str, env_file: str | None
+    wish: ChannelRequest, source: Path | None, recorder: str, env_file: str | None
 ) -> tuple[tuple[Channel, ...], str]:
+    from videodb_cli.app.capture.channels import list_channels
     from videodb_cli.capture.channels import choose
-    from videodb_cli.capture.ffmpeg import find_ffmpeg
+    from videodb_cli.capture.ffmpeg.program import find_ffmpeg
     from videodb_cli.capture.recorders.choose import choose_recorder
-    from videodb_cli.flows.list_channels import list_channels
     from videodb_cli.settings import base_url
 
     # Raises what is missing; the listing alone would only say so.
@@ -209,8 +214,8 @@ def _access(
         return None, token
 
 
-def _tell(update: Update) -> None:
-    from videodb_cli.flows.start_capture import ChannelsFlow, LeftoverEnded, ListenerReady, SessionMade, StillWaiting
+def _tell(update: StartUpdate) -> None:
+    from videodb_cli.app.capture.start import ChannelsFlow, LeftoverEnded, ListenerReady, SessionMade, StillWaiting
 
     match update:
         case ListenerReady(connection_id, started):
@@ -228,7 +233,7 @@ def _tell(update: Update) -> None:
 
 
 def _show(state: dict[str, Any], *, as_json: bool) -> None:
-    from videodb_cli.flows.stop_capture import shown
+    from videodb_cli.app.capture.stop import shown
 
     pipelines = [str(item.get("label") or item.get("kind")) for item in state.get("pipelines", [])]
     if pipelines:

@@ -21,9 +21,9 @@ def status(
     env_file: EnvFileOption = None,
 ) -> int:
     """Tell how the capture does. Exit status 0: it runs; 4: none runs; 5: it does not answer; 6: it failed."""
-    from videodb_cli.flows.capture_status import capture_status
-    from videodb_cli.flows.listener_status import listener_status
-    from videodb_cli.flows.stop_capture import shown
+    from videodb_cli.app.capture.status import capture_status
+    from videodb_cli.app.capture.stop import shown
+    from videodb_cli.app.listener_status import listener_status
 
     run_dir = existing_run_dir(directory, env_file)
     found = capture_status(run_dir, time.time()) if run_dir is not None else None

@@ -38,7 +38,7 @@ def stop(
 
     A listener that `capture start` had started ends too.
     """
-    from videodb_cli.flows.stop_capture import stop_capture
+    from videodb_cli.app.capture.stop import stop_capture
 
     run_dir = existing_run_dir(directory, env_file)
     if run_dir is None:
@@ -61,7 +61,7 @@ def stop(
 
 def show_outcome(fields: dict[str, Any], *, as_json: bool) -> None:
     """Print what came of a capture: its id, its state and its URLs. Empty fields: there was none."""
-    from videodb_cli.flows.stop_capture import shown
+    from videodb_cli.app.capture.stop import shown
 
     if as_json:
         names = ("session_id", "status", *_EXPORT)

@@ -11,24 +11,24 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.events.feed import Feed
 from videodb_cli.commands.events.flags import CursorOption, SelectionFlags, widened, with_selection
-from videodb_cli.commands.events.jqarguments import FilterCommand, variables_of
+from videodb_cli.commands.events.jq_options import FilterCommand, variables_of
 from videodb_cli.commands.events.output import Failures, tell_broken, tell_skipped
-from videodb_cli.commands.events.streamed import Ended, Wishes, from_cursor, run_streamed
+from videodb_cli.commands.events.streamed import Ended, StreamedOptions, from_cursor, run_streamed
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
-from videodb_cli.eventlog.cursor import Cursor
-from videodb_cli.eventlog.jsontext import Style
-from videodb_cli.eventlog.query import THOROUGH, Part, Query, iter_parts, parts_of
-from videodb_cli.eventlog.scan import Plan, plan_of
-from videodb_cli.eventlog.shape import AsLogged, Form
-from videodb_cli.eventlog.simpleplan import prepared
-from videodb_cli.eventlog.streaming import Limit
-from videodb_cli.eventlog.times import parse_duration
+from videodb_cli.eventlog.query.jq_plan import prepared
+from videodb_cli.eventlog.query.json_text import Style
+from videodb_cli.eventlog.query.output import AsLogged, Form
+from videodb_cli.eventlog.query.run import THOROUGH, Query, SourceRange, iter_ranges, ranges_of
+from videodb_cli.eventlog.query.scan import SelectionPlan, plan_of
+from videodb_cli.eventlog.query.streaming import Limit
+from videodb_cli.eventlog.query.times import parse_duration
+from videodb_cli.eventlog.read.cursor import Cursor
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
-    from videodb_cli.eventlog.shape import Shaper
+    from videodb_cli.eventlog.query.output import Shaper
 
 app = new_app()
 
@@ -110,8 +110,8 @@ def filter_events(
     feed = Feed(run_dir, files, follow=follow)
     try:
         selection = flags.selection(feed.sources, run_dir)
-        wishes = Wishes(limit, around_s, strict, selection.session)
-        parts = parts_of(feed.sources, widened(selection, around_s), feed.end_of)
+        wishes = StreamedOptions(limit, around_s, strict, selection.session)
+        parts = ranges_of(feed.sources, widened(selection, around_s), feed.end_of)
         _tell_order(parts, verbose=verbose)
         thorough = strict or follow or sum(part.size for part in parts) <= THOROUGH
         full = plan_of(selection).and_(plan)
@@ -129,7 +129,7 @@ def filter_events(
     return ended.status(exit_status=exit_status)
 
 
-def _run(query: Query, parts: list[Part], *, strict: bool) -> Ended:
+def _run(query: Query, parts: list[SourceRange], *, strict: bool) -> Ended:
     outcome = query.run(parts, _write, tell=console.pass_on, strict=strict)
     tell_skipped(outcome.broken, outcome.broken_count, outcome.damage, strict=strict)
     failures = Failures()
@@ -138,17 +138,17 @@ def _run(query: Query, parts: list[Part], *, strict: bool) -> Ended:
     return Ended(outcome.last, outcome.failure_count > 0, outcome.halt)
 
 
-def _tell_order(parts: list[Part], *, verbose: bool) -> None:
+def _tell_order(parts: list[SourceRange], *, verbose: bool) -> None:
     for part in parts:
         if verbose and not part.is_ordered:
             console.talk(f"{part.source.name} is out of order in time; reading all of it")
 
 
-def _slurped(plan: Plan, shaper: Shaper, parts: list[Part], wishes: Wishes) -> Ended:
+def _slurped(plan: SelectionPlan, shaper: Shaper, parts: list[SourceRange], wishes: StreamedOptions) -> Ended:
     collected: list[bytes] = []
     query = Query(plan, AsLogged(), thorough=True)
     limit = Limit(wishes.limit)
-    for source, block in iter_parts(parts, query.broken):
+    for source, block in iter_ranges(parts, query.broken):
         collected += [line.raw for line in limit.take(query.scanner.lines(source, block))]
     tell_broken(query.broken, strict=wishes.strict)
     return _run_whole(shaper, b"[" + b",".join(collected) + b"]")

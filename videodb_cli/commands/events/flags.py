@@ -12,13 +12,13 @@ import typer
 
 from videodb_cli.commands.tree import PanelCommand
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.selection import Selection, compile_grep
+from videodb_cli.eventlog.query.selection import Selection, compile_grep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from videodb_cli.eventlog.selection import Session
-    from videodb_cli.eventlog.sources import Source
+    from videodb_cli.eventlog.query.selection import Session
+    from videodb_cli.eventlog.read.sources import LogSource
     from videodb_cli.rundir.paths import RunDir
 
 _PANEL = "Selection (of one kind: any of them; of different kinds: all)"
@@ -86,7 +86,7 @@ class SelectionFlags(NamedTuple):
 
     def selection(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[LogSource],
         run_dir: RunDir,
         *,
         without_own: bool = False,
@@ -116,10 +116,10 @@ class SelectionFlags(NamedTuple):
             without_own=without_own,
         )
 
-    def _session(self, sources: Sequence[Source], run_dir: RunDir) -> Session | None:
+    def _session(self, sources: Sequence[LogSource], run_dir: RunDir) -> Session | None:
         if self.session is None:
             return None
-        from videodb_cli.eventlog.sessions import resolve_session
+        from videodb_cli.eventlog.views.sessions import resolve_session
         from videodb_cli.rundir import state
 
         return resolve_session(self.session, sources, state.read(run_dir.capture_info))
@@ -138,7 +138,7 @@ def widened(selection: Selection, around_s: float | None) -> Selection:
 def _moment(text: str | None, now: float) -> float | None:
     if text is None:
         return None
-    from videodb_cli.eventlog.times import parse_time
+    from videodb_cli.eventlog.query.times import parse_time
 
     return parse_time(text, now)
 

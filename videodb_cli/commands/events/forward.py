@@ -18,20 +18,20 @@ from videodb_cli.commands.events.streamed import from_cursor
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import ConflictError, UsageError, VideodbError
-from videodb_cli.eventlog.cursor import Cursor
-from videodb_cli.eventlog.query import iter_parts, parts_of
-from videodb_cli.eventlog.sessions import learn
-from videodb_cli.eventlog.waiting import Judge, Verdict
+from videodb_cli.eventlog.query.run import iter_ranges, ranges_of
+from videodb_cli.eventlog.read.cursor import Cursor
+from videodb_cli.eventlog.views.sessions import learn
+from videodb_cli.eventlog.views.wait_condition import Verdict, WaitCondition
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
-    from videodb_cli.eventlog.block import Block
-    from videodb_cli.eventlog.broken import BrokenLines
-    from videodb_cli.eventlog.selection import Selection
-    from videodb_cli.eventlog.sources import Source
-    from videodb_cli.flows.forward_targets import CommandTarget, HttpTarget
-    from videodb_cli.flows.forwarding import Parcel, Stop
+    from videodb_cli.app.forward.forwarder import Delivery, Stop
+    from videodb_cli.app.forward.targets import CommandTarget, HttpTarget
+    from videodb_cli.eventlog.query.selection import Selection
+    from videodb_cli.eventlog.read.block import Block
+    from videodb_cli.eventlog.read.broken import BrokenLines
+    from videodb_cli.eventlog.read.sources import LogSource
 
 app = new_app()
 _START_TIMEOUT_S = 15.0
@@ -106,8 +106,8 @@ def forward(
         _detach(cursor_file, run_dir, [*passed, *_as_arguments(flags)])
         return 0
 
-    from videodb_cli.flows.forward_targets import CommandTarget, HttpTarget
-    from videodb_cli.flows.forwarding import Stop
+    from videodb_cli.app.forward.forwarder import Stop
+    from videodb_cli.app.forward.targets import CommandTarget, HttpTarget
     from videodb_cli.process.daemon import ReadyPipe
 
     ready = ReadyPipe(ready_fd)
@@ -145,16 +145,16 @@ def _run(
     on_ready: Callable[[], None],
 ) -> None:
     """Hand on until asked to stop. ``on_ready`` is called once nothing that was there already waits for a first try."""
-    from videodb_cli.flows.forwarding import Forwarder, StoppedError
-    from videodb_cli.process.long_life import settle
+    from videodb_cli.app.forward.forwarder import Forwarder, StoppedError
+    from videodb_cli.process.gc_tuning import tune_for_long_running
     from videodb_cli.process.signals import ask_on_signals
 
-    settle()
+    tune_for_long_running()
     cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
     feed = Feed(run_dir, [], follow=True)
     try:
         selection = flags.selection(feed.sources, run_dir)
-        judge = Judge(selection, (), recovered=recovered)
+        judge = WaitCondition(selection, (), recovered=recovered)
         forwarder = Forwarder(
             target,
             lambda event: judge.judge(event) is Verdict.COUNTS,
@@ -187,15 +187,15 @@ def _run(
 
 def _backlog(
     feed: Feed, selection: Selection, cursor: Cursor | None, stop: Stop, broken: BrokenLines
-) -> Iterator[tuple[Source, Block]]:
+) -> Iterator[tuple[LogSource, Block]]:
     """What is there already, until asked to stop."""
-    for source, block in iter_parts(from_cursor(cursor, parts_of(feed.sources, selection, feed.end_of)), broken):
+    for source, block in iter_ranges(from_cursor(cursor, ranges_of(feed.sources, selection, feed.end_of)), broken):
         yield source, block
         stop.check()
     tell_broken(broken)
 
 
-def _news(feed: Feed, selection: Selection, stop: Stop, broken: BrokenLines) -> Iterator[tuple[Source, Block]]:
+def _news(feed: Feed, selection: Selection, stop: Stop, broken: BrokenLines) -> Iterator[tuple[LogSource, Block]]:
     """What comes, until asked to stop."""
     for source, news in feed.iter_news(broken):
         stop.check()
@@ -204,7 +204,7 @@ def _news(feed: Feed, selection: Selection, stop: Stop, broken: BrokenLines) -> 
             yield source, news
 
 
-def _tell_refused(parcel: Parcel, why: str) -> None:
+def _tell_refused(parcel: Delivery, why: str) -> None:
     count = len(parcel.lines)
     what = f"{count} events passed over" if count > 1 else "event passed over"
     console.talk(f"{what} ({why}): {parcel.events[0].get('ts')} {parcel.events[0].get('channel')}")
@@ -256,8 +256,8 @@ def _as_arguments(flags: SelectionFlags) -> list[str]:
 
 def _detach(cursor_file: Path, run_dir: RunDir, arguments: list[str]) -> None:
     """Start the same in the background. Idempotent: one that runs with this cursor is named."""
+    from videodb_cli.app.background_listener import failure_of
     from videodb_cli.errors import UnreachableError
-    from videodb_cli.flows.ensure_listener import failure_of
     from videodb_cli.process.daemon import spawn_detached
     from videodb_cli.rundir import process_log
     from videodb_cli.rundir.lock import is_held

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli import console
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.broken import line_numbers
+from videodb_cli.eventlog.read.broken import line_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from videodb_cli.eventlog.broken import BrokenLines, DamagedError, Place
-    from videodb_cli.eventlog.scan import Line
-    from videodb_cli.eventlog.sources import Source
+    from videodb_cli.eventlog.query.scan import Line
+    from videodb_cli.eventlog.read.broken import BrokenLines, DamagedError, LinePlace
+    from videodb_cli.eventlog.read.sources import LogSource
 
 _NAMED_LINES = 20
 _NAMED_FAILURES = 10
@@ -26,7 +26,7 @@ class Batch(NamedTuple):
     """
 
     lines: list[Line]
-    source: Source | None = None
+    source: LogSource | None = None
     begin: int = 0
     end: int = 0
 
@@ -37,7 +37,7 @@ class RawOutput:
     def write(self, lines: Sequence[Line]) -> None:
         output = b"".join(line.raw + b"\n" for line in lines)
         if console.is_terminal():
-            from videodb_cli.eventlog.jsontext import escape_unsafe
+            from videodb_cli.eventlog.query.json_text import escape_unsafe
 
             output = escape_unsafe(output.decode(errors="replace")).encode()
         console.data_bytes(output)
@@ -54,7 +54,9 @@ def tell_broken(broken: BrokenLines, *, strict: bool = False) -> None:
         tell_skipped(places, len(places), damage, strict=strict)
 
 
-def tell_skipped(places: Sequence[Place], count: int, damage: Sequence[DamagedError], *, strict: bool = False) -> None:
+def tell_skipped(
+    places: Sequence[LinePlace], count: int, damage: Sequence[DamagedError], *, strict: bool = False
+) -> None:
     """Name on stderr lines that were skipped, not being JSON, and files that were not read to their end.
 
     ``count`` is how many lines they are when ``places`` are only the first. With ``strict`` it is an error instead.
@@ -90,7 +92,9 @@ class Failures:
     def __init__(self) -> None:
         self.count = 0
 
-    def tell(self, failures: Sequence[tuple[Place, str]], count: int | None = None, *, strict: bool = False) -> None:
+    def tell(
+        self, failures: Sequence[tuple[LinePlace, str]], count: int | None = None, *, strict: bool = False
+    ) -> None:
         """Name failures on stderr; ``count`` is how many there were when these are the first ones only.
 
         With ``strict`` raises ``UsageError`` for the first.

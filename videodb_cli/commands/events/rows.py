@@ -13,7 +13,7 @@ from videodb_cli.model import event as ev
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from videodb_cli.eventlog.scan import Line
+    from videodb_cli.eventlog.query.scan import Line
 
 _LIVE_ROWS = 4
 

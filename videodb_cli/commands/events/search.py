@@ -16,23 +16,23 @@ from videodb_cli.commands.events.progress import ProgressBar
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, RefusedError, UsageError
-from videodb_cli.eventlog.decode import decode
-from videodb_cli.eventlog.lookup import lines_at
-from videodb_cli.eventlog.rotation import log_name_of
-from videodb_cli.eventlog.scan import Line
-from videodb_cli.eventlog.searchdb import IndexUnusableError
-from videodb_cli.eventlog.searchindex import Found, SearchIndex
-from videodb_cli.eventlog.searchwords import Term, found_spans, fts5_query, parse_terms, snippet
-from videodb_cli.eventlog.sources import resolve_sources
-from videodb_cli.eventlog.times import parse_duration
+from videodb_cli.eventlog.query.scan import Line
+from videodb_cli.eventlog.query.times import parse_duration
+from videodb_cli.eventlog.read.decode import decode
+from videodb_cli.eventlog.read.sources import resolve_sources
+from videodb_cli.eventlog.views.lookup import lines_at
+from videodb_cli.eventlog.views.search_db import IndexUnusableError
+from videodb_cli.eventlog.views.search_index import Found, SearchIndex
+from videodb_cli.eventlog.views.search_words import Term, found_spans, fts5_query, parse_terms, snippet
+from videodb_cli.eventlog.write.rotation import log_name_of
 from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from videodb_cli.eventlog.selection import Selection
-    from videodb_cli.eventlog.sources import Source
+    from videodb_cli.eventlog.query.selection import Selection
+    from videodb_cli.eventlog.read.sources import LogSource
 
 app = new_app()
 
@@ -69,7 +69,7 @@ class SearchCommand(SelectingCommand):
 
 
 class _Hit(NamedTuple):
-    source: Source
+    source: LogSource
     line: Line
     event: Any
     rank: float
@@ -138,7 +138,7 @@ def _as_typed(word: str) -> str:
     return f'"{word}"' if " " in word.strip() and not is_query else word
 
 
-def _searched(sources: list[Source], query: str, *, no_index: bool) -> tuple[SearchIndex, Iterator[Found]]:
+def _searched(sources: list[LogSource], query: str, *, no_index: bool) -> tuple[SearchIndex, Iterator[Found]]:
     """Return what is found, and the index that finds it, which is to be closed.
 
     It is kept beside the log; where that cannot be, or is not wished for, it is made for this run only. Raises
@@ -163,7 +163,7 @@ def _searched(sources: list[Source], query: str, *, no_index: bool) -> tuple[Sea
         return _ask(SearchIndex(None, in_memory=True), sources, query)
 
 
-def _ask(index: SearchIndex, sources: list[Source], query: str) -> tuple[SearchIndex, Iterator[Found]]:
+def _ask(index: SearchIndex, sources: list[LogSource], query: str) -> tuple[SearchIndex, Iterator[Found]]:
     try:
         with ProgressBar() as bar:
             index.update(sources, bar.show)
@@ -180,7 +180,7 @@ def _beside(log: Path) -> Path:
 def _hits(found: Iterator[Found], selection: Selection) -> Iterator[_Hit]:
     tests = selection.tests()
     while batch := list(itertools.islice(found, _BATCH)):
-        places: dict[Source, list[int]] = {}
+        places: dict[LogSource, list[int]] = {}
         for one in batch:
             places.setdefault(one.source, []).append(one.offset)
         lines = {source: lines_at(source, offsets) for source, offsets in places.items()}
@@ -235,7 +235,7 @@ def _print_json(hits: Iterator[_Hit], terms: list[Term]) -> int:
     return count
 
 
-def _print(hits: Iterator[_Hit], terms: list[Term], sources: list[Source], around_s: float | None) -> int:
+def _print(hits: Iterator[_Hit], terms: list[Term], sources: list[LogSource], around_s: float | None) -> int:
     """Print them as they come; how many they were."""
     if around_s is not None:
         return _print_around(hits, sources, around_s)
@@ -261,18 +261,18 @@ def _print_rows(hits: list[_Hit], terms: list[Term]) -> None:
             console.data(row)
 
 
-def _print_around(hits: Iterator[_Hit], sources: list[Source], seconds: float) -> int:
-    from videodb_cli.eventlog.around import Around
-    from videodb_cli.eventlog.backlog import Match, with_surroundings
-    from videodb_cli.eventlog.timerange import stamp_of
+def _print_around(hits: Iterator[_Hit], sources: list[LogSource], seconds: float) -> int:
+    from videodb_cli.eventlog.query.context import TimeContext
+    from videodb_cli.eventlog.query.last_events import MatchPosition, with_surroundings
+    from videodb_cli.eventlog.read.time_range import stamp_of
 
-    matches = [Match(hit.source, hit.line.offset, stamp_of(hit.line.raw)) for hit in hits]
+    matches = [MatchPosition(hit.source, hit.line.offset, stamp_of(hit.line.raw)) for hit in hits]
     output: Any = RawOutput()
     if console.is_terminal():
         from videodb_cli.commands.events.rows import RowOutput
 
         output = RowOutput()
-    for lines in with_surroundings(Around(seconds), sources, matches, lambda _: None):
+    for lines in with_surroundings(TimeContext(seconds), sources, matches, lambda _: None):
         if lines:
             output.write(lines)
     output.close()

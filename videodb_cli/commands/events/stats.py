@@ -15,13 +15,13 @@ from videodb_cli.commands.events.output import tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.counting import count_parts
-from videodb_cli.eventlog.groupcount import BY
-from videodb_cli.eventlog.query import parts_of
-from videodb_cli.eventlog.scan import plan_of
-from videodb_cli.eventlog.sources import resolve_sources
-from videodb_cli.eventlog.stats import Tally
-from videodb_cli.eventlog.streaming import Limit
+from videodb_cli.eventlog.query.fast.counting import count_parts
+from videodb_cli.eventlog.query.fast.group_count import BY
+from videodb_cli.eventlog.query.run import ranges_of
+from videodb_cli.eventlog.query.scan import plan_of
+from videodb_cli.eventlog.query.streaming import Limit
+from videodb_cli.eventlog.read.sources import resolve_sources
+from videodb_cli.eventlog.views.stats import EventCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,8 +74,8 @@ def stats(
     run_dir = reading_run_dir(directory, env_file, files)
     sources = resolve_sources(files or [], run_dir)
     selection = flags.selection(sources, run_dir)
-    tally = Tally(by, full=full)
-    parts = parts_of(sources, selection)
+    tally = EventCounts(by, full=full)
+    parts = ranges_of(sources, selection)
     counted = None if limit is None else Limit(limit)
     broken = count_parts(parts, plan_of(selection), tally, limit=counted, strict=strict)
     tell_broken(broken, strict=strict)

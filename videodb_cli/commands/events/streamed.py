@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli import console
-from videodb_cli.commands.events.handover import Handover
 from videodb_cli.commands.events.output import Failures, tell_broken
+from videodb_cli.commands.events.pipe_writer import PipeWriter
 from videodb_cli.errors import ReaderGoneError, UsageError
-from videodb_cli.eventlog.query import Part, iter_parts
-from videodb_cli.eventlog.sessions import learn
-from videodb_cli.eventlog.streaming import Step, Streaming
+from videodb_cli.eventlog.query.run import SourceRange, iter_ranges
+from videodb_cli.eventlog.query.streaming import Streaming, StreamingStep
+from videodb_cli.eventlog.views.sessions import learn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from videodb_cli.commands.events.feed import Feed
     from videodb_cli.commands.events.output import Batch
-    from videodb_cli.eventlog.block import Block
-    from videodb_cli.eventlog.broken import BrokenLines
-    from videodb_cli.eventlog.cursor import Cursor
-    from videodb_cli.eventlog.jqrun import Halt
-    from videodb_cli.eventlog.query import Query
-    from videodb_cli.eventlog.selection import Session
-    from videodb_cli.eventlog.sources import Source
+    from videodb_cli.eventlog.query.jq_run import Halt
+    from videodb_cli.eventlog.query.run import Query
+    from videodb_cli.eventlog.query.selection import Session
+    from videodb_cli.eventlog.read.block import Block
+    from videodb_cli.eventlog.read.broken import BrokenLines
+    from videodb_cli.eventlog.read.cursor import Cursor
+    from videodb_cli.eventlog.read.sources import LogSource
 
 
-class Wishes(NamedTuple):
+class StreamedOptions(NamedTuple):
     """What of the command line concerns filtering block by block."""
 
     limit: int | None = None
@@ -35,7 +35,7 @@ class Wishes(NamedTuple):
     session: Session | None = None
 
 
-def from_cursor(cursor: Cursor | None, parts: Sequence[Part]) -> list[Part]:
+def from_cursor(cursor: Cursor | None, parts: Sequence[SourceRange]) -> list[SourceRange]:
     """The parts that are left to read after the last run with this cursor."""
     found = cursor.find([part.source for part in parts]) if cursor is not None else None
     if found is None:
@@ -67,11 +67,11 @@ class Ended(NamedTuple):
 
 
 def run_streamed(
-    feed: Feed, parts: Sequence[Part], query: Query, wishes: Wishes, cursor: Cursor | None = None
+    feed: Feed, parts: Sequence[SourceRange], query: Query, wishes: StreamedOptions, cursor: Cursor | None = None
 ) -> Ended:
     """Write what becomes of every block, in order."""
     streaming = Streaming(query, limit=wishes.limit, around_s=wishes.around_s)
-    out = Handover() if cursor is not None else None
+    out = PipeWriter() if cursor is not None else None
     failures = Failures()
     last: bool | None = None
     halt: Halt | None = None
@@ -97,9 +97,9 @@ def run_streamed(
 
 
 def _blocks(
-    feed: Feed, parts: Sequence[Part], session: Session | None, broken: BrokenLines
-) -> Iterator[tuple[Source, Block]]:
-    yield from iter_parts(parts, broken)
+    feed: Feed, parts: Sequence[SourceRange], session: Session | None, broken: BrokenLines
+) -> Iterator[tuple[LogSource, Block]]:
+    yield from iter_ranges(parts, broken)
     if feed.follows:
         for source, news in feed.iter_news(broken):
             if news is not None:
@@ -107,17 +107,17 @@ def _blocks(
                 yield source, news
 
 
-def hand_over(out: Handover, cursor: Cursor, batch: Batch) -> None:
+def hand_over(out: PipeWriter, cursor: Cursor, batch: Batch) -> None:
     """Write lines as they are; the cursor stands behind what the reader has taken, whatever happens."""
     if batch.source is not None:
         output = b"".join(line.raw + b"\n" for line in batch.lines)
         ends = [line.offset + len(line.raw) + 1 for line in batch.lines if line.offset >= batch.begin]
         one_each = len(ends) == len(batch.lines)
-        step = Step(output, batch.end, ends if one_each else [])
+        step = StreamingStep(output, batch.end, ends if one_each else [])
         _hand_over(out, cursor, batch.source, batch.begin, step)
 
 
-def _hand_over(out: Handover, cursor: Cursor, source: Source, begin: int, step: Step) -> None:
+def _hand_over(out: PipeWriter, cursor: Cursor, source: LogSource, begin: int, step: StreamingStep) -> None:
     before = out.written
     try:
         out.write(step.output)
@@ -129,7 +129,7 @@ def _hand_over(out: Handover, cursor: Cursor, source: Source, begin: int, step: 
     cursor.save(source, step.end)
 
 
-def _taken_until(step: Step, begin: int, taken: int) -> int:
+def _taken_until(step: StreamingStep, begin: int, taken: int) -> int:
     """The offset behind the last line whose output the reader has taken whole."""
     whole = step.output.rfind(b"\n", 0, max(taken, 0)) + 1
     if whole == len(step.output):

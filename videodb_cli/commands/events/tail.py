@@ -15,21 +15,21 @@ from videodb_cli.commands.events.output import Batch, RawOutput, tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UsageError
-from videodb_cli.eventlog.backlog import Match, last_lines, with_surroundings
-from videodb_cli.eventlog.broken import BrokenLines
-from videodb_cli.eventlog.cursor import Cursor
-from videodb_cli.eventlog.scan import Scanner, plan_of
-from videodb_cli.eventlog.streaming import Limit
-from videodb_cli.eventlog.timerange import stamp_of
+from videodb_cli.eventlog.query.last_events import MatchPosition, last_lines, with_surroundings
+from videodb_cli.eventlog.query.scan import Scanner, plan_of
+from videodb_cli.eventlog.query.streaming import Limit
+from videodb_cli.eventlog.read.broken import BrokenLines
+from videodb_cli.eventlog.read.cursor import Cursor
+from videodb_cli.eventlog.read.time_range import stamp_of
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from videodb_cli.eventlog.around import Around
-    from videodb_cli.eventlog.block import Block
-    from videodb_cli.eventlog.selection import Selection
-    from videodb_cli.eventlog.sources import Source
+    from videodb_cli.eventlog.query.context import TimeContext
+    from videodb_cli.eventlog.query.selection import Selection
+    from videodb_cli.eventlog.read.block import Block
+    from videodb_cli.eventlog.read.sources import LogSource
 
 app = new_app()
 
@@ -121,23 +121,23 @@ def _output(cursor: Cursor | None, *, as_rows: bool) -> Iterator[Callable[[Batch
         finally:
             rows.close()
     elif cursor is not None:
-        from videodb_cli.commands.events.handover import Handover
+        from videodb_cli.commands.events.pipe_writer import PipeWriter
         from videodb_cli.commands.events.streamed import hand_over
 
-        out = Handover()
+        out = PipeWriter()
         yield lambda batch: hand_over(out, cursor, batch)
     else:
         raw = RawOutput()
         yield lambda batch: raw.write(batch.lines) if batch.lines else None
 
 
-def _context(around: str | None) -> Around | None:
+def _context(around: str | None) -> TimeContext | None:
     if around is None:
         return None
-    from videodb_cli.eventlog.around import Around
-    from videodb_cli.eventlog.times import parse_duration
+    from videodb_cli.eventlog.query.context import TimeContext
+    from videodb_cli.eventlog.query.times import parse_duration
 
-    return Around(parse_duration(around))
+    return TimeContext(parse_duration(around))
 
 
 class _Reading(NamedTuple):
@@ -147,7 +147,7 @@ class _Reading(NamedTuple):
     selection: Selection
     scanner: Scanner
     backlog: Scanner
-    around: Around | None
+    around: TimeContext | None
     limit: Limit
     cursor: Cursor | None
 
@@ -155,7 +155,7 @@ class _Reading(NamedTuple):
         """Whether nothing more can come out."""
         return self.limit.is_reached and (self.around is None or self.around.is_settled)
 
-    def batch(self, scanner: Scanner, source: Source, block: Block, skip: int = 0) -> tuple[Batch, int]:
+    def batch(self, scanner: Scanner, source: LogSource, block: Block, skip: int = 0) -> tuple[Batch, int]:
         """What comes out for a block without the first ``skip`` lines, and how many are to be skipped after it."""
         found = scanner.lines(source, block)
         lines = self.limit.take(found[skip:])
@@ -172,7 +172,7 @@ def _batches(reading: _Reading, number: str, timeout: float | None) -> Iterator[
     yield from _backlog(reading, number)
     if not reading.feed.follows or reading.is_over():
         return
-    from videodb_cli.eventlog.sessions import learn
+    from videodb_cli.eventlog.views.sessions import learn
 
     for source, block in reading.feed.iter_news(reading.scanner.broken):
         if block is not None:
@@ -194,25 +194,25 @@ def _backlog(reading: _Reading, number: str) -> Iterator[Batch]:
         if reading.around is None:
             yield Batch([line for _, line in kept])
             return
-        matches = [Match(source, line.offset, stamp_of(line.raw)) for source, line in kept]
+        matches = [MatchPosition(source, line.offset, stamp_of(line.raw)) for source, line in kept]
         for lines in with_surroundings(reading.around, feed.sources, matches, feed.end_of):
             yield Batch(lines)
 
 
 def _forwards(reading: _Reading, number: str) -> Iterator[Batch]:
     from videodb_cli.commands.events.streamed import from_cursor
-    from videodb_cli.eventlog.query import iter_parts, parts_of
+    from videodb_cli.eventlog.query.run import iter_ranges, ranges_of
 
     around_s = 0.0 if reading.around is None else reading.around.seconds
-    parts = parts_of(reading.feed.sources, widened(reading.selection, around_s), reading.feed.end_of)
+    parts = ranges_of(reading.feed.sources, widened(reading.selection, around_s), reading.feed.end_of)
     parts = from_cursor(reading.cursor, parts)
     if number.startswith("+"):
         skip = max(int(number) - 1, 0)
     else:
         counting = Scanner(plan_of(reading.selection), BrokenLines(), thorough=False)
         # It is read twice, and told of once.
-        skip = max(sum(len(counting.lines(*read)) for read in iter_parts(parts, counting.broken)) - int(number), 0)
-    for source, block in iter_parts(parts, reading.backlog.broken):
+        skip = max(sum(len(counting.lines(*read)) for read in iter_ranges(parts, counting.broken)) - int(number), 0)
+    for source, block in iter_ranges(parts, reading.backlog.broken):
         batch, skip = reading.batch(reading.backlog, source, block, skip)
         yield batch
         if reading.is_over():

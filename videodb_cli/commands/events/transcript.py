@@ -12,14 +12,14 @@ from videodb_cli.commands.events.output import tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog import transcript as spoken
-from videodb_cli.eventlog.around import Around
-from videodb_cli.eventlog.broken import BrokenLines
-from videodb_cli.eventlog.query import THOROUGH, iter_parts, parts_of
-from videodb_cli.eventlog.scan import Line, Scanner, plan_of
-from videodb_cli.eventlog.sources import resolve_sources
-from videodb_cli.eventlog.streaming import Limit
-from videodb_cli.eventlog.times import parse_duration
+from videodb_cli.eventlog.query.context import TimeContext
+from videodb_cli.eventlog.query.run import THOROUGH, iter_ranges, ranges_of
+from videodb_cli.eventlog.query.scan import Line, Scanner, plan_of
+from videodb_cli.eventlog.query.streaming import Limit
+from videodb_cli.eventlog.query.times import parse_duration
+from videodb_cli.eventlog.read.broken import BrokenLines
+from videodb_cli.eventlog.read.sources import resolve_sources
+from videodb_cli.eventlog.views import transcript as spoken
 from videodb_cli.model import event as ev
 
 app = new_app()
@@ -74,13 +74,13 @@ def transcript(
     if not selection.channels:
         selection = selection._replace(channels=channels)
     selection = selection._replace(final=True, interim=False)
-    context = None if around is None else Around(parse_duration(around))
-    parts = parts_of(sources, widened(selection, None if context is None else context.seconds))
+    context = None if around is None else TimeContext(parse_duration(around))
+    parts = ranges_of(sources, widened(selection, None if context is None else context.seconds))
     broken = BrokenLines()
     scanner = Scanner(plan_of(selection), broken, thorough=sum(part.size for part in parts) <= THOROUGH)
     counted = Limit(limit)
     found: list[spoken.Said] = []
-    for source, block in iter_parts(parts, broken):
+    for source, block in iter_ranges(parts, broken):
         lines = counted.take(scanner.lines(source, block))
         for line in lines if context is None else context.lines(block, [line.offset for line in lines]):
             one = _said_of(line)

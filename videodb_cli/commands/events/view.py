@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from videodb_cli import cells, console
-from videodb_cli.eventlog.searchwords import snippet
+from videodb_cli.eventlog.views.search_words import snippet
 from videodb_cli.model import event as ev
 from videodb_cli.model import own_lines
 

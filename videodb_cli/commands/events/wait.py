@@ -15,12 +15,12 @@ from videodb_cli.commands.events.output import RawOutput, tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UnreachableError, UsageError
-from videodb_cli.eventlog.broken import BrokenLines
-from videodb_cli.eventlog.cursor import Cursor
-from videodb_cli.eventlog.query import Part, iter_parts, parts_of
-from videodb_cli.eventlog.scan import Line, Plan, Scanner
-from videodb_cli.eventlog.sessions import learn
-from videodb_cli.eventlog.waiting import Judge, Verdict
+from videodb_cli.eventlog.query.run import SourceRange, iter_ranges, ranges_of
+from videodb_cli.eventlog.query.scan import Line, Scanner, SelectionPlan
+from videodb_cli.eventlog.read.broken import BrokenLines
+from videodb_cli.eventlog.read.cursor import Cursor
+from videodb_cli.eventlog.views.sessions import learn
+from videodb_cli.eventlog.views.wait_condition import Verdict, WaitCondition
 from videodb_cli.model import event as ev
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.userpaths import absolute
@@ -28,9 +28,9 @@ from videodb_cli.userpaths import absolute
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from videodb_cli.eventlog.block import Block
-    from videodb_cli.eventlog.selection import Selection
-    from videodb_cli.eventlog.sources import Source
+    from videodb_cli.eventlog.query.selection import Selection
+    from videodb_cli.eventlog.read.block import Block
+    from videodb_cli.eventlog.read.sources import LogSource
 
 app = new_app()
 
@@ -92,7 +92,7 @@ def wait(
             if source.is_stream:
                 raise UsageError(f"{source.name} is a pipe: wait follows files", hint="videodb events filter --limit 1")
         selection = flags.selection(feed.sources, run_dir)
-        judge = Judge(selection, tuple(fail_on or ()), recovered=recovered)
+        judge = WaitCondition(selection, tuple(fail_on or ()), recovered=recovered)
         cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
         parts = _backlog(feed, selection, cursor, looks_back=flags.session is not None or flags.since is not None)
         health = None if files else _Health(run_dir)
@@ -103,11 +103,11 @@ def wait(
     return 0
 
 
-def _backlog(feed: Feed, selection: Selection, cursor: Cursor | None, *, looks_back: bool) -> list[Part]:
+def _backlog(feed: Feed, selection: Selection, cursor: Cursor | None, *, looks_back: bool) -> list[SourceRange]:
     """What is there already and counts. A first run with a cursor begins where it would without one."""
     from videodb_cli.commands.events.streamed import from_cursor
 
-    parts = parts_of(feed.sources, selection, feed.end_of)
+    parts = ranges_of(feed.sources, selection, feed.end_of)
     if cursor is not None and cursor.is_new:
         for source in feed.sources[-1:]:
             cursor.save(source, feed.end_of(source) or 0)
@@ -116,7 +116,7 @@ def _backlog(feed: Feed, selection: Selection, cursor: Cursor | None, *, looks_b
     return parts if looks_back else []
 
 
-def _wait(lines: Iterator[_Read], judge: Judge, count: int, cursor: Cursor | None) -> None:
+def _wait(lines: Iterator[_Read], judge: WaitCondition, count: int, cursor: Cursor | None) -> None:
     output = _output()
     for source, line, end in lines:
         if line is None:
@@ -159,14 +159,14 @@ def _output() -> RawOutput:
 class _Read(NamedTuple):
     """A line, or the end of a block of lines; everything before ``end`` was read."""
 
-    source: Source
+    source: LogSource
     line: Line | None
     end: int
 
 
 def _lines(
     feed: Feed,
-    parts: list[Part],
+    parts: list[SourceRange],
     selection: Selection,
     deadline: float | None,
     health: _Health | None,
@@ -175,8 +175,8 @@ def _lines(
 ) -> Iterator[_Read]:
     """Lines in order: what is there already, if that counts, then what comes. Raises when it is over."""
     broken = BrokenLines()
-    scanner = Scanner(Plan(), broken)
-    for source, block in iter_parts(parts, broken):
+    scanner = Scanner(SelectionPlan(), broken)
+    for source, block in iter_ranges(parts, broken):
         yield from _reads(scanner, source, block)
     tell_broken(broken, strict=strict)
     for source, news in feed.iter_news(broken):
@@ -190,7 +190,7 @@ def _lines(
             health.look()
 
 
-def _reads(scanner: Scanner, source: Source, block: Block) -> Iterator[_Read]:
+def _reads(scanner: Scanner, source: LogSource, block: Block) -> Iterator[_Read]:
     for line in scanner.lines(source, block):
         yield _Read(source, line, line.offset + len(line.raw) + 1)
     yield _Read(source, None, block.offset + len(block.data))
@@ -212,7 +212,7 @@ class _Health:
         if now < self._next_look:
             return
         self._next_look = now + _LOOK_S
-        from videodb_cli.flows.listener_status import listener_status
+        from videodb_cli.app.listener_status import listener_status
 
         status = listener_status(self._run_dir)
         if status.state == "deaf":

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from videodb_cli.errors import RefusedError, VideodbError
-from videodb_cli.eventlog.broken import BrokenLines
-from videodb_cli.eventlog.reader import iter_blocks, iter_blocks_backwards
-from videodb_cli.eventlog.sources import Source, log_sources, rotated_sources
+from videodb_cli.eventlog.read.blocks import iter_blocks, iter_blocks_backwards
+from videodb_cli.eventlog.read.broken import BrokenLines
+from videodb_cli.eventlog.read.sources import LogSource, log_sources, rotated_sources
 from videodb_cli.listener.recovery.doubles import MAX_WAITING, Doubles
 from videodb_cli.listener.recovery.heard import Heard
 from videodb_cli.listener.recovery.seen import Seen, iter_events
@@ -63,7 +63,7 @@ def last_run(log: Path, end: int) -> LastRun | None:
 
 def _newest_first(log: Path, end: int) -> Iterator[bytes]:
     """Blocks of a log before byte ``end``, then of its rotated files: a log that was just rotated says little."""
-    for block in iter_blocks_backwards(Source(log, private=True), end):
+    for block in iter_blocks_backwards(LogSource(log, private=True), end):
         yield block.data
     for source in reversed(rotated_sources(log)):
         for lines in _blocks_backwards(source):
@@ -157,7 +157,7 @@ def scan(run_dir: RunDir, *, seen_since: float, heard_since: float) -> LogConten
     return LogContent(seen, heard, read_back)
 
 
-def _blocks_backwards(source: Source) -> Iterator[list[bytes]]:
+def _blocks_backwards(source: LogSource) -> Iterator[list[bytes]]:
     try:
         if source.is_seekable:
             for block in iter_blocks_backwards(source, size=_SCAN_BLOCK):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.recovery.seen import Seen
-from videodb_cli.listener.updates import Update
+from videodb_cli.listener.updates import ListenerUpdate
 from videodb_cli.model.event import Event
 from videodb_cli.rundir.paths import RunDir
 
@@ -27,7 +27,7 @@ class Surroundings:
     seen: Seen
     journal: Journal
     counters: Counters
-    on_update: Callable[[Update], None]
+    on_update: Callable[[ListenerUpdate], None]
     watch_with: Callable[[Callable[[Event], None] | None], None]
     absorb_with: Callable[[Callable[[Event, bytes], bool]], None]
     flush: Callable[[float], bool]

@@ -27,7 +27,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AnalysisRecord:
     """One thing that was heard or seen.
 
     ``start`` and ``end`` are unix seconds on the stream's wall clock. ``model`` says what made the record
@@ -60,7 +60,9 @@ class Analyser(ABC):
     up. ``on_record`` is called from the analyser's thread; ``on_error`` gets one sentence if it cannot go on.
     """
 
-    def __init__(self, name: str, *, on_record: Callable[[Record], None], on_error: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, *, on_record: Callable[[AnalysisRecord], None], on_error: Callable[[str], None]
+    ) -> None:
         self._name = name
         self._on_record = on_record
         self._on_error = on_error

@@ -11,8 +11,16 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from videodb_cli.local.analysis.base import Analyser, Record, require_packages
-from videodb_cli.local.analysis.screen_lines import Box, Line, gone_lines, is_text, join_boxes, new_lines, strip_to_read
+from videodb_cli.local.analysis.base import Analyser, AnalysisRecord, require_packages
+from videodb_cli.local.analysis.screen_lines import (
+    Box,
+    TextLine,
+    gone_lines,
+    is_text,
+    join_boxes,
+    new_lines,
+    strip_to_read,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +70,7 @@ class ScreenAnalyser(Analyser):
     goes on without rest is read every 1.5 s.
     """
 
-    def __init__(self, *, on_record: Callable[[Record], None], on_error: Callable[[str], None]) -> None:
+    def __init__(self, *, on_record: Callable[[AnalysisRecord], None], on_error: Callable[[str], None]) -> None:
         """Raises `MissingDependencyError` if a package is not installed."""
         super().__init__("screen", on_record=on_record, on_error=on_error)
         require_packages("numpy", "rapidocr", "onnxruntime")
@@ -74,7 +82,7 @@ class ScreenAnalyser(Analyser):
         self._read_grey: Picture | None = None  # the one that was read last
         self._previous: Picture | None = None
         self._next_look: float | None = None
-        self._lines: list[Line] = []
+        self._lines: list[TextLine] = []
         self._size: tuple[int, int] | None = None
         self._told_change_at = float("-inf")
 
@@ -162,7 +170,7 @@ class ScreenAnalyser(Analyser):
             top, bottom = strip
             read = reader.read(candidate.picture[top:bottom])
             kept = [line for line in self._lines if line.bottom <= top or line.top >= bottom]
-            moved = [Line(line.text, line.left, line.top + top, line.right, line.bottom + top) for line in read]
+            moved = [TextLine(line.text, line.left, line.top + top, line.right, line.bottom + top) for line in read]
             lines = sorted(kept + moved, key=lambda line: (line.top, line.left))
         before, self._lines, self._size = self._lines, lines, (width, height)
         new = new_lines(before, lines, changed, (width, height))
@@ -178,10 +186,10 @@ class ScreenAnalyser(Analyser):
             "lines": [line.text for line in lines],
         }
         end = candidate.wall + _LOOK_EVERY_S
-        self._on_record(Record("visual_index", text, candidate.since, end, True, MODEL_NAME, detail=detail))
+        self._on_record(AnalysisRecord("visual_index", text, candidate.since, end, True, MODEL_NAME, detail=detail))
 
     def _wording(
-        self, candidate: _Candidate, new: list[Line], gone: list[Line], share: float, *, is_first: bool
+        self, candidate: _Candidate, new: list[TextLine], gone: list[TextLine], share: float, *, is_first: bool
     ) -> str | None:
         if new:
             return " · ".join(line.text for line in new)
@@ -222,18 +230,18 @@ class _TextReader:
         self._engine(nothing, use_det=True, use_cls=False, use_rec=False)
         self._engine(nothing, use_det=False, use_cls=False, use_rec=True)
 
-    def read(self, picture: Picture) -> list[Line]:
+    def read(self, picture: Picture) -> list[TextLine]:
         """The lines of text, from top to bottom. Where there are only surfaces it is not looked for."""
         band = _rows_with_detail(picture)
         if band is None:
             return []
         top, bottom = band
         return [
-            Line(line.text, line.left, line.top + top, line.right, line.bottom + top)
+            TextLine(line.text, line.left, line.top + top, line.right, line.bottom + top)
             for line in self._read_all(picture[top:bottom])
         ]
 
-    def _read_all(self, picture: Picture) -> list[Line]:
+    def _read_all(self, picture: Picture) -> list[TextLine]:
         with self._lock:
             # All three flags each time: the engine keeps what the last call said.
             found: Any = self._engine(picture, use_det=True, use_cls=False, use_rec=False)
@@ -243,7 +251,7 @@ class _TextReader:
             lines = [self._read_line(picture, box) for box in join_boxes(_upright(box) for box in found.boxes)]
             return [line for line in lines if line is not None]
 
-    def _read_line(self, picture: Picture, box: Box) -> Line | None:
+    def _read_line(self, picture: Picture, box: Box) -> TextLine | None:
         height, width = picture.shape[:2]
         left, top = max(0, int(box.left)), max(0, int(box.top))
         crop = picture[top : min(height, int(box.bottom) + 1), left : min(width, int(box.right) + 1)]
@@ -253,7 +261,7 @@ class _TextReader:
         if not found.txts or float(found.scores[0]) < _MIN_SCORE:
             return None
         text = " ".join(str(found.txts[0]).split())
-        return Line(text, *box) if is_text(text) else None
+        return TextLine(text, *box) if is_text(text) else None
 
 
 def _rows_with_detail(picture: Picture) -> tuple[int, int] | None:

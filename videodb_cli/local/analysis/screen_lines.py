@@ -33,7 +33,7 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """A line of text and its box in pixels of the picture that was read."""
 
     text: str
@@ -80,7 +80,7 @@ def is_text(text: str) -> bool:
     return sum(map(str.isalnum, text)) >= _MIN_ALPHANUMERIC
 
 
-def strip_to_read(changed: Mask, known: Sequence[Line], height: int) -> tuple[int, int] | None:
+def strip_to_read(changed: Mask, known: Sequence[TextLine], height: int) -> tuple[int, int] | None:
     """The rows (top, bottom) of the picture that hold everything that changed, or None if all of it must be read.
 
     The strip never cuts a known line in two. ``changed`` may be of any size; it is stretched over the picture.
@@ -104,7 +104,9 @@ def strip_to_read(changed: Mask, known: Sequence[Line], height: int) -> tuple[in
     return int(top), int(bottom)
 
 
-def new_lines(before: Sequence[Line], now: Sequence[Line], changed: Mask, size: tuple[int, int]) -> list[Line]:
+def new_lines(
+    before: Sequence[TextLine], now: Sequence[TextLine], changed: Mask, size: tuple[int, int]
+) -> list[TextLine]:
     """The lines of ``now`` that were not there before, in order.
 
     A line counts as new only if the picture changed where it stands, so that a misread letter on a still screen is
@@ -120,7 +122,9 @@ def new_lines(before: Sequence[Line], now: Sequence[Line], changed: Mask, size: 
     ]
 
 
-def gone_lines(before: Sequence[Line], now: Sequence[Line], changed: Mask, size: tuple[int, int]) -> list[Line]:
+def gone_lines(
+    before: Sequence[TextLine], now: Sequence[TextLine], changed: Mask, size: tuple[int, int]
+) -> list[TextLine]:
     """The lines of ``before`` that are not there any more, in order."""
     return new_lines(now, before, changed, size)
 
@@ -134,7 +138,7 @@ def _canonical(text: str) -> str:
     return "".join(character for character in text.lower().translate(_CONFUSED) if character.isalnum())
 
 
-def _is_changed(line: Line, changed: Mask, size: tuple[int, int]) -> bool:
+def _is_changed(line: TextLine, changed: Mask, size: tuple[int, int]) -> bool:
     width, height = size
     rows, columns = changed.shape
     left = max(0, int(line.left * columns / width) - 1)
@@ -144,7 +148,7 @@ def _is_changed(line: Line, changed: Mask, size: tuple[int, int]) -> bool:
     return bool(changed[top:bottom, left:right].any())
 
 
-def _is_moved(line: Line, other: Line) -> bool:
+def _is_moved(line: TextLine, other: TextLine) -> bool:
     """The same words elsewhere, give or take a misread letter. Numbers must agree: `step 1` is not `step 2`."""
     if abs(line.top - other.top) < 0.5 * line.height and abs(line.left - other.left) < line.height:
         return False

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from videodb_cli.local.analysis.base import Record
+from videodb_cli.local.analysis.base import AnalysisRecord
 from videodb_cli.local.analysis.endpoint import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class SoundSegments:
         self._rest = samples[whole:].copy()
         self._end = wall + samples.size / SAMPLE_RATE
 
-    def speech(self, start: float, end: float, text: str) -> list[Record]:
+    def speech(self, start: float, end: float, text: str) -> list[AnalysisRecord]:
         """An utterance has ended. ``text`` is empty if nothing was recognised in it."""
         if self._recogniser is not None and not text:
             return []  # a noise that only looked like speech: it is part of what lies between
@@ -93,7 +93,7 @@ class SoundSegments:
         self._forget(max(end, told_until))
         return [*records, self._record(f"Speech: {words}", start, end, detail, self._recogniser)]
 
-    def quiet(self, *, ended: bool = False) -> list[Record]:
+    def quiet(self, *, ended: bool = False) -> list[AnalysisRecord]:
         """Nobody is speaking now. ``ended``: nothing more comes."""
         if self._end is None:
             return []
@@ -101,7 +101,7 @@ class SoundSegments:
             return self._between(self._end, at_least_s=_SHORTEST_S)
         return self._between(self._end - _ONSET_S, at_least_s=_LONGEST_S)
 
-    def _between(self, until: float, *, at_least_s: float) -> list[Record]:
+    def _between(self, until: float, *, at_least_s: float) -> list[AnalysisRecord]:
         """What lies between the last segment and ``until``, if it is long enough to be told."""
         records = []
         while self._told_until is not None and until - self._told_until >= at_least_s:
@@ -138,9 +138,11 @@ class SoundSegments:
             self._steps.popleft()
 
     @staticmethod
-    def _record(text: str, start: float, end: float, detail: Mapping[str, object], recogniser: str | None) -> Record:
+    def _record(
+        text: str, start: float, end: float, detail: Mapping[str, object], recogniser: str | None
+    ) -> AnalysisRecord:
         model = LEVELS_MODEL if recogniser is None else f"{LEVELS_MODEL}+{recogniser}"
-        return Record("audio_index", text, start, end, True, model, detail=detail)
+        return AnalysisRecord("audio_index", text, start, end, True, model, detail=detail)
 
 
 def _decibels(value: float) -> float:

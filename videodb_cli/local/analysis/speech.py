@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from videodb_cli.errors import MissingDependencyError
 from videodb_cli.local import models
-from videodb_cli.local.analysis.base import Analyser, Record, Word, require_packages
+from videodb_cli.local.analysis.base import Analyser, AnalysisRecord, Word, require_packages
 from videodb_cli.local.analysis.endpoint import SAMPLE_RATE, SpeechSegmenter, Utterance
 from videodb_cli.local.analysis.sound import SoundSegments
 
@@ -39,7 +39,7 @@ class SpeechAnalyser(Analyser):
     def __init__(
         self,
         *,
-        on_record: Callable[[Record], None],
+        on_record: Callable[[AnalysisRecord], None],
         on_error: Callable[[str], None],
         models_dir: Path | None = None,
         transcribes: bool = True,
@@ -130,7 +130,7 @@ class SpeechAnalyser(Analyser):
         """The model, loaded here and not where it is switched on: that takes a second."""
         return _shared_model(self._model_path) if self._model_path is not None else None
 
-    def _tell(self, records: Iterable[Record]) -> None:
+    def _tell(self, records: Iterable[AnalysisRecord]) -> None:
         for record in records:
             if not self._abandoned:
                 self._on_record(record)
@@ -144,7 +144,7 @@ class SpeechAnalyser(Analyser):
         text, words = model.transcribe(utterance) if model is not None else ("", [])
         start, end = utterance.start, utterance.end
         if text and start <= self._transcribes_until:
-            self._tell([Record("transcript", text, start, end, True, models.MODEL_NAME, tuple(words))])
+            self._tell([AnalysisRecord("transcript", text, start, end, True, models.MODEL_NAME, tuple(words))])
         if self._segments is not None:
             self._tell(self._segments.speech(start, end, text))
 
@@ -161,7 +161,9 @@ class SpeechAnalyser(Analyser):
         self._interim_due = now + max(_INTERIM_EVERY_S, cost * _INTERIM_SHARE)
         if text and text != self._interim_text and not self._abandoned:
             self._interim_text = text
-            self._on_record(Record("transcript", text, utterance.start, utterance.end, False, models.MODEL_NAME))
+            self._on_record(
+                AnalysisRecord("transcript", text, utterance.start, utterance.end, False, models.MODEL_NAME)
+            )
 
 
 class SpeechModel:

@@ -13,7 +13,7 @@ from videodb_cli.local.rtsp.framing import Framer, FramingError, Packet, Request
 from videodb_cli.local.rtsp.sdp import SdpError, parse_description, write_description
 
 if TYPE_CHECKING:
-    from videodb_cli.local.rtsp.relay import Channel, Relay
+    from videodb_cli.local.rtsp.relay import Relay, RelayChannel
     from videodb_cli.local.rtsp.sdp import Media
 
 SESSION_TIMEOUT_S: Final = 60
@@ -72,7 +72,7 @@ class Conversation:
         self._waiting: Request | None = None
         self._wait_until = 0.0
         self._began = self._heard = clock()
-        self._channel: Channel | None = None
+        self._channel: RelayChannel | None = None
         self._publishes = False
         self._plays = False
         self._over = False

@@ -66,7 +66,7 @@ class _Splice:
         return packet[:16] + struct.pack("!I", (stamp + self.stamp_shift) & 0xFFFFFFFF) + packet[20:]
 
 
-class Channel:
+class RelayChannel:
     """One place to publish to, known by its unguessable ``token``.
 
     ``wants`` is the kind of track that must be announced. ``on_record`` is called when a publisher begins to send (each
@@ -79,8 +79,8 @@ class Channel:
         wants: str,
         *,
         clock: Callable[[], float],
-        on_record: Callable[[Channel], None],
-        on_lost: Callable[[Channel], None],
+        on_record: Callable[[RelayChannel], None],
+        on_lost: Callable[[RelayChannel], None],
     ) -> None:
         self.token = token
         self.wants = wants
@@ -230,21 +230,21 @@ class Relay:
 
     def __init__(self, *, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._channels: dict[str, Channel] = {}
+        self._channels: dict[str, RelayChannel] = {}
 
     def expect(
-        self, wants: str, *, on_record: Callable[[Channel], None], on_lost: Callable[[Channel], None]
-    ) -> Channel:
+        self, wants: str, *, on_record: Callable[[RelayChannel], None], on_lost: Callable[[RelayChannel], None]
+    ) -> RelayChannel:
         """A new channel under a token that nobody can guess, for a track of the kind ``wants``."""
-        channel = Channel(secrets.token_hex(16), wants, clock=self._clock, on_record=on_record, on_lost=on_lost)
+        channel = RelayChannel(secrets.token_hex(16), wants, clock=self._clock, on_record=on_record, on_lost=on_lost)
         self._channels[channel.token] = channel
         return channel
 
-    def find(self, token: str) -> Channel | None:
+    def find(self, token: str) -> RelayChannel | None:
         """The channel of that token."""
         return self._channels.get(token)
 
-    def drop(self, channel: Channel) -> None:
+    def drop(self, channel: RelayChannel) -> None:
         """Close a channel and forget it: its address is refused from now on."""
         self._channels.pop(channel.token, None)
         channel.close()

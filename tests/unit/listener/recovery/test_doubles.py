@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videodb_cli.eventlog.store import LogStore
+from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.intake import Intake
 from videodb_cli.listener.journal import Journal

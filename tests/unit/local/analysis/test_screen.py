@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from videodb_cli.local.analysis import screen
-from videodb_cli.local.analysis.base import Record
+from videodb_cli.local.analysis.base import AnalysisRecord
 from videodb_cli.local.analysis.screen import ScreenAnalyser
-from videodb_cli.local.analysis.screen_lines import Line
+from videodb_cli.local.analysis.screen_lines import TextLine
 
 ROWS = ("first line", "second line", "third line", "fourth line")
 
@@ -33,18 +33,18 @@ class FakeReader:
         self.go.set()
         self.reads: list[int] = []  # heights
 
-    def read(self, picture: np.ndarray) -> list[Line]:
+    def read(self, picture: np.ndarray) -> list[TextLine]:
         assert self.go.wait(10)
         self.reads.append(picture.shape[0])
         bright = [int(row) for row in np.flatnonzero(picture[:, 50, 0] > 250)]
         starts = [row for row in bright if row - 1 not in bright]
-        return [Line(ROWS[round((row - 40) / 80)], 40, row, 400, row + 30) for row in starts]
+        return [TextLine(ROWS[round((row - 40) / 80)], 40, row, 400, row + 30) for row in starts]
 
 
 class Rig:
     def __init__(self, reader: FakeReader) -> None:
         self.reader = reader
-        self.records: list[Record] = []
+        self.records: list[AnalysisRecord] = []
         self.errors: list[str] = []
         self.analyser = ScreenAnalyser(on_record=self.records.append, on_error=self.errors.append)
         self.now = 1000.0
@@ -216,13 +216,13 @@ def test_lines_stand_where_they_stand_in_the_whole_picture(monkeypatch: pytest.M
     reader = object.__new__(screen._TextReader)  # without an engine
     seen: list[int] = []
 
-    def read_all(picture: np.ndarray) -> list[Line]:
+    def read_all(picture: np.ndarray) -> list[TextLine]:
         seen.append(picture.shape[0])
-        return [Line("word", 1, 24, 50, 44)]
+        return [TextLine("word", 1, 24, 50, 44)]
 
     monkeypatch.setattr(reader, "_read_all", read_all)
     picture = np.zeros((720, 1280, 3), np.uint8)
     assert reader.read(picture) == []
     picture[300:320, 60:400:8] = 255
-    assert reader.read(picture) == [Line("word", 1, 300, 50, 320)]
+    assert reader.read(picture) == [TextLine("word", 1, 300, 50, 320)]
     assert seen == [68]

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from videodb_cli.local.analysis.screen_lines import Box, Line, gone_lines, is_text, join_boxes, new_lines, strip_to_read
+from videodb_cli.local.analysis.screen_lines import (
+    Box,
+    TextLine,
+    gone_lines,
+    is_text,
+    join_boxes,
+    new_lines,
+    strip_to_read,
+)
 
 SIZE = (1280, 720)
 EVERYTHING = np.ones((180, 320), dtype=np.bool_)
 
 
-def _line(text: str, top: float, left: float = 100, height: float = 30) -> Line:
-    return Line(text, left, top, left + 14 * len(text), top + height)
+def _line(text: str, top: float, left: float = 100, height: float = 30) -> TextLine:
+    return TextLine(text, left, top, left + 14 * len(text), top + height)
 
 
 def _changed(top: float, bottom: float) -> np.ndarray:
@@ -20,7 +28,7 @@ def _changed(top: float, bottom: float) -> np.ndarray:
     return mask
 
 
-def _texts(lines: list[Line]) -> list[str]:
+def _texts(lines: list[TextLine]) -> list[str]:
     return [line.text for line in lines]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from videodb_cli.local.analysis.base import Record
+from videodb_cli.local.analysis.base import AnalysisRecord
 from videodb_cli.local.analysis.endpoint import SAMPLE_RATE
 from videodb_cli.local.analysis.sound import SoundSegments
 
@@ -12,7 +12,7 @@ class Rig:
     def __init__(self, recogniser: str | None = "whisper-tiny.en") -> None:
         self.segments = SoundSegments(recogniser)
         self.now = 1000.0
-        self.told: list[Record] = []
+        self.told: list[AnalysisRecord] = []
 
     def hear(self, seconds: float, level: float, *, quiet: bool = True) -> None:
         """Feed pieces that are no multiple of anything."""

@@ -12,7 +12,7 @@ import pytest
 
 from videodb_cli.local import models
 from videodb_cli.local.analysis import speech
-from videodb_cli.local.analysis.base import Record, Word
+from videodb_cli.local.analysis.base import AnalysisRecord, Word
 from videodb_cli.local.analysis.endpoint import SAMPLE_RATE, Utterance
 from videodb_cli.local.analysis.speech import SpeechAnalyser
 
@@ -32,7 +32,7 @@ class FakeModel:
 
 class Rig:
     def __init__(self) -> None:
-        self.records: list[Record] = []
+        self.records: list[AnalysisRecord] = []
         self.errors: list[str] = []
         self.analyser = SpeechAnalyser(on_record=self.records.append, on_error=self.errors.append)
         self.now = 1000.0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from videodb_cli.local.rtsp.conversation import MAX_UNSENT_BYTES, SESSION_TIMEOUT_S, Conversation
 from videodb_cli.local.rtsp.framing import Framer, Packet
-from videodb_cli.local.rtsp.relay import MAX_BACKLOG_BYTES, Channel, Relay
+from videodb_cli.local.rtsp.relay import MAX_BACKLOG_BYTES, Relay, RelayChannel
 
 VIDEO = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:streamid=0\r\n"
 TCP = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"
@@ -87,7 +87,7 @@ class Setting:
         self.told: list[str] = []
         self.channel = self.expect("video")
 
-    def expect(self, wants: str) -> Channel:
+    def expect(self, wants: str) -> RelayChannel:
         return self.relay.expect(
             wants,
             on_record=lambda channel: self.told.append("record"),

@@ -1,0 +1,1 @@
+"""A capture from the request to its end: start, background process, run, stop, status."""

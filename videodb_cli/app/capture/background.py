@@ -1,0 +1,170 @@
+"""The background process of a capture: started, waited for until media flow, and ended again if it is of no use."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from videodb_cli import settings
+from videodb_cli.api.control_plane import ControlPlane
+from videodb_cli.app.background_listener import failure_of
+from videodb_cli.app.capture.end import stop_at_service
+from videodb_cli.app.capture.start import ChannelsFlow, Prepared, StartUpdate, StillWaiting
+from videodb_cli.app.stop_listener import stop_own_listener
+from videodb_cli.capture import info as capture_info
+from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.errors import RefusedError, TimedOutError, UsageError, VideodbError
+from videodb_cli.process.daemon import Spawned, spawn_detached
+from videodb_cli.process.signals import deferred_interrupts
+from videodb_cli.process.start_token import is_same_process, start_token
+from videodb_cli.rundir import process_log
+from videodb_cli.rundir.paths import RunDir
+
+_LOOK_S: Final = 0.1
+_KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
+# What the end of a failed start may take: session, recorder and publishers are stopped.
+_END_S: Final = 60.0
+_SAY_EVERY_S: Final = 5.0
+
+
+def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[StartUpdate], None]) -> dict[str, Any]:
+    """Start the background process and wait until media flow. Returns the state.
+
+    Raises what made it fail, after it has ended everything; on an interrupt the capture is ended too.
+    """
+    spawned_pid: int | None = None
+    progress = _Progress(run_dir, prepared.request, tell)
+    with deferred_interrupts() as is_interrupted:
+
+        def while_waiting(pid: int) -> None:
+            nonlocal spawned_pid
+            spawned_pid = pid
+            if is_interrupted():
+                raise KeyboardInterrupt
+            progress.look()
+
+        try:
+            spawned = _spawn(prepared, run_dir, while_waiting)
+            progress.look()
+            return _judge(spawned, run_dir)
+        except BaseException:
+            end_background(run_dir, prepared, spawned_pid)
+            raise
+
+
+def _judge(spawned: Spawned, run_dir: RunDir) -> dict[str, Any]:
+    message = spawned.message
+    if message is not None and isinstance(message.get("capture"), dict):
+        return dict(message["capture"])
+    if message is not None:
+        raise failure_of(spawned)
+    if spawned.exit_status is None:
+        raise TimedOutError("the capture did not begin in time", hint=f"see {run_dir.capture_log}")
+    raise RefusedError(
+        f"the background process ended at once with status {spawned.exit_status}",
+        code="capture_died",
+        hint=f"see {run_dir.capture_log}",
+    )
+
+
+def _spawn(prepared: Prepared, run_dir: RunDir, while_waiting: Callable[[int], None]) -> Spawned:
+    # Secrets travel by environment: an argument list is readable by everybody.
+    hidden = {*settings.KEY_NAMES, *settings.BASE_URL_NAMES, settings.CLIENT_TOKEN_NAME, settings.LOCAL_NAME}
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment["VIDEODB_CAPTURE_DETACHED"] = "1"
+    environment[settings.CLIENT_TOKEN_NAME] = prepared.access.token.token.reveal()
+    environment[settings.BASE_URL_NAMES[0]] = prepared.access.token.base_url
+    if prepared.access.key is not None:
+        environment[settings.KEY_NAMES[0]] = prepared.access.key.token.reveal()
+    request = json.dumps(prepared.request.as_json(), ensure_ascii=False)
+    log_fd = process_log.open_log(run_dir.capture_log)
+    try:
+        return spawn_detached(
+            ["capture", "run", "--dir", str(run_dir.path), "--request", request],
+            log_fd=log_fd,
+            directory=run_dir.path,
+            timeout_s=prepared.request.start_timeout_s + _END_S,
+            environment=environment,
+            while_waiting=while_waiting,
+        )
+    except OSError as error:
+        if error.errno == errno.E2BIG:
+            raise UsageError(
+                "prompts, alerts and metadata are longer than this system takes", code="too_long"
+            ) from None
+        raise
+    finally:
+        os.close(log_fd)
+
+
+class _Progress:
+    """Tells once when media of every channel flow, from the state that the background process writes."""
+
+    def __init__(self, run_dir: RunDir, request: CaptureRequest, tell: Callable[[StartUpdate], None]) -> None:
+        self._run_dir = run_dir
+        self._request = request
+        self._tell = tell
+        self._wanted = {channel.id for channel in request.channels}
+        self._began = self._spoke = time.monotonic()
+        self._told = False
+
+    def look(self) -> None:
+        """Look once."""
+        fields = None
+        with contextlib.suppress(VideodbError):
+            fields = capture_info.read(self._run_dir)
+        if fields is None or fields["session_id"] != self._request.session_id:
+            return
+        now = time.monotonic()
+        listed = [c for c in fields.get("channels", []) if isinstance(c, dict)]
+        states = {str(c.get("channel_id")): str(c.get("state")) for c in listed}
+        if not self._told and {n for n, state in states.items() if state in {"flowing", "finished"}} >= self._wanted:
+            self._told = True
+            self._tell(ChannelsFlow(tuple(states), now - self._began))
+        elif now - self._spoke >= _SAY_EVERY_S:
+            self._spoke = now
+            session = str(fields.get("session_status"))
+            self._tell(StillWaiting(tuple(states.items()), session, now - self._began))
+
+
+def end_background(run_dir: RunDir, prepared: Prepared, pid: int | None) -> None:
+    """End a background process that is of no use, and what was started for it. Waits until it is gone."""
+    request = prepared.request
+    token = start_token(pid) if pid is not None else None
+    if pid is not None and token is not None:
+        _end_process(pid, token)
+    fields = capture_info.mark_crashed(run_dir) or {}
+    if fields.get("session_id") != request.session_id:
+        _end_session(prepared)
+    if request.listener_started:
+        stop_own_listener(run_dir, request.listener_pid)
+
+
+def _end_session(prepared: Prepared) -> None:
+    """Stop a session that its background process never got to: it would stay ``created`` for ever."""
+    import asyncio
+
+    async def end() -> None:
+        async with ControlPlane(prepared.access.token) as service:
+            await stop_at_service(prepared.request.session_id, service, None)
+
+    with contextlib.suppress(VideodbError):
+        asyncio.run(end())
+
+
+def _end_process(pid: int, token: str) -> None:
+    deadline = time.monotonic() + _END_S
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGTERM)
+    while is_same_process(pid, token):
+        if time.monotonic() > deadline:
+            with contextlib.suppress(OSError):
+                os.kill(pid, _KILL)
+            return
+        time.sleep(_LOOK_S)

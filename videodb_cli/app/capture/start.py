@@ -1,0 +1,262 @@
+"""`capture start`, up to its recorder: listener, session and token. `start_background` goes on from there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from videodb_cli.api.control_plane import ControlPlane
+from videodb_cli.app.background_listener import BackgroundListener, ensure_listener
+from videodb_cli.app.capture.end import stop_at_service
+from videodb_cli.app.capture.run import Access
+from videodb_cli.app.listen import running_listener
+from videodb_cli.app.stop_listener import stop_listener
+from videodb_cli.capture import info as capture_info
+from videodb_cli.capture.channels import Channel
+from videodb_cli.capture.ffmpeg.arguments import Playback, Quality
+from videodb_cli.capture.pipelines import PipelineRequest
+from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.errors import ConflictError, RefusedError, TimedOutError
+from videodb_cli.process.signals import deferred_interrupts, run_until_interrupted
+from videodb_cli.process.start_token import current_start_token
+from videodb_cli.rundir.lock import DirectoryLock, LockHeldError, holder
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.settings import Credentials, is_loopback
+
+_LISTENER_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerReady:
+    """Events of the session go to this connection."""
+
+    connection_id: str
+    started: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeftoverEnded:
+    """The session of an earlier capture, whose process had died, is ended."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMade:
+    """The session exists."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelsFlow:
+    """Media of all these channels reach the service."""
+
+    channel_ids: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StillWaiting:
+    """Not there yet: the state of each channel by its id, and of the session as far as it is known."""
+
+    channels: tuple[tuple[str, str], ...]
+    session: str
+    seconds: float
+
+
+StartUpdate = ListenerReady | LeftoverEnded | SessionMade | ChannelsFlow | StillWaiting
+
+
+@dataclass(frozen=True, slots=True)
+class StartOrder:
+    """What `capture start` was asked for, with its channels chosen. ``session_id`` given: one that exists is taken.
+
+    ``crashed`` is the state of a capture that died here: its session is ended, and its own listener taken over.
+    """
+
+    run_dir: RunDir
+    channels: tuple[Channel, ...]
+    recorder: str
+    collection: str = "default"
+    end_user: str = "videodb-cli"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    quality: Quality = field(default_factory=Quality)
+    playback: Playback | None = None
+    pipelines: PipelineRequest = field(default_factory=PipelineRequest)
+    duration_s: float | None = None
+    timeout_s: float = 60.0
+    session_id: str | None = None
+    ws_id: str | None = None
+    give_up_s: float = 45.0
+    crashed: Mapping[str, Any] | None = None
+
+
+@contextlib.contextmanager
+def sole_start(run_dir: RunDir) -> Iterator[dict[str, Any] | None]:
+    """Within the block nobody else starts a capture in this directory: of two at once, one makes no session at all.
+
+    The lock of the capture itself is taken by the background process, and that begins only after the session is made.
+    Yields the state of a capture that died here and whose session nobody has ended since. Raises ConflictError.
+    """
+    path = capture_info.start_lock_path(run_dir)
+    starting = DirectoryLock(path)
+    try:
+        starting.acquire(current_start_token())
+    except LockHeldError:
+        found = holder(path)
+        by = f" by pid {found[0]}" if found is not None else ""
+        raise ConflictError(
+            f"a capture is just being started in {run_dir.path}{by}",
+            code="already_running",
+            hint="videodb capture status · videodb capture stop",
+        ) from None
+    try:
+        yield _refuse_second(run_dir)
+    finally:
+        starting.release()
+
+
+def _refuse_second(run_dir: RunDir) -> dict[str, Any] | None:
+    """Raise ConflictError if a capture runs in this directory; clean up after one that crashed."""
+    if capture_info.is_running(run_dir):
+        fields = capture_info.read(run_dir) or {}
+        raise ConflictError(
+            f"a capture already runs in {run_dir.path}: {fields.get('session_id', 'it is starting')}",
+            code="already_running",
+            hint="videodb capture status · videodb capture stop",
+        )
+    fields = capture_info.mark_crashed(run_dir) or {}
+    return fields if capture_info.has_died(fields) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A session that waits for its recorder."""
+
+    request: CaptureRequest
+    access: Access
+
+
+def prepare(
+    order: StartOrder, key: Credentials | None, token: Credentials | None, tell: Callable[[StartUpdate], None]
+) -> Prepared:
+    """Make listener, session and token as far as they are not given. What was started is ended if a later step fails.
+
+    Raises what these steps raise.
+    """
+    connection_id, started, listener_pid = order.ws_id, False, None
+    if connection_id is None and key is not None:
+        found = _listener(order, key)
+        connection_id, listener_pid = found.connection_id, found.pid
+        started = not found.was_running or _is_left_over(order.crashed, found.pid)
+    try:
+        if connection_id is not None and order.ws_id is None:
+            tell(ListenerReady(connection_id, started))
+        session_id, collection_id, token = _session(order, key, token, connection_id, tell)
+        tell(SessionMade(session_id))
+    except BaseException:
+        if started:
+            stop_listener(order.run_dir)
+        raise
+    request = CaptureRequest(
+        session_id=session_id,
+        collection_id=collection_id,
+        ws_connection_id=connection_id,
+        recorder=order.recorder,
+        channels=order.channels,
+        quality=order.quality,
+        playback=order.playback,
+        pipelines=order.pipelines,
+        duration_s=order.duration_s,
+        start_timeout_s=order.timeout_s,
+        listener_started=started,
+        listener_pid=listener_pid,
+        give_up_s=order.give_up_s,
+    )
+    return Prepared(request, Access(token, key))
+
+
+def hears_elsewhere(listened: str, wanted: str) -> bool:
+    """Tell whether a listener of one host is of no use to a session at another.
+
+    The embedded service comes back at another port, and its listener finds it there: two of this machine may be one.
+    """
+    names = [urlsplit(f"//{host}").hostname or "" for host in (listened, wanted)]
+    return listened != wanted and not all(is_loopback(name) for name in names)
+
+
+def _listener(order: StartOrder, key: Credentials) -> BackgroundListener:
+    """Return the listener of the directory, started if there is none; an interrupt leaves none behind."""
+    running = running_listener(order.run_dir)
+    was_running = running is not None
+    host = running.get("host") if running is not None else None
+    if isinstance(host, str) and hears_elsewhere(host, key.host):
+        # Its id means nothing to the other service: no event of the session would ever arrive.
+        raise ConflictError(
+            f"the listener of {order.run_dir.path} hears {host}, and the capture would go to {key.host}",
+            code="other_service",
+            hint="videodb stop, or another directory: --dir DIR",
+        )
+    patience_s = min(order.timeout_s, _LISTENER_S)
+    with deferred_interrupts() as is_interrupted:
+        try:
+            found = ensure_listener(
+                order.run_dir, credentials=key, arguments=["--collection", order.collection], timeout_s=patience_s
+            )
+        except TimedOutError:
+            if was_running:
+                raise
+            # It would go on trying behind a command that has failed.
+            stop_listener(order.run_dir)
+            raise TimedOutError(
+                f"no connection to {key.host} within {patience_s:g} s", code="not_connected", hint="videodb doctor"
+            ) from None
+        if is_interrupted():
+            if not was_running:
+                stop_listener(order.run_dir)
+            raise KeyboardInterrupt
+    return found
+
+
+def _is_left_over(crashed: Mapping[str, Any] | None, pid: int | None) -> bool:
+    """Tell whether this listener was started by the capture that died: it ends with the one that follows."""
+    return crashed is not None and bool(crashed.get("listener_started")) and crashed.get("listener_pid") == pid
+
+
+def _session(
+    order: StartOrder,
+    key: Credentials | None,
+    token: Credentials | None,
+    connection_id: str | None,
+    tell: Callable[[StartUpdate], None],
+) -> tuple[str, str, Credentials]:
+    async def make() -> tuple[str, str, Credentials]:
+        session_id, collection_id, recorder_token = order.session_id, order.collection, token
+        if key is not None:
+            async with ControlPlane(key) as service:
+                if order.crashed is not None:
+                    # Nobody records it any more, and it would stay active, and be paid for, for ever.
+                    left = str(order.crashed.get("streaming_session_id") or order.crashed["session_id"])
+                    if left != session_id and await stop_at_service(left, None, service) is None:
+                        tell(LeftoverEnded(str(order.crashed["session_id"])))
+                # The session comes last: if anything else fails, none is left behind that nobody will ever start.
+                if recorder_token is None:
+                    made = await service.create_client_token()
+                    recorder_token = Credentials(made.token, key.base_url, "the session's client token", "the key's")
+                if session_id is None:
+                    session = await service.create_session(
+                        order.collection,
+                        end_user_id=order.end_user,
+                        ws_connection_id=connection_id,
+                        metadata=order.metadata,
+                    )
+                    session_id, collection_id = session.id, session.collection_id or order.collection
+        if session_id is None or recorder_token is None:
+            raise RefusedError("there is neither a key nor a client token", code="no_key")
+        return session_id, collection_id, recorder_token
+
+    return run_until_interrupted(make())

@@ -1,0 +1,279 @@
+"""The whole path on one machine: embedded service, listener in the background, media in, events out, export.
+
+Everything lives in a directory of its own and is gone at the end, however the end comes, unless it is to be kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import difflib
+import json
+import re
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from videodb_cli.api.control_plane import ControlPlane
+from videodb_cli.api.failures import BadRequestError
+from videodb_cli.app.background_listener import ensure_listener
+from videodb_cli.app.local_service import ensure_local, stop_local
+from videodb_cli.app.stop_listener import stop_listener
+from videodb_cli.errors import RefusedError, VideodbError
+from videodb_cli.eventlog.read.decode import decode
+from videodb_cli.eventlog.read.follow import Change, Follower
+from videodb_cli.model import event as ev
+from videodb_cli.process.orphan_guard import OrphanGuard
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.userpaths import temporary_directory
+
+_POLL_S = 0.04
+_STATUS_EVERY_S = 0.5
+_ENDS_S = 5.0
+_QUIET_S = 0.4
+_PROMPT = "What is on screen?"
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """The media run. ``duration_s`` is None if the file does not say."""
+
+    title: str
+    directory: Path
+    media_types: tuple[str, ...]
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeardLine:
+    """One event stands in the log, ``at_s`` seconds after the media began."""
+
+    at_s: float
+    event: ev.Event
+
+
+@dataclass(frozen=True, slots=True)
+class DemoProgress:
+    """Time goes on."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What came of it. Latencies are medians in seconds, from the end of speech (a new screen) to the line in the log.
+
+    ``words_spoken`` is known for the bundled sample only; ``words_heard`` counts those of it that were recognised, or
+    all recognised words. The rest is None unless everything is kept.
+    """
+
+    words_heard: int
+    words_spoken: int | None
+    screens: int
+    events: int
+    speech_latency_s: float | None
+    screen_latency_s: float | None
+    duration_s: float | None
+    directory: Path | None
+    player_url: str | None
+    stream_url: str | None
+
+
+DemoUpdate = Playing | HeardLine | DemoProgress | DemoResult
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was heard so far."""
+
+    words: list[str] = field(default_factory=list)
+    speech_late_s: list[float] = field(default_factory=list)
+    screen_late_s: list[float] = field(default_factory=list)
+    events: int = 0
+
+    def add(self, event: ev.Event) -> None:
+        self.events += 1
+        channel, data, received_at = ev.channel_of(event), ev.data_of(event), ev.received_at(event)
+        if channel == "transcript" and ev.is_final(event):
+            self.words += words_of(ev.text_of(event) or "")
+            if (end := ev.seconds(data.get("end"))) is not None and received_at is not None:
+                self.speech_late_s.append(received_at - end)
+        elif channel == "visual_index":
+            start = ev.seconds(data.get("start"))
+            if start is not None and received_at is not None:
+                self.screen_late_s.append(received_at - start)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text, without case and punctuation."""
+    return re.findall(r"[\w']+", text.lower())
+
+
+def matching_words(heard: list[str], spoken: list[str]) -> int:
+    """Return how many of the spoken words were heard, in their order."""
+    matcher = difflib.SequenceMatcher(None, heard, spoken, autojunk=False)
+    return sum(block.size for block in matcher.get_matching_blocks())
+
+
+async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpdate, None]:
+    """Run the demo on a media file (an absolute path), or on the bundled sample, and tell what happens.
+
+    Raises MissingDependencyError without the extra or the speech model, NotFoundError and RefusedError for a file that
+    cannot be played. Close the iterator: that is what stops listener and service.
+    """
+    from videodb_cli.local import sample
+
+    path, title = (media, media.name) if media is not None else (sample.VIDEO, "sample")
+    media_types, duration_s = _look_at(path)
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="videodb-demo-", dir=temporary_directory()))
+    except OSError as error:
+        raise RefusedError(f"cannot make a directory in {tempfile.gettempdir()}: {error.strerror}") from error
+    kept = False
+    # Killed itself, the demo can stop nothing: then what it started ends with it.
+    warden = OrphanGuard()
+    try:
+        # Not in threads: a Ctrl-C must not leave one of them behind, starting what nobody stops any more.
+        service = ensure_local(directory, idle_exit_s=None, started_by="demo")
+        warden.guard(service.address.pid)
+        listener = ensure_listener(RunDir(directory), credentials=service.credentials, arguments=[])
+        warden.guard(listener.pid)
+        yield Playing(title, directory, media_types, duration_s)
+        tally = _Tally()
+        export: dict[str, Any] = {}
+        async with ControlPlane(service.credentials) as calls:
+            stream_id = await _start(calls, path, title, listener.connection_id, media_types)
+            async for update in _follow(calls, stream_id, RunDir(directory).log, tally):
+                yield update
+            if keep:
+                export = await calls.export_rtstream(stream_id, name=title)
+        kept = keep
+        spoken = words_of(_ground_truth(sample.GROUND_TRUTH)) if media is None else None
+        yield _outcome(tally, spoken, duration_s, directory if keep else None, export)
+    finally:
+        with contextlib.suppress(VideodbError):
+            stop_listener(RunDir(directory))
+        if not kept:
+            with contextlib.suppress(VideodbError):
+                stop_local(directory)
+            shutil.rmtree(directory, ignore_errors=True)
+        warden.dismiss()
+
+
+def _look_at(path: Path) -> tuple[tuple[str, ...], float | None]:
+    """Open the media once, so that what is wrong with it is said before anything is started."""
+    from videodb_cli.local import models
+    from videodb_cli.local.host import require_packages
+    from videodb_cli.local.media.source import open_source
+
+    require_packages()
+    source = open_source(str(path))
+    try:
+        if "audio" in source.media_types:
+            models.locate()
+        duration = source.container.duration
+        return source.media_types, duration / 1_000_000 if duration else None
+    finally:
+        source.container.close()
+
+
+async def _start(calls: ControlPlane, path: Path, title: str, connection_id: str, media_types: tuple[str, ...]) -> str:
+    """Let the service play the media and recognise what it can. Returns the stream's id."""
+    stream = await calls.create_rtstream(
+        str(path), name=title, media_types=media_types, store=True, ws_connection_id=connection_id
+    )
+    stream_id = str(stream["id"])
+    try:
+        if "audio" in media_types:
+            await calls.start_transcription(stream_id, ws_connection_id=connection_id)
+        if "video" in media_types:
+            await calls.start_visual_index(stream_id, prompt=_PROMPT, ws_connection_id=connection_id)
+    except BadRequestError:
+        if not await _ends_soon(calls, stream_id):
+            raise
+        raise RefusedError(
+            f"{path} is over before anybody can listen to it.",
+            code="too_short",
+            hint="Give a file of a few seconds or more.",
+        ) from None
+    return stream_id
+
+
+async def _ends_soon(calls: ControlPlane, stream_id: str) -> bool:
+    """Tell whether a stream is over, or about to be."""
+    deadline = time.monotonic() + _ENDS_S
+    while (await calls.rtstream(stream_id)).get("status") != "stopped":
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(_POLL_S)
+    return True
+
+
+async def _follow(
+    calls: ControlPlane, stream_id: str, log: Path, tally: _Tally
+) -> AsyncIterator[HeardLine | DemoProgress]:
+    """Tell every event of the log until the stream has ended and everything of it has been logged."""
+    began = time.time()
+    follower = Follower(log, private=True)
+    next_look, ended_at = began, None
+    try:
+        while True:
+            now = time.time()
+            for event in _news(follower):
+                tally.add(event)
+                yield HeardLine(time.time() - began, event)
+                ended_at = ended_at and now
+            if ended_at is not None:
+                # The last events are sent before the status changes; they are here when nothing came for a moment.
+                if now - ended_at > _QUIET_S:
+                    return
+            elif now >= next_look:
+                next_look = now + _STATUS_EVERY_S
+                if (await calls.rtstream(stream_id)).get("status") == "stopped":
+                    ended_at = time.time()
+            yield DemoProgress(now - began)
+            await asyncio.sleep(_POLL_S)
+    finally:
+        follower.close()
+
+
+def _news(follower: Follower) -> Iterator[ev.Event]:
+    """Yield the service's events that have come into the log."""
+    for news in follower.poll():
+        if isinstance(news, Change):
+            continue
+        for line in news.data.splitlines():
+            event = decode(line)
+            if isinstance(event, dict) and not ev.is_own(event):
+                yield event
+
+
+def _ground_truth(path: Path) -> str:
+    spoken = json.loads(path.read_text(encoding="utf-8"))["spoken_text"]
+    return str(spoken)
+
+
+def _outcome(
+    tally: _Tally, spoken: list[str] | None, duration_s: float | None, directory: Path | None, export: dict[str, Any]
+) -> DemoResult:
+    return DemoResult(
+        words_heard=len(tally.words) if spoken is None else matching_words(tally.words, spoken),
+        words_spoken=None if spoken is None else len(spoken),
+        screens=len(tally.screen_late_s),
+        events=tally.events,
+        speech_latency_s=_median(tally.speech_late_s),
+        screen_latency_s=_median(tally.screen_late_s),
+        duration_s=duration_s,
+        directory=directory,
+        player_url=export.get("player_url"),
+        stream_url=export.get("stream_url"),
+    )
+
+
+def _median(values: list[float]) -> float | None:
+    return round(statistics.median(values), 3) if values else None

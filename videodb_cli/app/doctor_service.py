@@ -1,0 +1,111 @@
+"""The part of `videodb doctor` that goes out: how the service is reached, whether it and its socket answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from videodb_cli.app.findings import Finding, failing, ok, warning
+from videodb_cli.errors import VideodbError
+from videodb_cli.network.failures import FINAL, CannotReachError, reason_of
+from videodb_cli.network.route import decide, ignored_bypasses, unusable_proxies
+from videodb_cli.settings import Credentials
+
+_CALL_S: Final = 10.0
+_SKEW_S: Final = 5.0
+
+
+def examine_service(credentials: Credentials) -> Iterator[Finding]:
+    """Yield what is found about the way to the service, about its answer and about its socket."""
+    try:
+        yield ok("network", _way(credentials.base_url))
+    except VideodbError as error:
+        # Asking would end in the same way.
+        yield failing("network", error)
+        return
+    yield from _oddities()
+    findings: list[Finding] = []
+    try:
+        asyncio.run(_ask(credentials, findings))
+    except VideodbError as error:
+        if error.hint == "videodb doctor":
+            error.hint = "check the network and VIDEO_DB_API"
+        findings.append(failing("service", error))
+    yield from findings
+
+
+def _way(url: str) -> str:
+    """Return how a host is reached, why, and whose certificates count. Raises what makes it impossible."""
+    route = decide(url)
+    text = f"{route.host} is reached {route.in_words}"
+    if route.is_tls or (route.proxy is not None and route.proxy.scheme == "https"):
+        from videodb_cli.network import tls
+
+        text += f" · trusts {tls.trust().trusted}"
+    return text
+
+
+def _oddities() -> Iterator[Finding]:
+    """What the environment says about proxies and makes no sense, though the service is reached without it."""
+    for message in unusable_proxies():
+        yield warning("proxies", f"{message}; it is not needed for the service")
+    ignored = ignored_bypasses()
+    if ignored is not None:
+        variable, words = ignored
+        forms = "example.org, .example.org, 10.0.0.1, 10.0.0.0/8, ::1, [::1]:443, *"
+        yield warning("proxies", f"{variable} has what means nothing: {', '.join(words)}", f"it takes {forms}")
+
+
+async def _ask(credentials: Credentials, findings: list[Finding]) -> None:
+    from videodb_cli.api.control_plane import ControlPlane
+
+    async with ControlPlane(credentials, timeout_s=_CALL_S) as service:
+        began = time.monotonic()
+        url = await service.websocket_url("default")
+        took = time.monotonic() - began
+        offset = service.clock_offset_s
+    text = f"{credentials.host} answers in {took * 1000:.0f} ms"
+    if offset is None:
+        findings.append(ok("service", text))
+    elif abs(offset) <= _SKEW_S:
+        findings.append(ok("service", f"{text} · clock {offset:+.1f} s"))
+    else:
+        skew = f"{text} · this clock differs by {offset:+.0f} s, so times of events will look wrong"
+        findings.append(warning("service", skew, "timedatectl set-ntp true"))
+    findings.append(await _socket(url))
+
+
+async def _socket(url: str) -> Finding:
+    """Open the socket once, wait for its id, and measure a ping. The URL is secret and in no message."""
+    import orjson
+    from websockets.exceptions import WebSocketException
+
+    from videodb_cli.network.websocket import open_websocket
+
+    try:
+        by = decide(url).by
+        async with asyncio.timeout(_CALL_S), await open_websocket(url, compression=None, close_timeout=1) as socket:
+            async for message in socket:
+                try:
+                    frame = orjson.loads(message)
+                except orjson.JSONDecodeError:
+                    continue
+                if isinstance(frame, dict) and frame.get("connection_id"):
+                    break
+            else:
+                return Finding("failing", "socket", "closed before it gave an id", "try again; then ask the service", 5)
+            began = time.monotonic()
+            await (await socket.ping())
+            took_ms = (time.monotonic() - began) * 1000
+            return ok("socket", f"opens, gives an id, and answers a ping in {took_ms:.0f} ms{by}")
+    except TimeoutError:
+        return Finding("failing", "socket", f"gave no id within {_CALL_S:g} s", "is a proxy in between?", 5)
+    except FINAL as error:
+        return failing("socket", error)
+    except CannotReachError as error:
+        return Finding("failing", "socket", str(error), "check the proxy, or NO_PROXY", 5)
+    except (OSError, WebSocketException, EOFError, ValueError) as error:
+        why = reason_of(error) if isinstance(error, OSError) else type(error).__name__
+        return Finding("failing", "socket", f"cannot be opened: {why}", "is a proxy or firewall in between?", 5)

@@ -1,0 +1,197 @@
+"""Handing events on from the log, in order: to a URL or to a command, again until they are taken, with a cursor.
+
+The listener has one job only; whoever is to be called is called from here, by a reader of the log. An endpoint that was
+away gets everything once it is back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+
+from videodb_cli.errors import RefusedError
+from videodb_cli.eventlog.read.block import Block, iter_lines
+from videodb_cli.eventlog.read.broken import BrokenLines
+from videodb_cli.eventlog.read.cursor import Cursor
+from videodb_cli.eventlog.read.decode import decode
+from videodb_cli.eventlog.read.sources import LogSource, open_source
+from videodb_cli.eventlog.write.stamps import iso_from_ms
+from videodb_cli.rundir import private
+
+_HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One or more events that are handed over together. ``key`` is the same whenever they are."""
+
+    lines: tuple[bytes, ...]
+    events: tuple[dict[str, Any], ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The parcel was taken for wrong and is not to be sent again; ``why`` in words."""
+
+    why: str
+
+
+class StoppedError(Exception):
+    """We were asked to end before the parcel was taken."""
+
+
+class DeliveryTarget(Protocol):
+    """Where parcels go. ``deliver`` comes back when one is taken (None) or refused; it waits and retries itself.
+
+    Raises StoppedError when it was asked to end.
+    """
+
+    def deliver(self, parcel: Delivery) -> Refused | None: ...
+
+
+class Forwarder:
+    """Hands selected lines on, block by block. ``selects`` looks at a decoded event.
+
+    What was taken is remembered in ``cursor`` after each parcel, what was refused in a file beside it.
+    """
+
+    def __init__(
+        self,
+        target: DeliveryTarget,
+        selects: Callable[[Any], bool],
+        *,
+        batch: int = 1,
+        limit: int | None = None,
+        cursor: Cursor | None = None,
+        refused_log: Path | None = None,
+        on_refused: Callable[[Delivery, str], None] = lambda _parcel, _why: None,
+    ) -> None:
+        self._target = target
+        self._selects = selects
+        self._batch = batch
+        self._left = limit
+        self._cursor = cursor
+        self._refused_log = refused_log
+        self._on_refused = on_refused
+        self.refused = 0
+        # Lines that are not JSON; whoever calls ``take`` tells of them.
+        self.broken = BrokenLines()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether as many as were wanted have been handed on."""
+        return self._left == 0
+
+    def take(self, source: LogSource, block: Block) -> None:
+        """Hand on what is selected in a block of whole lines. Raises StoppedError; the cursor then stands before it."""
+        head = _first_line(source)
+        chosen: list[tuple[int, bytes, dict[str, Any]]] = []
+        for offset, line in iter_lines(block):
+            event = self._decoded(source, offset, line)
+            if event is not None and self._selects(event):
+                chosen.append((offset, line, event))
+                if len(chosen) in {self._batch, self._left}:
+                    self._hand_over(source, head, chosen)
+                    chosen = []
+                    if self.is_done:
+                        return  # what follows is for the next run
+        if chosen:
+            self._hand_over(source, head, chosen)
+        if self._cursor is not None:
+            self._cursor.save(source, block.offset + len(block.data))
+
+    def _decoded(self, source: LogSource, offset: int, line: bytes) -> dict[str, Any] | None:
+        try:
+            event = decode(line)
+        except ValueError:
+            if not line.isspace():
+                self.broken.add(source, offset)
+            return None
+        return event if isinstance(event, dict) else None
+
+    def _hand_over(self, source: LogSource, head: bytes, chosen: Sequence[tuple[int, bytes, dict[str, Any]]]) -> None:
+        digest = sha256(head)
+        for offset, line, _ in chosen:
+            digest.update(b"%d:" % offset + line)
+        parcel = Delivery(
+            tuple(line for _, line, _ in chosen), tuple(event for _, _, event in chosen), digest.hexdigest()[:32]
+        )
+        outcome = self._target.deliver(parcel)
+        if outcome is not None:
+            self.refused += len(chosen)
+            self._note_refused(parcel, outcome.why)
+        if self._left is not None:
+            self._left -= len(chosen)
+        if self._cursor is not None:
+            offset, line, _ = chosen[-1]
+            self._cursor.save(source, offset + len(line) + 1)
+
+    def _note_refused(self, parcel: Delivery, why: str) -> None:
+        self._on_refused(parcel, why)
+        if self._refused_log is None:
+            return
+        import os
+
+        at = iso_from_ms(int(time.time() * 1000))
+        records = [
+            orjson.dumps({"at": at, "why": why, "idempotency_key": parcel.key, "event": orjson.Fragment(line)}) + b"\n"
+            for line in parcel.lines
+        ]
+        try:
+            fd = private.open_fd(self._refused_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            with os.fdopen(fd, "wb") as file:
+                file.write(b"".join(records))
+        except OSError as error:
+            # What is not recorded is not passed over: the next run begins with it.
+            raise RefusedError(f"cannot write {self._refused_log}: {error.strerror}", code="file") from error
+
+
+def _first_line(source: LogSource) -> bytes:
+    """What a file is known by: the same lines at the same place of another file are other events."""
+    if source.is_stream:
+        return b""
+    with open_source(source) as file:
+        head = file.read(_HEAD)
+    return head[: head.find(b"\n") + 1] or head
+
+
+class Stop:
+    """Says when to end, and sleeps until then."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        # Monotonic seconds.
+        self.asked_at = 0.0
+
+    def ask(self, *_: object) -> None:
+        """To be called from a signal handler."""
+        if not self._asked.is_set():
+            self.asked_at = time.monotonic()
+        self._asked.set()
+
+    @property
+    def is_asked(self) -> bool:
+        return self._asked.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raises StoppedError when asked to end."""
+        if self._asked.wait(seconds):
+            raise StoppedError
+
+    def check(self) -> None:
+        """Raises StoppedError when asked to end."""
+        if self.is_asked:
+            raise StoppedError
+
+    def check_after(self, grace_s: float) -> None:
+        """Raises StoppedError when asked to end so long ago."""
+        if self.is_asked and time.monotonic() >= self.asked_at + grace_s:
+            raise StoppedError

@@ -1,0 +1,245 @@
+"""Where events are handed on to: an HTTP endpoint, or a command that is started for each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import wait
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from videodb_cli.api.control_plane import answered_at, retry_after_s
+from videodb_cli.app.forward.forwarder import Delivery, Refused, Stop
+from videodb_cli.errors import MissingDependencyError, UsageError
+from videodb_cli.listener.backoff import Backoff
+from videodb_cli.model import event as ev
+from videodb_cli.network.failures import FINAL, CannotReachError, reason_of
+from videodb_cli.network.route import decide
+from videodb_cli.process.environment import child_environment
+
+if TYPE_CHECKING:
+    import httpx
+
+# 4xx means that the event is wrong, not the moment; these two mean the moment.
+_TRY_AGAIN = frozenset((408, 429))
+_MAX_VARIABLE = 4096
+_KILL_AFTER_S = 3.0
+# Who is asked to end lets what is under way finish, for so long; what was not taken by then is handed over next time.
+_CALL_GRACE_S = 2.0
+_COMMAND_GRACE_S = 5.0
+_LOOK_S = 0.1
+_END_S = 2.0
+
+
+# Status, Retry-After, and what went wrong before there was a status.
+_Answer = tuple[int, float | None, str | None]
+
+
+class HttpTarget:
+    """POSTs each parcel until it is taken. ``on_trouble`` is told in words, once for each kind of trouble in a row.
+
+    ``on_tried`` is called after each attempt that does not end us. Raises one of `network.failures.FINAL` for a way
+    to the endpoint that cannot work; once it has worked, that is tried again like everything else.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        stop: Stop,
+        is_batch: bool,
+        timeout_s: float,
+        on_trouble: Callable[[str], None],
+        on_tried: Callable[[], None] = lambda: None,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        try:
+            parts = urlsplit(url)
+            self.host = parts.hostname
+        except ValueError:
+            self.host = None
+        if not self.host or parts.scheme not in {"http", "https"}:
+            raise UsageError(f"not a URL to forward to: {url}", hint="--to https://example.org/events")
+        self._route = decide(url)
+        self._url = url
+        self._stop = stop
+        self._is_batch = is_batch
+        self._timeout_s = timeout_s
+        self._on_trouble = on_trouble
+        self._on_tried = on_tried
+        self._uniform = uniform
+        self._client: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._has_worked = False
+
+    def deliver(self, parcel: Delivery) -> Refused | None:
+        """POST one event as an object, or a batch as an array. 4xx (but 408, 429) is a refusal, all else is retried."""
+        body = b"[" + b",".join(parcel.lines) + b"]" if self._is_batch else parcel.lines[0]
+        headers = {"content-type": "application/json", "idempotency-key": parcel.key}
+        backoff = Backoff(uniform=self._uniform)
+        said: str | None = None
+        while True:
+            self._stop.check()
+            status, retry_after, trouble = self._post_until_stopped(body, headers)
+            self._on_tried()
+            self._has_worked = self._has_worked or trouble is None
+            if trouble is None and 200 <= status < 300:
+                if said is not None:
+                    self._on_trouble(f"{self.host} takes events again")
+                return None
+            if trouble is None and 400 <= status < 500 and status not in _TRY_AGAIN:
+                # Of a plain http address the proxy may have answered itself.
+                return Refused(f"HTTP {status}" if self._route.is_tls else f"HTTP {status}{self._route.by}")
+            trouble = trouble or f"HTTP {status}"
+            if trouble != said:
+                said = trouble
+                self._on_trouble(f"{self.host}: {trouble}; trying again")
+            self._stop.sleep(backoff.next_delay_s(retry_after))
+
+    def close(self) -> None:
+        """Close the connections. Idempotent."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        if self._client is not None:
+            with contextlib.suppress(Exception):
+                asyncio.run_coroutine_threadsafe(self._client.aclose(), loop).result(_END_S)
+        loop.call_soon_threadsafe(loop.stop)
+
+    def _post_until_stopped(self, body: bytes, headers: dict[str, str]) -> _Answer:
+        """POST in a thread: an endpoint that does not answer must not keep us from ending. Raises StoppedError."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._loop.run_forever, name="post", daemon=True).start()
+        answer = asyncio.run_coroutine_threadsafe(self._post(body, headers), self._loop)
+        try:
+            while not answer.done():
+                wait((answer,), timeout=_LOOK_S)
+                if not answer.done():
+                    self._stop.check_after(_CALL_GRACE_S)
+            return answer.result()
+        finally:
+            answer.cancel()
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> _Answer:
+        import httpx
+
+        from videodb_cli.network.client import new_client
+
+        if self._client is None:
+            # A redirect is not followed: an event goes where it was sent, and nowhere else.
+            self._client = new_client(timeout=self._timeout_s)
+        try:
+            answer = await self._client.post(self._url, content=body, headers=headers)
+        except FINAL as error:
+            if not self._has_worked:
+                raise
+            return 0, None, str(error)
+        except CannotReachError as error:
+            return 0, None, str(error)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return 0, None, reason_of(error).replace(self._url, "…")
+        retry_after = retry_after_s(answer.headers.get("retry-after"), answered_at(answer.headers.get("date")))
+        return answer.status_code, retry_after, None
+
+
+class CommandTarget:
+    """Starts a command for each parcel, without a shell, one at a time: the event on its stdin, and in its environment.
+
+    The command has ``timeout_s``. A status other than 0 is a refusal: whether to try again is the command's business.
+    """
+
+    def __init__(self, command: str, *, stop: Stop, timeout_s: float) -> None:
+        try:
+            self._arguments = shlex.split(command)
+        except ValueError as error:
+            raise UsageError(f"--exec {command}: {error}") from None
+        if not self._arguments:
+            raise UsageError("--exec needs a command")
+        if shutil.which(self._arguments[0]) is None:
+            raise MissingDependencyError(f"no such command: {self._arguments[0]}", code="no_command")
+        self._stop = stop
+        self._timeout_s = timeout_s
+
+    def deliver(self, parcel: Delivery) -> Refused | None:
+        """Run the command once."""
+        self._stop.check()
+        try:
+            child = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.PIPE,
+                env={**child_environment(), **_variables(parcel)},
+                start_new_session=True,
+            )
+        except OSError as error:
+            return Refused(f"cannot be started: {error.strerror}")
+        if not self._has_ended(child, b"".join(line + b"\n" for line in parcel.lines)):
+            _end(child)
+            self._stop.check()
+            return Refused(f"took longer than {self._timeout_s:g} s")
+        if child.returncode == 0:
+            return None
+        if child.returncode < 0:
+            return Refused(f"ended by signal {-child.returncode}")
+        return Refused(f"exit status {child.returncode}")
+
+    def _has_ended(self, child: subprocess.Popen[bytes], content: bytes) -> bool:
+        """Feed a command and wait for its end. False when its time is up, or when we are to end and it goes on."""
+        give_up_at = time.monotonic() + self._timeout_s
+        unsent: bytes | None = content
+        while True:
+            try:
+                child.communicate(unsent, timeout=_LOOK_S)
+            except subprocess.TimeoutExpired:
+                # Called again it goes on with what it has not written yet, and refuses to be given it again.
+                unsent = None
+                if self._stop.is_asked:
+                    give_up_at = min(give_up_at, self._stop.asked_at + _COMMAND_GRACE_S)
+                if time.monotonic() >= give_up_at:
+                    return False
+            else:
+                return True
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ask, then kill: the whole group, or a grandchild would hold the pipe."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(OSError):
+            os.killpg(child.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.communicate(timeout=_KILL_AFTER_S)
+            return
+
+
+def _variables(parcel: Delivery) -> dict[str, str]:
+    """What a command may want to know without reading JSON. Events are untrusted: no zero bytes, nothing too long."""
+    event = parcel.events[0]
+    found = {
+        "VIDEODB_CHANNEL": ev.channel_of(event),
+        "VIDEODB_EVENT": event.get("event"),
+        "VIDEODB_STREAM": ev.stream_of(event),
+        "VIDEODB_STREAM_ID": event.get("rtstream_id"),
+        "VIDEODB_SESSION": event.get("capture_session_id"),
+        "VIDEODB_TEXT": ev.text_of(event),
+        "VIDEODB_TS": event.get("ts"),
+        "VIDEODB_RECOVERED": "1" if ev.is_recovered(event) else "0",
+        "VIDEODB_COUNT": str(len(parcel.events)),
+        "VIDEODB_IDEMPOTENCY_KEY": parcel.key,
+    }
+    return {
+        name: value.replace("\0", "")[:_MAX_VARIABLE].encode("utf-8", "replace").decode()
+        for name, value in found.items()
+        if isinstance(value, str)
+    }

@@ -1,0 +1,200 @@
+"""One listener in the foreground: credentials, lock, log, socket, and what others see of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from videodb_cli import settings
+from videodb_cli.api.control_plane import ControlPlane
+from videodb_cli.api.streams import StreamCalls
+from videodb_cli.errors import ConflictError, VideodbError
+from videodb_cli.eventlog.write.store import Keeping, LogBack, LogStore, LogTrouble
+from videodb_cli.listener.capture_watch import CaptureWatch
+from videodb_cli.listener.counters import Counters
+from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake
+from videodb_cli.listener.journal import Journal
+from videodb_cli.listener.presence import Presence
+from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy
+from videodb_cli.listener.recovery.seen import Seen
+from videodb_cli.listener.recovery.surroundings import Surroundings
+from videodb_cli.listener.supervisor import Listener, ListenerPolicy
+from videodb_cli.listener.updates import ListenerUpdate, Statement
+from videodb_cli.model.event import Event
+from videodb_cli.process.gc_tuning import tune_for_long_running
+from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals
+from videodb_cli.process.start_token import current_start_token
+from videodb_cli.rundir import lock, process_log, state
+from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
+from videodb_cli.rundir.paths import RunDir
+
+
+@dataclass(frozen=True, slots=True)
+class ListenRequest:
+    """What one run of `videodb listen` is asked to do. Without a ``recovery`` nothing is read back after a gap.
+
+    ``find_again`` looks for a service that may have come back at another address with another key: the embedded one.
+    """
+
+    run_dir: RunDir
+    credentials: settings.Credentials
+    collection: str = "default"
+    policy: ListenerPolicy = field(default_factory=ListenerPolicy)
+    recovery: RecoveryPolicy | None = field(default_factory=RecoveryPolicy)
+    keeping: Keeping = field(default_factory=Keeping)
+    detached: bool = False
+    find_again: Callable[[], settings.Credentials] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who is told what. ``forced`` is called at the second stop signal and does not return."""
+
+    on_update: Callable[[ListenerUpdate], None]
+    on_line: Callable[[bytes, Event | None], None] | None
+    output_dropped: Callable[[], int]
+    forced: Callable[[], None]
+
+
+def running_listener(run_dir: RunDir) -> dict[str, Any] | None:
+    """Return the state of the listener that runs in this directory (at least its ``pid``), or None."""
+    if not lock.is_held(run_dir.lock):
+        return None
+    found = state.read(run_dir.listener_state) or {}
+    holder = lock.holder(run_dir.lock)
+    if holder is None:
+        return found
+    if (found.get("pid"), found.get("start_token")) != holder:
+        # Left behind by one that crashed: the holder of the lock has not written its own yet.
+        found = {}
+    return {**found, "pid": holder[0], "start_token": holder[1]}
+
+
+def already_running(run_dir: RunDir) -> ConflictError:
+    """Return the error for a directory whose lock is held; it says by whom."""
+    found = running_listener(run_dir) or {}
+    connection_id = found.get("connection_id")
+    what = f"connected as {connection_id}" if connection_id else "not connected at the moment"
+    return ConflictError(
+        f"already listening in {run_dir.path}: pid {found.get('pid', 'unknown')}, {what}",
+        code="already_running",
+        hint="videodb status · videodb stop · videodb listen --detach --replace",
+    )
+
+
+class _ImpatientExecutor(ThreadPoolExecutor):
+    """Threads that nobody waits for at the end.
+
+    A name server that does not answer must not hold a listener that was told to stop: nothing can cancel its question.
+    What has to be done to files is awaited before.
+    """
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End idle threads and leave the others to the end of the process."""
+        del wait, cancel_futures
+        super().shutdown(wait=False, cancel_futures=True)
+
+
+async def listen(request: ListenRequest, audience: Audience) -> Statement:
+    """Listen until a signal says stop. Raises ConflictError if a listener runs here, and as `Listener.run` does."""
+    directory_lock = DirectoryLock(request.run_dir.lock)
+    try:
+        directory_lock.acquire(current_start_token())
+    except LockHeldError:
+        raise already_running(request.run_dir) from None
+    try:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(_ImpatientExecutor(thread_name_prefix="asyncio"))
+        told: list[Callable[[LogTrouble | LogBack], None]] = []
+
+        def on_trouble(trouble: LogTrouble | LogBack) -> None:
+            # The writer may outlive the loop when the disk is stuck at the end.
+            with contextlib.suppress(RuntimeError):
+                if told:
+                    loop.call_soon_threadsafe(told[0], trouble)
+
+        async with ControlPlane(request.credentials) as service:
+            store = LogStore(request.run_dir.log, keeping=request.keeping, on_trouble=on_trouble)
+            listener = Listener(
+                fresh_url=lambda: _fresh_url(request, service),
+                host=request.credentials.host,
+                store=store,
+                presence=Presence(request.run_dir),
+                policy=request.policy,
+                on_update=audience.on_update,
+                on_line=audience.on_line,
+                recoverer=_recoverer_for(request, service, store, audience.on_update),
+            )
+            told.append(listener.log_trouble)
+            listener.output_dropped = audience.output_dropped
+            ignore_terminal_output_stop()
+            tune_for_long_running()
+            tidy = asyncio.create_task(_keep_own_log_small(request)) if request.detached else None
+            capture = CaptureWatch(request.run_dir.capture_info, listener.journal.capture_failed)
+            watching = asyncio.create_task(capture.run(), name="capture watch")
+
+            def stop() -> None:
+                capture.last_look()
+                listener.stop()
+
+            with stop_on_signals(stop, audience.forced):
+                try:
+                    return await listener.run()
+                finally:
+                    watching.cancel()
+                    if tidy is not None:
+                        tidy.cancel()
+    finally:
+        directory_lock.release()
+
+
+async def _fresh_url(request: ListenRequest, service: ControlPlane) -> str:
+    try:
+        return await service.websocket_url(request.collection)
+    except VideodbError:
+        if request.find_again is None:
+            raise
+    await service.use(await asyncio.to_thread(request.find_again))
+    return await service.websocket_url(request.collection)
+
+
+def _recoverer_for(
+    request: ListenRequest, service: ControlPlane, store: LogStore, on_update: Callable[[ListenerUpdate], None]
+) -> Callable[[Journal, Counters, Seen, Intake], Recoverer] | None:
+    """Return what makes the part that reads back after a gap, or None if that is turned off."""
+    policy = request.recovery
+    if policy is None:
+        return None
+
+    def make(journal: Journal, counters: Counters, seen: Seen, intake: Intake) -> Recoverer:
+        def watch_with(watch: Callable[[Event], None] | None) -> None:
+            intake.watch = watch
+
+        def absorb_with(absorb: Callable[[Event, bytes], bool]) -> None:
+            intake.absorb = absorb
+
+        around = Surroundings(
+            run_dir=request.run_dir,
+            collection=request.collection,
+            seen=seen,
+            journal=journal,
+            counters=counters,
+            on_update=on_update,
+            watch_with=watch_with,
+            absorb_with=absorb_with,
+            flush=store.flush,
+            has_room=lambda: store.pending_bytes < MAX_PENDING_BYTES // 2,
+        )
+        return Recoverer(StreamCalls(service), around, policy)
+
+    return make
+
+
+async def _keep_own_log_small(request: ListenRequest) -> None:
+    while True:
+        await asyncio.sleep(60)
+        await asyncio.to_thread(process_log.keep_small, request.run_dir.listener_log)

@@ -1,0 +1,230 @@
+"""Find the embedded service of a directory, or start one in the background and wait until it answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from videodb_cli.errors import (
+    ConflictError,
+    MissingDependencyError,
+    NotFoundError,
+    RefusedError,
+    TimedOutError,
+    UnreachableError,
+    VideodbError,
+)
+from videodb_cli.local.host import already_running
+from videodb_cli.local.http.client import ControlClient
+from videodb_cli.local.service_directory import (
+    ServiceAddress,
+    ServiceDirectory,
+    make_directory,
+    read_address,
+    shared_place,
+)
+from videodb_cli.process.start_token import is_same_process
+from videodb_cli.rundir import paths, process_log
+from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
+from videodb_cli.rundir.paths import RunDir
+from videodb_cli.settings import KEY_NAMES, Credentials, Secret
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 20.0
+IDLE_EXIT_S = 60.0
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class LocalService:
+    """A running embedded service, and whether this call started it."""
+
+    address: ServiceAddress
+    started: bool
+
+    @property
+    def url(self) -> str:
+        return self.address.url
+
+    @property
+    def key(self) -> str:
+        return self.address.key
+
+    @property
+    def credentials(self) -> Credentials:
+        """What the rest of the tool uses to speak to it as to the real service."""
+        return Credentials(Secret(self.key), self.url, "the embedded service", "the embedded service")
+
+
+def place_of(run_dir: RunDir) -> ServiceDirectory:
+    """The files of the service that belongs to a listener's directory."""
+    return ServiceDirectory(run_dir.local)
+
+
+def find_local(directory: Path, *, own_only: bool = False) -> LocalService | None:
+    """The service of ``directory`` if it runs and answers, else (not with ``own_only``) the one of `local start`."""
+    own = place_of(RunDir(directory))
+    found = _answering(own)
+    if found is None and not own_only:
+        shared = shared_place()
+        if shared is not None and shared != own:
+            found = _answering(shared)
+    return found
+
+
+def _answering(place: ServiceDirectory) -> LocalService | None:
+    address = read_address(place)
+    if address is None:
+        return None
+    try:
+        ControlClient(address).status(hold=True)
+    except UnreachableError:
+        if is_same_process(address.pid, address.start_token):
+            raise
+        return None  # it ended while we asked
+    return LocalService(address, started=False)
+
+
+def require_local(directory: Path) -> LocalService:
+    """The running service of ``directory``. Raises `NotFoundError` (exit 4) if there is none."""
+    found = find_local(directory)
+    if found is None:
+        raise not_running(directory)
+    return found
+
+
+def not_running(directory: Path) -> NotFoundError:
+    """Exit 4, with the command that starts one."""
+    return NotFoundError(
+        f"the embedded service does not run for {directory}",
+        code="local_not_running",
+        hint="videodb local start --detach",
+    )
+
+
+def ensure_local(
+    directory: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    idle_exit_s: float | None = IDLE_EXIT_S,
+    started_by: str = "--local",
+    rtsps: bool = False,
+) -> LocalService:
+    """Find the service that is meant, or start one for ``directory`` in the background; two at once get the same one.
+
+    ``--local`` means the directory's own service, else the one that the user started; everybody else the former only.
+
+    A service started here ends ``idle_exit_s`` after its last socket and stream. Raises `MissingDependencyError`
+    without the extra, `TimedOutError` if it does not come up, and what the service itself says when it cannot start.
+    """
+    run_dir = paths.create(directory)
+    place = place_of(run_dir)
+    make_directory(place)
+    own_only = started_by != "--local"
+    found = find_local(directory, own_only=own_only)
+    if found is not None:
+        return found
+    start_lock = DirectoryLock(place.start_lock_file)
+    try:
+        start_lock.acquire(patience_s=START_TIMEOUT_S)
+    except LockHeldError:
+        raise TimedOutError("somebody else has been starting the embedded service for too long") from None
+    try:
+        found = find_local(directory, own_only=own_only)
+        return found or _start(place, run_dir, host, port, idle_exit_s, started_by, rtsps=rtsps)
+    finally:
+        start_lock.release()
+
+
+def visible_address(directory: Path, *, own_only: bool) -> ServiceAddress | None:
+    """Where the service of ``directory`` is, else (not with ``own_only``) the one of `local start`; asks neither."""
+    address = read_address(place_of(RunDir(directory)))
+    if address is None and not own_only and (shared := shared_place()) is not None:
+        address = read_address(shared)
+    return address
+
+
+def stop_local(
+    directory: Path, *, keep: bool = False, own_only: bool = True
+) -> tuple[ServiceAddress, str | None] | None:
+    """Stop the service of ``directory`` (see `visible_address`) and wait for its end; ``None`` if none runs.
+
+    Returns its address and the directory of the media that were kept. Raises `TimedOutError` if it does not end.
+    """
+    address = visible_address(directory, own_only=own_only)
+    if address is None:
+        return None
+    kept: str | None = None
+    try:
+        kept = ControlClient(address).stop(keep=keep)
+    except UnreachableError:
+        if is_same_process(address.pid, address.start_token):
+            import signal
+
+            os.kill(address.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while is_same_process(address.pid, address.start_token):
+        if time.monotonic() >= deadline:
+            raise TimedOutError(f"the embedded service (pid {address.pid}) does not end", hint=f"kill -9 {address.pid}")
+        time.sleep(_POLL_S)
+    return address, kept
+
+
+def _start(
+    place: ServiceDirectory,
+    run_dir: RunDir,
+    host: str,
+    port: int,
+    idle_exit_s: float | None,
+    started_by: str,
+    *,
+    rtsps: bool,
+) -> LocalService:
+    from videodb_cli.process.daemon import spawn_detached
+
+    arguments = ["local", "start", "--dir", str(run_dir.path), "--host", host, "--port", str(port)]
+    arguments += ["--started-by", started_by]
+    if rtsps:
+        arguments.append("--rtsps")
+    if idle_exit_s is not None:
+        arguments += ["--idle-exit", str(idle_exit_s)]
+    # The user's key is not for a process that has a key of its own.
+    environment = {name: value for name, value in os.environ.items() if name not in KEY_NAMES}
+    log_fd = process_log.open_log(place.log)
+    try:
+        spawned = spawn_detached(
+            arguments,
+            log_fd=log_fd,
+            directory=place.directory,
+            timeout_s=START_TIMEOUT_S,
+            environment=environment,
+        )
+    finally:
+        os.close(log_fd)
+    message = spawned.message
+    if message is None:
+        raise RefusedError(
+            f"the embedded service did not start (pid {spawned.pid}); see {place.log}", code="local_start"
+        )
+    if "error" in message:
+        raise _error_of(message, place)
+    address = read_address(place)
+    if address is None:
+        raise RefusedError(f"the embedded service ended at once; see {place.log}", code="local_start")
+    return LocalService(address, started=True)
+
+
+def _error_of(message: dict[str, Any], place: ServiceDirectory) -> VideodbError:
+    """The error that the background process ended with, as one of ours with the same exit status."""
+    told = message["error"]
+    kinds: tuple[type[VideodbError], ...] = (ConflictError, MissingDependencyError, RefusedError)
+    for kind in kinds:
+        if kind.exit_status == message.get("exit_status"):
+            if kind is ConflictError and told.get("code") == "already_running":
+                return already_running(place)
+            return kind(str(told.get("message")), code=told.get("code"), hint=told.get("hint"))
+    return RefusedError(f"the embedded service did not start: {told.get('message')}", code="local_start")

@@ -1,0 +1,1 @@
+"""What a machine or a media file offers to capture."""

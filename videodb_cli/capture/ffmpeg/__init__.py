@@ -1,0 +1,1 @@
+"""The ffmpeg child that captures and publishes one channel."""

@@ -1,0 +1,1 @@
+"""Selecting events and giving them the form that was asked for."""

@@ -1,0 +1,1 @@
+"""Faster ways to the same answers: two processes, fields as columns, partial decoding."""

@@ -1,0 +1,230 @@
+"""A selection and a shape over whole files: where the bytes go through, in one process or two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from videodb_cli.eventlog.query.fast import parallel
+from videodb_cli.eventlog.query.jq_run import Halt
+from videodb_cli.eventlog.query.output import OneField, Shaped
+from videodb_cli.eventlog.query.scan import Scanner, countable_lines, locate
+from videodb_cli.eventlog.read.block import Block
+from videodb_cli.eventlog.read.blocks import iter_blocks
+from videodb_cli.eventlog.read.broken import BrokenLines, DamagedError, LinePlace
+from videodb_cli.eventlog.read.sources import LogSource
+from videodb_cli.eventlog.read.time_range import byte_range
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from videodb_cli.eventlog.query.fast.parallel import Chunk, State
+    from videodb_cli.eventlog.query.output import Shaper
+    from videodb_cli.eventlog.query.scan import Line, SelectionPlan
+    from videodb_cli.eventlog.query.selection import Selection
+
+# Below this, every line is decoded: what is broken inside of a line that nobody asked for is noticed as well.
+THOROUGH = 16 << 20
+_KEPT_FAILURES = 10
+_KEPT_BROKEN = 1000
+
+
+class SourceRange(NamedTuple):
+    """The part of one source that is read: up to ``end``, or to its own end when that is None."""
+
+    source: LogSource
+    start: int
+    end: int | None
+    is_ordered: bool = True
+
+    @property
+    def size(self) -> int:
+        """Bytes, as far as known."""
+        return 0 if self.end is None else self.end - self.start
+
+
+def ranges_of(
+    sources: Sequence[LogSource], selection: Selection, end_of: Callable[[LogSource], int | None] = lambda _: None
+) -> list[SourceRange]:
+    """What has to be read of each source, by its times. ``end_of`` says where reading a source must end."""
+    parts = []
+    for source in sources:
+        if source.is_seekable:
+            found = byte_range(source, selection.since, selection.until, end_of(source))
+            parts.append(SourceRange(source, found.start, found.end, found.is_ordered))
+        else:
+            parts.append(SourceRange(source, 0, None))
+    return parts
+
+
+class Query:
+    """One plan and one shape. ``run`` goes through files; ``shaped`` gives what becomes of single blocks."""
+
+    def __init__(self, plan: SelectionPlan, shaper: Shaper, *, thorough: bool) -> None:
+        self.broken = BrokenLines()
+        self.scanner = Scanner(plan, self.broken, thorough=thorough)
+        self._shaper = shaper
+        self._takes_all = not plan.tests
+        self._thorough = thorough
+
+    def shaped(self, source: LogSource, block: Block) -> tuple[Shaped, list[tuple[int, str]]]:
+        """What becomes of a block, and where and why the program failed."""
+        whole = self._whole(block)
+        if whole is not None:
+            return whole, []
+        lines = self.scanner.raw_lines(source, block)
+        done = self._shaper.shape(lines)
+        if not done.failures:
+            return done, []
+        return done, _placed(done, list(locate(block, lines)))
+
+    def shaped_lines(self, lines: Sequence[Line]) -> tuple[Shaped, list[tuple[int, str]]]:
+        """The same for lines that were selected before."""
+        done = self._shaper.shape([line.raw for line in lines])
+        return done, _placed(done, lines)
+
+    def _whole(self, block: Block) -> Shaped | None:
+        """A block of which every line is wanted, and one field of each: no line has to be cut out."""
+        if not self._takes_all or not isinstance(self._shaper, OneField):
+            return None
+        count = countable_lines(block.data, thorough=self._thorough)
+        return self._shaper.shape_block(block.data, count) if count else None
+
+    def run(
+        self,
+        parts: Sequence[SourceRange],
+        write: Callable[[bytes], object],
+        *,
+        tell: Callable[[bytes], object] = lambda _: None,
+        strict: bool = False,
+    ) -> Outcome:
+        """Read all parts and write their output in order; two processes where that wins.
+
+        ``tell`` gets what a program writes to standard error, in the same order.
+        """
+        state: State = {"last": None, "failure_count": 0, "broken_count": 0, "halt": None}
+        state |= {"failures": [], "broken": [], "damage": []}
+        sources = [part.source for part in parts]
+
+        def work(chunk: Chunk) -> list[_Done]:
+            blocks = iter_blocks(chunk.source, chunk.start, chunk.end, broken=self.broken)
+            return [*(self._work(chunk.source, block, strict=strict) for block in blocks), self._found(chunk.source)]
+
+        def commit(done: list[_Done], state: State) -> None:
+            for one in done:
+                if one.told:
+                    tell(one.told)
+                if one.output:
+                    write(one.output)
+                _note(one, state, sources, strict=strict)
+                if state.get("stop"):
+                    return
+
+        total = sum(part.size for part in parts)
+        if all(part.end is not None for part in parts) and parallel.can_fork(total):
+            chunks = [c for p in parts for c in parallel.chunks_of(p.source, p.start, p.end or 0)]
+            return _outcome(parallel.run_in_order(chunks, work, commit, state), sources)
+        for source, block in iter_ranges(parts, self.broken):
+            # What was noted while the block was read stands at the end of the source before.
+            commit([self._found(source), self._work(source, block, strict=strict)], state)
+            if state.get("stop"):
+                break
+        else:
+            commit([self._found(LogSource(None))], state)
+        return _outcome(state, sources)
+
+    def _found(self, source: LogSource) -> _Done:
+        """What reading noted by itself: a torn last line, a damaged file."""
+        return _Done(source, Shaped(b"", None), [], self.broken.take_places(), self.broken.take_damage())
+
+    def _work(self, source: LogSource, block: Block, *, strict: bool) -> _Done:
+        done, failures = self.shaped(source, block)
+        broken = self.broken.take_places()
+        if strict and (failures or broken):
+            # What stands before the trouble is still given, and nothing after it.
+            first = min([offset for offset, _ in failures] + [place.offset for place in broken])
+            failures = [failure for failure in failures if failure[0] == first]
+            broken = [place for place in broken if place.offset == first]
+            before = Block(block.offset, block.data[: first - block.offset])
+            done = self.shaped(source, before)[0] if before.data else Shaped(b"", None)
+            self.broken.take_places()
+        return _Done(source, done, [(self.broken.place(source, at), why) for at, why in failures], broken, [])
+
+
+def _placed(done: Shaped, lines: Sequence[Line]) -> list[tuple[int, str]]:
+    return [(lines[failure.place].offset, failure.message) for failure in done.failures]
+
+
+class _Done(NamedTuple):
+    """What became of a block."""
+
+    source: LogSource
+    shaped: Shaped
+    failures: list[tuple[LinePlace, str]]
+    broken: list[LinePlace]
+    damage: list[DamagedError]
+
+    @property
+    def output(self) -> bytes:
+        return self.shaped.output
+
+    @property
+    def told(self) -> bytes:
+        return self.shaped.told
+
+
+class Outcome(NamedTuple):
+    """How a run ended. Of many broken lines and failures only the first are kept; the counts are of all.
+
+    ``last`` says whether the last result was true; None: there was none. ``halt`` is how the program ended the run.
+    """
+
+    last: bool | None
+    failures: list[tuple[LinePlace, str]]
+    failure_count: int
+    broken: list[LinePlace]
+    broken_count: int
+    damage: list[DamagedError]
+    halt: Halt | None
+
+
+def _note(done: _Done, state: State, sources: list[LogSource], *, strict: bool) -> None:
+    """Add what became of a block to the state, which is JSON."""
+    if done.shaped.last is not None:
+        state["last"] = done.shaped.last
+    if done.shaped.halt is not None:
+        state["halt"] = list(done.shaped.halt)
+        state["stop"] = True
+    if not (done.failures or done.broken or done.damage):
+        return
+    for place, message in done.failures[: _KEPT_FAILURES - len(state["failures"])]:
+        state["failures"].append([*_as_json(place, sources), message])
+    state["failure_count"] += len(done.failures)
+    for place in done.broken[: _KEPT_BROKEN - len(state["broken"])]:
+        state["broken"].append(_as_json(place, sources))
+    state["broken_count"] += len(done.broken)
+    state["damage"] += [[error.message, error.hint] for error in done.damage]
+    if strict:
+        state["stop"] = True
+
+
+def _as_json(place: LinePlace, sources: list[LogSource]) -> list[int | None]:
+    return [sources.index(place.source), place.offset, place.number]
+
+
+def _outcome(state: State, sources: list[LogSource]) -> Outcome:
+    return Outcome(
+        state["last"],
+        [(LinePlace(sources[index], offset, number), why) for index, offset, number, why in state["failures"]],
+        state["failure_count"],
+        [LinePlace(sources[index], offset, number) for index, offset, number in state["broken"]],
+        state["broken_count"],
+        [DamagedError(message, hint=hint) for message, hint in state["damage"]],
+        None if state["halt"] is None else Halt(*state["halt"]),
+    )
+
+
+def iter_ranges(parts: Sequence[SourceRange], broken: BrokenLines) -> Iterator[tuple[LogSource, Block]]:
+    """The blocks of all parts, in order. Torn last lines and damage are noted in ``broken``."""
+    for part in parts:
+        for block in iter_blocks(part.source, part.start, part.end, broken=broken):
+            yield part.source, block

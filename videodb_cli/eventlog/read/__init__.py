@@ -1,0 +1,1 @@
+"""The reading side: which files make up a log, and their whole lines with offsets."""

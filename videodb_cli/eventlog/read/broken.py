@@ -1,0 +1,105 @@
+"""What could not be read: lines that are not JSON, with their places, and files that are damaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from videodb_cli.errors import RefusedError, VideodbError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from videodb_cli.eventlog.read.block import Block
+    from videodb_cli.eventlog.read.sources import LogSource
+
+
+class DamagedError(RefusedError):
+    """A file could be read in part only, or one of many could not be read; readers name it and go on."""
+
+    default_code = "damaged"
+
+
+class LinePlace(NamedTuple):
+    """Where a line begins in a source. ``number`` is its line number where it cannot be counted later: in a stream."""
+
+    source: LogSource
+    offset: int
+    number: int | None = None
+
+
+class BrokenLines:
+    """Counts lines that are not JSON and knows where they stand; keeps what is said about damaged files."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.damaged = 0
+        self._places: list[LinePlace] = []
+        self._damage: list[DamagedError] = []
+        self._stream: LogSource | None = None
+        self._block: Block | None = None
+        self._lines_before = 0
+
+    def enter(self, stream: LogSource, block: Block) -> None:
+        """A block of a stream is read now. Its lines are numbered while it is here: it cannot be read again."""
+        if self._stream != stream:
+            self._stream, self._lines_before = stream, 0
+        elif self._block is not None:
+            self._lines_before += self._block.data.count(b"\n")
+        self._block = block
+
+    def place(self, source: LogSource, offset: int) -> LinePlace:
+        """The place of a line, with its number if it stands in the stream that is being read."""
+        if self._block is None or source != self._stream:
+            return LinePlace(source, offset)
+        before = self._block.data.count(b"\n", 0, offset - self._block.offset)
+        return LinePlace(source, offset, self._lines_before + before + 1)
+
+    def add(self, source: LogSource, offset: int) -> None:
+        """Take note of a broken line that begins at ``offset``."""
+        self.count += 1
+        self._places.append(self.place(source, offset))
+
+    def add_numbered(self, source: LogSource, numbers: Iterable[int], count: int) -> None:
+        """Take note of so many broken lines, of which the first have these numbers."""
+        self.count += count
+        self._places += [LinePlace(source, 0, number) for number in numbers]
+
+    def add_damage(self, error: DamagedError) -> None:
+        """Take note of a file that could not be read to its end."""
+        self.damaged += 1
+        self._damage.append(error)
+
+    def take_places(self) -> list[LinePlace]:
+        """Places noted since the last call."""
+        noted, self._places = self._places, []
+        return noted
+
+    def take(self) -> Iterator[tuple[str, int | None]]:
+        """Name and line number of each one noted since the last call, as ``line_numbers`` gives them."""
+        return line_numbers(self.take_places())
+
+    def take_damage(self) -> list[DamagedError]:
+        """What was noted about damaged files since the last call."""
+        noted, self._damage = self._damage, []
+        return noted
+
+
+def line_numbers(places: Iterable[LinePlace]) -> Iterator[tuple[str, int | None]]:
+    """Name of the source and line number of each place; no number where it cannot be read again."""
+    from videodb_cli.eventlog.read.blocks import count_lines
+
+    last: LogSource | None = None
+    begin = lines = 0
+    for source, offset, number in places:
+        if number is not None or source.is_stream:
+            yield source.name, number
+            continue
+        if source != last or offset < begin:
+            last, begin, lines = source, 0, 0
+        try:
+            lines += count_lines(source, begin, offset)
+        except VideodbError:  # it was rotated away meanwhile
+            yield source.name, None
+            continue
+        begin = offset
+        yield source.name, lines + 1

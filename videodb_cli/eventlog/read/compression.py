@@ -1,0 +1,220 @@
+"""Compressed files, known by their first bytes and never by their name; read forwards, as far as they can be read.
+
+gzip, bzip2 and xz are in the standard library. Zstandard is in that of Python 3.14, and in the package ``zstandard``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shlex
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from videodb_cli.eventlog.read.broken import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+# So many first bytes tell every kind.
+HEAD = 6
+_INPUT = 1 << 15
+# Output is taken in pieces, so that a file of zeros, a thousandth of its content, does not fill the memory.
+_OUTPUT = 1 << 18
+
+
+class Kind(NamedTuple):
+    """One way to compress: its name, how it begins, and the command that decompresses a file to standard output."""
+
+    name: str
+    magic: bytes
+    command: str
+
+
+KINDS = (
+    Kind("gzip", b"\x1f\x8b", "gzip -dc"),
+    Kind("bzip2", b"BZh", "bzip2 -dc"),
+    Kind("xz", b"\xfd7zXZ\x00", "xz -dc"),
+    Kind("Zstandard", b"\x28\xb5\x2f\xfd", "zstd -dc"),
+    Kind("lz4", b"\x04\x22\x4d\x18", "lz4 -dc"),
+    Kind("compress", b"\x1f\x9d", "uncompress -c"),
+    Kind("zip", b"PK\x03\x04", "unzip -p"),
+)
+
+
+def kind_of(head: bytes) -> Kind | None:
+    """What a file is that begins with these bytes (``HEAD`` are enough); None for one that is not compressed."""
+    return next((kind for kind in KINDS if head.startswith(kind.magic)), None)
+
+
+def may_become_kind(head: bytes) -> bool:
+    """Whether a stream that began with these few bytes may turn out to be compressed once more of it came."""
+    return any(len(head) < len(kind.magic) and kind.magic.startswith(head) for kind in KINDS)
+
+
+class Decompressed(io.RawIOBase):
+    """The content of a compressed file. ``read`` gives all that can be read, then raises ``DamagedError``.
+
+    It raises for a file that is cut off, damaged, followed by something else, or of a kind that cannot be read here.
+    ``seek`` goes forwards only. Closing it closes the file.
+    """
+
+    def __init__(self, raw: BinaryIO, kind: Kind, name: str) -> None:
+        super().__init__()
+        self._raw = raw
+        self._kind = kind
+        self._name = name
+        self._new = _decompressor(kind)
+        self._member: Any = None
+        # Compressed bytes that were read and not given to the decompressor yet.
+        self._input = b""
+        self._at = 0
+        self._ready = b""
+        self._failure: DamagedError | None = None
+        self._is_over = False
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; it stays short only at the end, or before the damage."""
+        view = memoryview(buffer).cast("B")
+        done = 0
+        while done < len(view):
+            if not self._ready:
+                self._ready = self._more()
+                if not self._ready:
+                    break
+            piece = self._ready[: len(view) - done]
+            view[done : done + len(piece)] = piece
+            self._ready = self._ready[len(piece) :]
+            done += len(piece)
+        if not done and len(view) and self._failure is not None:
+            raise self._failure
+        self._at += done
+        return done
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence != io.SEEK_SET or offset < self._at:
+            raise io.UnsupportedOperation("a compressed file is read forwards only")
+        while self._at < offset and self.read(min(offset - self._at, _OUTPUT)):
+            pass
+        return self._at
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+    def _more(self) -> bytes:
+        """The next piece of content; nothing at the end, or once it failed."""
+        while not self._is_over:
+            if self._new is None:
+                self._fail(
+                    f"{self._name} is compressed ({self._kind.name}), which cannot be read here; it was left out",
+                    hint=f"{self._kind.command} {shlex.quote(self._name)} | videodb events filter . -",
+                )
+            elif self._member is None:
+                self._begin_member()
+            elif self._member.eof:
+                self._end_member()
+            elif content := self._step():
+                return content
+        return b""
+
+    def _step(self) -> bytes:
+        """What comes next out of this member."""
+        needs_input = not getattr(self._member, "unconsumed_tail", b"") and getattr(self._member, "needs_input", True)
+        has_input = bool(self._input) or not needs_input or self._fill()
+        content = self._decompress()  # without input, what it still holds
+        if not (content or has_input or self._is_over or self._member.eof):
+            self._fail(f"{self._name} is cut off: its {self._kind.name} data has no end; all whole lines were read")
+        return content
+
+    def _fill(self) -> bool:
+        self._input = self._raw.read(_INPUT) or b""
+        return bool(self._input)
+
+    def _decompress(self) -> bytes:
+        """Give the decompressor what was read, or what it left of it."""
+        given, self._input = self._input, b""
+        before = self._member.copy() if hasattr(self._member, "copy") else None
+        try:
+            content: bytes = self._member.decompress(given or getattr(self._member, "unconsumed_tail", b""), _OUTPUT)
+        except TypeError:  # one that takes no bound
+            content = self._member.decompress(given)
+        except Exception as error:  # noqa: BLE001 - each kind has errors of its own
+            self._fail(f"{self._name} is damaged: {error}; what stands before that was read")
+            return b"" if before is None else _until_it_fails(before, given)
+        return content
+
+    def _begin_member(self) -> None:
+        assert self._new is not None  # noqa: S101 - for the type checker; ``_more`` has seen to it
+        self._member = self._new()
+
+    def _end_member(self) -> None:
+        """Go on with the next member, past the zeros that tapes and disks pad files with, if there is one."""
+        rest = self._member.unused_data
+        while not (rest := rest.lstrip(b"\0")):
+            if not self._fill():
+                self._is_over = True
+                return
+            rest, self._input = self._input, b""
+        while len(rest) < HEAD and self._fill():
+            rest, self._input = rest + self._input, b""
+        if rest.startswith(self._kind.magic):
+            self._input, self._member = rest, None
+        else:
+            self._fail(f"{self._name} goes on with something else after its {self._kind.name} data; that was left out")
+
+    def _fail(self, message: str, hint: str | None = None) -> None:
+        self._is_over = True
+        self._failure = DamagedError(message, hint=hint)
+
+
+def _until_it_fails(member: Any, given: bytes) -> bytes:
+    """What comes out of the input before the byte that is wrong."""
+    content = bytearray()
+    given = given or member.unconsumed_tail
+    with contextlib.suppress(Exception):
+        for index in range(len(given)):
+            content += member.decompress(given[index : index + 1])
+    return bytes(content)
+
+
+def _decompressor(kind: Kind) -> Callable[[], Any] | None:
+    """What makes a decompressor of one member; None where this Python has none."""
+    if kind.name == "gzip":
+        import zlib
+
+        return lambda: zlib.decompressobj(wbits=31)
+    if kind.name == "bzip2":
+        import bz2
+
+        return bz2.BZ2Decompressor
+    if kind.name == "xz":
+        import lzma
+
+        return lzma.LZMADecompressor
+    return _zstandard() if kind.name == "Zstandard" else None
+
+
+def _zstandard() -> Callable[[], Any] | None:
+    from importlib import import_module
+
+    try:
+        decompressor: Callable[[], Any] = import_module("compression.zstd").ZstdDecompressor
+    except ImportError:
+        pass
+    else:
+        return decompressor
+    try:
+        package = import_module("zstandard")
+    except ImportError:
+        return None
+    return lambda: package.ZstdDecompressor().decompressobj()

@@ -1,0 +1,120 @@
+"""Lines of what can be read forwards only: standard input, pipes, and compressed files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from videodb_cli.eventlog.read.block import BLOCK_SIZE, Block
+from videodb_cli.eventlog.read.broken import DamagedError
+from videodb_cli.eventlog.read.compression import HEAD
+from videodb_cli.eventlog.read.decode import decode
+from videodb_cli.eventlog.read.sources import BOM, LogSource, check_encoding, is_being_written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from videodb_cli.eventlog.read.broken import BrokenLines
+
+
+def split(
+    file: BinaryIO, source: LogSource, offset: int, end: int | None, size: int, broken: BrokenLines | None
+) -> Iterator[Block]:
+    """Blocks of what can be read forwards only. What is cut off or damaged is raised behind what was whole."""
+    pieces = _Pieces(offset)
+    failure: DamagedError | None = None
+    is_stream = source.is_stream
+    while True:
+        want = size if end is None else min(size, end - pieces.end)
+        if pieces.end == 0 and want < HEAD and end is None:
+            want = HEAD  # a byte order mark is looked at in one piece
+        try:
+            chunk = _read(file, source, want) if want > 0 else b""
+        except DamagedError as error:
+            chunk, failure = b"", error
+        if not chunk:
+            break
+        if pieces.end == 0:
+            chunk = pieces.without_mark(source, chunk)
+        if block := pieces.add(chunk):
+            if is_stream and broken is not None:
+                broken.enter(source, block)
+            yield block
+    rest = pieces.rest()
+    # At the end of a stream nobody will finish the line, so it counts, whatever it is.
+    line = rest + b"\n" if is_stream and rest and failure is None else finished(source, rest)
+    if line:
+        block = Block(pieces.offset, line)
+        if is_stream and broken is not None:
+            broken.enter(source, block)
+        yield block
+    elif line is None and failure is None and broken is not None:
+        broken.add(source, pieces.offset)
+    if failure is not None:
+        raise failure
+
+
+class _Pieces:
+    """Chunks of any size become blocks of whole lines; a line that is longer than a block is put together once."""
+
+    def __init__(self, offset: int) -> None:
+        # Where the first byte stands that was not given out, and the one behind the last that was read.
+        self.offset = self.end = offset
+        self._parts: list[bytes] = []
+
+    def without_mark(self, source: LogSource, chunk: bytes) -> bytes:
+        """The first chunk of a source without its byte order mark. Raises ``RefusedError`` for that of another."""
+        check_encoding(source, chunk)
+        if chunk.startswith(BOM):
+            self.offset = self.end = len(BOM)
+            return chunk[len(BOM) :]
+        return chunk
+
+    def add(self, chunk: bytes) -> Block | None:
+        """The whole lines that end in a chunk."""
+        self.end += len(chunk)
+        cut = chunk.rfind(b"\n") + 1
+        if not cut:
+            self._parts.append(chunk)
+            return None
+        whole = b"".join((*self._parts, chunk[:cut])) if self._parts else chunk[:cut]
+        block = Block(self.offset, whole)
+        self.offset += len(whole)
+        self._parts = [chunk[cut:]] if cut < len(chunk) else []
+        return block
+
+    def rest(self) -> bytes:
+        """What stands behind the last newline."""
+        return b"".join(self._parts)
+
+
+def _read(file: BinaryIO, source: LogSource, size: int) -> bytes:
+    try:
+        return file.read(size) or b""
+    except OSError as error:
+        raise unreadable(source, error) from None
+
+
+def skip(file: BinaryIO, count: int) -> None:
+    """Read on by so many bytes."""
+    while count > 0 and (chunk := file.read(min(count, BLOCK_SIZE))):
+        count -= len(chunk)
+
+
+def finished(source: LogSource, rest: bytes) -> bytes | None:
+    """What stands behind the last newline, with a newline, if nobody goes on writing it; None if it is torn.
+
+    The log that a listener writes right now ends at its last newline: the listener ends the line in a moment.
+    """
+    if not rest or rest.isspace() or is_being_written(source):
+        return b""
+    try:
+        decode(rest)
+    except ValueError:
+        return None
+    return rest + b"\n"
+
+
+def unreadable(source: LogSource, error: OSError) -> DamagedError:
+    """What a disk or a network says in the middle of a file."""
+    return DamagedError(f"{source.name} cannot be read to its end: {error.strerror}; what stands before was read")

@@ -1,0 +1,1 @@
+"""What is derived from selected events: counts, transcripts, search, sessions, wait conditions."""

@@ -1,0 +1,88 @@
+"""Which rtstreams belong to a capture session: its ``active`` event says so, and ``videodb_capture_info.json``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from videodb_cli.errors import NotFoundError
+from videodb_cli.eventlog.query.prefilter import Prefilter
+from videodb_cli.eventlog.query.scan import lines_holding
+from videodb_cli.eventlog.query.selection import Session
+from videodb_cli.eventlog.read.blocks import iter_blocks, iter_blocks_backwards
+from videodb_cli.eventlog.read.broken import BrokenLines
+from videodb_cli.model import event as ev
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from videodb_cli.eventlog.read.block import Block
+    from videodb_cli.eventlog.read.sources import LogSource
+
+_IDS = Prefilter((b'"capture_session_id"',))
+_STREAMS = Prefilter((b'"rtstreams"',))
+
+
+def resolve_session(wanted: str, sources: Sequence[LogSource], info: Mapping[str, Any] | None) -> Session:
+    """The session with this id, or the latest one for ``last``, with the rtstreams known so far.
+
+    ``info`` is what ``videodb_capture_info.json`` holds. Standard input cannot be read twice and adds nothing. Raises
+    ``NotFoundError`` when ``last`` is asked for and there is none.
+    """
+    recorded = (info or {}).get("session_id")
+    ident = wanted
+    if wanted == "last":
+        found = _last_session(sources) or recorded
+        if not isinstance(found, str):
+            raise NotFoundError("no capture session in the log yet", code="no_session")
+        ident = found
+    session = Session(ident, set())
+    for source in sources:
+        if not source.is_stream:
+            for block in iter_blocks(source, broken=BrokenLines()):  # whoever reads the events tells of it
+                learn(block, session)
+    if recorded == ident and info is not None:
+        session.rtstreams.update(_recorded_streams(info))
+    return session
+
+
+def learn(block: Block, session: Session | None) -> None:
+    """Take up the rtstreams that ``active`` events in a new block name for the session."""
+    if session is not None:
+        for event in _events(block, _STREAMS):
+            session.learn(event)
+
+
+def _last_session(sources: Sequence[LogSource]) -> str | None:
+    blocks: Iterable[Block]
+    for source in reversed(sources):
+        if source.is_stream:
+            continue
+        if source.is_seekable:
+            blocks = iter_blocks_backwards(source)
+        else:
+            blocks = reversed(list(iter_blocks(source, broken=BrokenLines())))
+        for block in blocks:
+            for event in reversed(list(_events(block, _IDS))):
+                ident = event.get("capture_session_id")
+                if isinstance(ident, str) and ident:
+                    return ident
+    return None
+
+
+def _events(block: Block, needles: Prefilter) -> Iterator[ev.Event]:
+    for line in lines_holding(needles, block):
+        try:
+            event = line.decode()
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            yield event
+
+
+def _recorded_streams(info: Mapping[str, Any]) -> Iterator[str]:
+    for kind in ("channels", "pipelines"):
+        entries = info.get(kind)
+        for entry in entries if isinstance(entries, list) else []:
+            ident = entry.get("rtstream_id") if isinstance(entry, dict) else None
+            if isinstance(ident, str):
+                yield ident

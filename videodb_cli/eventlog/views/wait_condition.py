@@ -1,0 +1,55 @@
+"""Success or failure, whichever comes first in the log."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from videodb_cli.model import event as ev
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from videodb_cli.eventlog.query.selection import Selection
+    from videodb_cli.model.event import Event
+
+# Recovered events that are older than this are news of the past: nobody waits for them, unless asked to.
+OLD_S = 60.0
+
+
+class Verdict(Enum):
+    """What one event means to someone who waits."""
+
+    NOTHING = 0
+    COUNTS = 1
+    FAILS = 2
+
+
+class WaitCondition:
+    """Tells events that are waited for from those that mean failure."""
+
+    def __init__(self, selection: Selection, fail_on: tuple[str, ...], *, recovered: bool) -> None:
+        self._tests = selection._replace(without_own=True).tests()
+        self._fails: list[Callable[[Event], bool]] = []
+        if fail_on:
+            of_session = type(selection)(events=fail_on, session=selection.session, since=selection.since)
+            self._fails = of_session.tests()
+        self._recovered = recovered
+
+    def judge(self, event: Any) -> Verdict:
+        """One decoded line, in order."""
+        if not isinstance(event, dict) or (not self._recovered and _is_old(event)):
+            return Verdict.NOTHING
+        # An event that is waited for by name is a success even if it is also a kind of failure.
+        if all(test(event) for test in self._tests):
+            return Verdict.COUNTS
+        if self._fails and all(test(event) for test in self._fails):
+            return Verdict.FAILS
+        return Verdict.NOTHING
+
+
+def _is_old(event: Event) -> bool:
+    if not ev.is_recovered(event):
+        return False
+    happened, received = ev.happened_at(event), ev.received_at(event)
+    return happened is not None and received is not None and received - happened > OLD_S

@@ -1,0 +1,169 @@
+"""Older logs beside the log, known by their names, in the order of time.
+
+Two families of names count. The listener and ``logrotate`` number: ``….jsonl.1`` is the youngest. ``logrotate`` with
+``dateext`` dates: ``….jsonl-20261128``, also with a time of day behind it. Either may be compressed (``.gz`` …).
+Anything else beside the log is not read, not renamed and not removed: backups, notes, and what a compression that runs
+has written so far (``.1.gz-partial``, or a ``.1.gz`` beside a ``.1``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+_COMPRESSED = r"(?P<compressed>\.(?:gz|bz2|xz|zst))?"
+_NUMBERED = re.compile(rf"\.(?P<number>[1-9][0-9]*){_COMPRESSED}")
+_DATED = re.compile(
+    r"[-.](?P<date>(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01]))(?P<time>(?:[-_T.:]?\d{2,10}){0,3})"
+    + _COMPRESSED,
+    re.ASCII,
+)
+_TORN = re.compile(r"\.torn-\d[-0-9TZ]*")
+_INDEX = re.compile(r"\.index(?:-(?:journal|wal|shm))?")
+
+
+class RotatedName(NamedTuple):
+    """What the name of a rotated file says. Of one ``family``, the file with the least ``order`` is the oldest.
+
+    ``stem`` is the name without the ending of a compression.
+    """
+
+    family: str
+    order: tuple[int | str, ...]
+    stem: str
+    number: int | None
+
+
+def parse_name(log_name: str, name: str) -> RotatedName | None:
+    """Read a name as that of a rotated file of this log; None when it is anything else."""
+    if not name.startswith(log_name):
+        return None
+    rest = name[len(log_name) :]
+    if dated := _DATED.fullmatch(rest):
+        stem = name.removesuffix(dated["compressed"] or "")
+        digits = re.sub(r"\D", "", dated["time"])
+        return RotatedName(f"date and {len(digits)}", (re.sub(r"\D", "", dated["date"]), digits), stem, None)
+    if numbered := _NUMBERED.fullmatch(rest):
+        number = int(numbered["number"])
+        return RotatedName("number", (-number,), name.removesuffix(numbered["compressed"] or ""), number)
+    return None
+
+
+def log_name_of(name: str) -> str:
+    """The name of the log that a rotated file belongs to; of any other file, its own."""
+    for match in re.finditer(r"[-.]", name):
+        if parse_name(name[: match.start()], name) is not None:
+            return name[: match.start()]
+    return name
+
+
+def rotated_files(log: Path) -> list[Path]:
+    """The rotated files of a log, oldest first, without the log itself.
+
+    A file that stands there twice, because it is being compressed, counts once: the plain one is whole.
+    """
+    found = _listed(log)
+    chosen: dict[str, str] = {}
+    for name, parsed in sorted(found.items()):
+        chosen.setdefault(parsed.stem, name)  # ".1" sorts before ".1.gz"
+    names = sorted(chosen.values(), key=lambda name: (found[name].family, found[name].order))
+    paths = [log.parent / name for name in names]
+    if len({found[name].family for name in names}) > 1:
+        # The way of naming was changed at some time: only what stands in the files says which are older.
+        paths.sort(key=_begun_at)
+    return paths
+
+
+def _listed(log: Path) -> dict[str, RotatedName]:
+    try:
+        names = os.listdir(log.parent)  # noqa: PTH208 - names are all that is wanted
+    except OSError:
+        return {}
+    found = ((name, parse_name(log.name, name)) for name in names)
+    return {name: parsed for name, parsed in found if parsed is not None and _is_file_or_link(log.with_name(name))}
+
+
+def _is_file_or_link(path: Path) -> bool:
+    """Whether it is a file; a link too, because readers name what they refuse."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
+
+
+def _begun_at(path: Path) -> float:
+    """When a file's first line was received, else when the file was last written to. In Unix seconds."""
+    from videodb_cli.eventlog.read.time_range import first_stamp
+
+    found = first_stamp(path)
+    if found is not None:
+        return found
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def shift(log: Path, keep: int | None = None) -> None:
+    """Move the log to ``.1`` and every older numbered one a number up; with ``keep``, remove those beyond it.
+
+    A log that somebody has taken away leaves nothing to move. Raises OSError.
+    """
+    if not log.exists():
+        return
+    numbered = [(parsed.number, name) for name, parsed in _listed(log).items() if parsed.number is not None]
+    for number, name in sorted(numbered, reverse=True):
+        path = log.with_name(name)
+        if not _is_plain(path):
+            continue
+        if keep is not None and number >= keep:
+            path.unlink()
+        else:
+            ending = name[len(f"{log.name}.{number}") :]
+            path.replace(log.with_name(f"{log.name}.{number + 1}{ending}"))
+    log.replace(log.with_name(f"{log.name}.1"))
+
+
+def derived_files(log: Path) -> list[Path]:
+    """Everything that ``--clear`` removes with the log: rotated and torn files, and the search index.
+
+    Only plain files of ours are among them. A dated one must hold events, because people date their copies too; and
+    not what the log itself begins with, because then it is such a copy.
+    """
+    try:
+        entries = sorted(log.parent.iterdir())
+    except FileNotFoundError:
+        return []
+    found: list[Path] = []
+    for entry in entries:
+        if not entry.name.startswith(log.name) or not _is_plain(entry):
+            continue
+        rest = entry.name[len(log.name) :]
+        parsed = parse_name(log.name, entry.name)
+        if parsed is None:
+            is_ours = bool(_TORN.fullmatch(rest) or _INDEX.fullmatch(rest))
+        else:
+            is_ours = parsed.number is not None or _holds_older_events(entry, log)
+        if is_ours:
+            found.append(entry)
+    return found
+
+
+def _holds_older_events(path: Path, log: Path) -> bool:
+    from videodb_cli.eventlog.read.time_range import first_stamped_line
+
+    line = first_stamped_line(path)
+    return line is not None and line != first_stamped_line(log)
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether it is a plain file of ours, and no link."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and (not hasattr(os, "geteuid") or status.st_uid == os.geteuid())

@@ -1,1 +1,0 @@
-"""What takes several parts of the tool together. No Typer and no Rich here."""

@@ -1,0 +1,104 @@
+"""The ASGI application: every route, the gate in front of them, and one shape for every failure."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+from videodb_cli.local.faults.plan import FaultyCalls
+from videodb_cli.local.http import (
+    alerts,
+    collections,
+    control,
+    media,
+    root,
+    rtstreams,
+    scene_indexes,
+    sessions,
+    transcription,
+)
+from videodb_cli.local.http.answers import ServiceError, failure
+from videodb_cli.local.http.security import Gate
+from videodb_cli.local.sockets import MAX_CONNECTIONS, serve_socket
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from videodb_cli.local.service import Service
+
+log = logging.getLogger(__name__)
+
+_TABLES = (root, collections, sessions, alerts, rtstreams, transcription, scene_indexes, media, control)
+_STATUS_PROBLEMS = {
+    404: ("This path does not exist", "NOT_FOUND"),
+    405: ("This method is not allowed on this path", "METHOD_NOT_ALLOWED"),
+}
+
+
+async def open_socket(websocket: WebSocket) -> None:
+    """The event socket: a ticket from the control plane opens it once."""
+    service: Service = websocket.app.state.service
+    if len(service.hub.connections) >= MAX_CONNECTIONS or not service.state.redeem_ticket(
+        websocket.query_params.get("ticket", "")
+    ):
+        await websocket.close(1008, "the ticket is unknown, used or too old")
+        return
+    if service.faults.take(("reject",)) is not None:
+        await websocket.close(1008, "a planned fault")
+        return
+    await serve_socket(service.hub, websocket, service.faults)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    del request
+    assert isinstance(error, ServiceError)  # noqa: S101 - registered for this type only
+    return failure(error)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    del request
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
+    message, code = _STATUS_PROBLEMS.get(error.status_code, (str(error.detail), "ERROR"))
+    answer = failure(ServiceError(error.status_code, message, code))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _on_departure(request: Request, error: Exception) -> Response:
+    # The client went away in the middle of its request: nobody reads this answer.
+    del request, error
+    return failure(ServiceError(400, "The request body ended too soon", "INCOMPLETE"))
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    # Starlette raises it again after this answer, and the server logs its traceback.
+    del request, error
+    return failure(ServiceError(500, "The embedded service failed; see its log", "INTERNAL_ERROR"))
+
+
+def build_app(service: Service) -> ASGIApp:
+    """The application for one service."""
+    routes = [route for table in _TABLES for route in table.routes]
+    app = Starlette(
+        routes=[*routes, WebSocketRoute("/socket", open_socket)],
+        exception_handlers={
+            ServiceError: _on_problem,
+            HTTPException: _on_http_error,
+            ClientDisconnect: _on_departure,
+            Exception: _on_bug,
+        },
+    )
+    app.router.redirect_slashes = False  # the gate has taken the slashes off
+    app.state.service = service
+    import socket
+
+    names = frozenset({socket.gethostname().lower(), socket.getfqdn().lower()} if not service.options.loopback else ())
+    gate = Gate(app, key=service.options.key, is_client_token=service.state.is_client_token, host_names=names - {""})
+    return FaultyCalls(gate, service.faults)

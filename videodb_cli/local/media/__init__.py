@@ -1,0 +1,1 @@
+"""Media of the embedded service: sources, recordings, exports."""

@@ -1,0 +1,396 @@
+"""Running streams: what a source must be able to do, and the glue from its analysers to the records and the socket.
+
+A source works in threads of its own. Everything that it reports is handed to the event loop first, so that the state
+has one thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from videodb_cli.errors import VideodbError
+from videodb_cli.local import events
+from videodb_cli.local.http.answers import ServiceError, invalid
+from videodb_cli.local.media.store import EXPORT
+from videodb_cli.local.state.records import ExportRecord, Recorded, SceneRecord, SpokenRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from videodb_cli.local.analysis.base import AnalysisRecord, StreamState
+    from videodb_cli.local.media.store import MediaStore
+    from videodb_cli.local.sockets import Hub
+    from videodb_cli.local.state.records import RTStream, SceneIndex
+    from videodb_cli.local.state.service_state import ServiceState
+
+log = logging.getLogger(__name__)
+
+LAST_STOP_S = 3.0
+
+
+class StreamSource(Protocol):
+    """One source played in real time into HLS, fragmented MP4 and analysers. ``start`` may block for seconds."""
+
+    media_types: tuple[str, ...]
+
+    def start(self) -> None: ...
+    def start_transcription(self) -> None: ...
+    def stop_transcription(self) -> None: ...
+    def start_screen_index(self) -> None: ...
+    def stop_screen_index(self) -> None: ...
+    def start_audio_index(self) -> None: ...
+    def stop_audio_index(self) -> None: ...
+    def stop(self, timeout_s: float = 10.0) -> None: ...
+    def export(self, target: Path, *, start: float | None = None, end: float | None = None) -> float: ...
+
+
+class SourceFactory(Protocol):
+    """Makes the source for one run of a stream; its media go under ``directory``.
+
+    A ``patient`` source may be silent for a long time: somebody else ends it when it is over.
+    """
+
+    def __call__(
+        self,
+        url: str,
+        directory: Path,
+        *,
+        on_record: Callable[[AnalysisRecord], None],
+        on_state: Callable[[StreamState], None],
+        patient: bool = False,
+    ) -> StreamSource: ...
+
+
+def live_source(
+    url: str,
+    directory: Path,
+    *,
+    on_record: Callable[[AnalysisRecord], None],
+    on_state: Callable[[StreamState], None],
+    patient: bool = False,
+) -> StreamSource:
+    """The real source: PyAV and the analysers, imported only when a stream is started."""
+    from videodb_cli.local.media.live_stream import LiveStream
+
+    return LiveStream(url, directory, on_record=on_record, on_state=on_state, patient=patient)
+
+
+class StreamRunner:
+    """Starts and stops sources, and routes what they find. Its methods run on the event loop."""
+
+    def __init__(
+        self,
+        state: ServiceState,
+        hub: Hub,
+        media: MediaStore,
+        *,
+        make_source: SourceFactory = live_source,
+        on_change: Callable[[], None] = lambda: None,
+        on_found: Callable[[RTStream, SceneIndex, AnalysisRecord], None] = lambda _stream, _index, _record: None,
+    ) -> None:
+        self._on_found = on_found
+        self._state = state
+        self._hub = hub
+        self._media = media
+        self._make_source = make_source
+        self._on_change = on_change
+        self._sources: dict[str, StreamSource] = {}  # the latest of each stream, kept after its end for the export
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._early_ends: dict[int, StreamState] = {}  # of sources that ended before start() was seen to return
+        self._ending = threading.Event()
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}  # for the end of a stream
+
+    @property
+    def running(self) -> int:
+        """How many streams play now."""
+        return sum(stream.status == "connected" for stream in self._state.streams.values())
+
+    async def start(self, stream: RTStream) -> None:
+        """Play the source of ``stream`` from its beginning into a new recording; nothing happens if it plays already.
+
+        Raises `ServiceError` 400 with the reason if the source cannot be opened.
+        """
+        async with self._lock(stream):
+            if stream.status == "connected":
+                return
+            media_id, directory = self._media.create_directory()
+            loop = asyncio.get_running_loop()
+            source = self._build(stream, directory, loop)
+            started_at = self._state.clock()
+            try:
+                await _in_daemon_thread(source.start)
+            except BaseException as error:
+                self._early_ends.pop(id(source), None)
+                self._media.remove(media_id)
+                if isinstance(error, VideodbError):
+                    raise problem_of(error) from error
+                raise
+            before = self._sources.get(stream.id)
+            if before is not None:
+                await asyncio.to_thread(before.stop)
+            self._sources[stream.id] = source
+            wanted = set(stream.media_types)
+            stream.media_types = tuple(kind for kind in source.media_types if not wanted or kind in wanted)
+            stream.media_id, stream.started_at, stream.export = media_id, started_at, None
+            stream.recordings.append(Recorded(media_id, started_at))
+            stream.status, stream.error = "connected", None
+            self._on_change()
+            early_end = self._early_ends.pop(id(source), None)
+            if early_end is not None:
+                self._take_state(stream, source, early_end)
+                return
+            await self._resume_analysis(stream, source)
+
+    async def stop(self, stream: RTStream) -> None:
+        """Stop playing and finish the recording. Idempotent."""
+        async with self._lock(stream):
+            source = self._sources.get(stream.id)
+            if source is not None:
+                await asyncio.to_thread(source.stop)
+            self._mark_stopped(stream)
+
+    async def forget(self, stream: RTStream) -> None:
+        """Stop playing and throw the recordings away: the stream could not be had as it was asked for."""
+        await self.stop(stream)
+        self._sources.pop(stream.id, None)
+        self._locks.pop(stream.id, None)
+        for recorded in stream.recordings:
+            await asyncio.to_thread(self._media.remove, recorded.media_id)
+
+    async def wait_stopped(self, stream: RTStream, timeout_s: float | None) -> bool:
+        """Whether ``stream`` has come to its end, everything told, within ``timeout_s`` (None: however long)."""
+        if stream.status != "connected":
+            return True
+        stopped = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(stream.id, [])
+        waiting.append(stopped)
+        try:
+            await asyncio.wait_for(stopped, timeout_s)
+        except TimeoutError:
+            return False
+        finally:
+            waiting.remove(stopped)
+        return True
+
+    async def stop_all(self) -> None:
+        """Stop every source at the end of the service, when nobody waits for what is still being analysed."""
+        self._ending.set()
+        await asyncio.gather(*(asyncio.to_thread(source.stop, LAST_STOP_S) for source in self._sources.values()))
+
+    async def start_transcription(self, stream: RTStream, ws_connection_id: str | None) -> None:
+        """Recognise speech; if that runs already, send it to the new connection id from now on.
+
+        Raises `ServiceError` 400, for a stream without sound or when the speech model is missing.
+        """
+        async with self._lock(stream):
+            transcription = stream.transcription
+            source = self._must_play(stream)
+            if transcription.status != "running":
+                if "audio" not in stream.media_types:
+                    raise invalid(f"RTStream {stream.id} has no audio to transcribe")
+                await _call(source.start_transcription)
+            now = self._state.clock()
+            transcription.status = "running"
+            transcription.created_at = transcription.created_at or now
+            transcription.updated_at = now
+            if ws_connection_id is not None:
+                transcription.ws_connection_id = ws_connection_id
+
+    async def stop_transcription(self, stream: RTStream) -> None:
+        """Stop recognising speech; what was said stays readable. Idempotent."""
+        async with self._lock(stream):
+            transcription = stream.transcription
+            if transcription.status != "running":
+                return
+            source = self._playing(stream)
+            if source is not None:
+                await _call(source.stop_transcription)
+            transcription.status, transcription.updated_at = "stopped", self._state.clock()
+
+    async def start_index(self, stream: RTStream, index: SceneIndex) -> None:
+        """Let ``index`` describe the picture, or the sound, from now on."""
+        async with self._lock(stream):
+            kind = "audio" if index.extraction_type == "transcript" else "video"
+            if kind not in stream.media_types:
+                raise invalid(f"RTStream {stream.id} has no {kind} to index")
+            source = self._must_play(stream)
+            if not _running_indexes(stream, index.extraction_type, besides=index):
+                await _call(source.start_audio_index if kind == "audio" else source.start_screen_index)
+            index.status = "running"
+
+    async def stop_index(self, stream: RTStream, index: SceneIndex) -> None:
+        """Stop ``index``; its records stay readable. Idempotent."""
+        async with self._lock(stream):
+            if index.status != "running":
+                return
+            source = self._playing(stream)
+            if source is not None and not _running_indexes(stream, index.extraction_type, besides=index):
+                is_sound = index.extraction_type == "transcript"
+                await _call(source.stop_audio_index if is_sound else source.stop_screen_index)
+            index.status, index.stopped_at = "stopped", self._state.clock()
+
+    async def export(self, stream: RTStream, name: str | None) -> ExportRecord:
+        """The recording as an MP4, made once; of a stream that was started again, all of them in a row.
+
+        Raises `ServiceError` 400 while it plays or if none was stored.
+        """
+        async with self._lock(stream):
+            if stream.export is not None:
+                return stream.export
+            if stream.status == "connected":
+                raise ServiceError(
+                    400, f"RTStream {stream.id} is still running: stop it before the export", "STREAM_RUNNING"
+                )
+            source = self._sources.get(stream.id)
+            if source is None or stream.media_id is None or not stream.store:
+                raise no_recordings(stream)
+            found = (self._media.recording(recorded.media_id) for recorded in stream.recordings)
+            paths = [path for path in found if path is not None]
+            media_id, directory = self._media.create_directory(hls_of=stream.media_id if len(paths) < 2 else None)
+            target = directory / EXPORT
+            try:
+                if len(paths) < 2:
+                    duration = await asyncio.to_thread(source.export, target)
+                else:
+                    duration = await asyncio.to_thread(self._join, paths, target)
+            except VideodbError as error:
+                self._media.remove(media_id)
+                raise problem_of(error) from error
+            video_id = f"m-{self._state.token(8)}"
+            stream.export = ExportRecord(video_id, media_id, name or f"{stream.name} - Recording", duration)
+            return stream.export
+
+    def _join(self, paths: list[Path], target: Path) -> float:
+        from videodb_cli.local.media.mix import join_recordings
+
+        return join_recordings(paths, target.parent, target, unwanted=self._ending)
+
+    async def _resume_analysis(self, stream: RTStream, source: StreamSource) -> None:
+        """Analysis that was asked for before the stream was started again goes on with the new source."""
+        if stream.transcription.status == "running" and "audio" in stream.media_types:
+            await _call(source.start_transcription)
+        if _running_indexes(stream, "time") and "video" in stream.media_types:
+            await _call(source.start_screen_index)
+        if _running_indexes(stream, "transcript") and "audio" in stream.media_types:
+            await _call(source.start_audio_index)
+
+    def _build(self, stream: RTStream, directory: Path, loop: asyncio.AbstractEventLoop) -> StreamSource:
+        made: list[StreamSource] = []
+
+        def hand_over(function: Callable[[], None]) -> None:
+            try:
+                loop.call_soon_threadsafe(function)
+            except RuntimeError:  # the loop has ended with the service: nobody is left to tell
+                log.debug("a report of %s came after the end of the service", stream.id)
+
+        def on_record(record: AnalysisRecord) -> None:
+            hand_over(lambda: self._take_record(stream, record))
+
+        def on_state(state: StreamState) -> None:
+            hand_over(lambda: self._take_state(stream, made[0] if made else None, state))
+
+        patient = stream.channel is not None  # a capture session ends its streams; their publishers may come back
+        source = self._make_source(stream.url, directory, on_record=on_record, on_state=on_state, patient=patient)
+        made.append(source)
+        return source
+
+    def _take_record(self, stream: RTStream, record: AnalysisRecord) -> None:
+        if record.kind == "transcript":
+            if record.is_final:
+                words = tuple((word.text, word.start, word.end) for word in record.words)
+                stream.transcription.records.append(SpokenRecord(record.start, record.end, record.text, words))
+            self._hub.send(stream.transcription.ws_connection_id, events.transcript(stream, record))
+            return
+        extraction_type = "time" if record.kind == "visual_index" else "transcript"
+        for index in stream.indexes.values():
+            if index.extraction_type == extraction_type and index.wants(record.start):
+                index.records.append(SceneRecord(record.start, record.end, record.text))
+                self._hub.send(index.ws_connection_id, events.index_event(record.kind, stream, index, record))
+                self._on_found(stream, index, record)
+
+    def _take_state(self, stream: RTStream, source: StreamSource | None, state: StreamState) -> None:
+        if source is None:
+            return
+        if self._sources.get(stream.id) is not source:
+            if state.status in {"ended", "failed"} and stream.status != "connected":
+                self._early_ends[id(source)] = state  # start() has not returned yet, or it raises what this says
+            return
+        if state.error is not None or state.status == "failed":
+            stream.error = state.error or "the source failed"
+            log.warning("stream %s: %s", stream.id, stream.error)
+        if state.status in {"ended", "failed"}:
+            self._mark_stopped(stream)
+
+    def _mark_stopped(self, stream: RTStream) -> None:
+        stream.status = "stopped"
+        for waiting in self._waiting.get(stream.id, ()):
+            if not waiting.done():
+                waiting.set_result(None)
+        self._on_change()
+
+    def _playing(self, stream: RTStream) -> StreamSource | None:
+        return self._sources.get(stream.id) if stream.status == "connected" else None
+
+    def _must_play(self, stream: RTStream) -> StreamSource:
+        source = self._playing(stream)
+        if source is None:
+            raise ServiceError(400, f"RTStream {stream.id} is stopped: start it first", "STREAM_STOPPED")
+        return source
+
+    def _lock(self, stream: RTStream) -> asyncio.Lock:
+        return self._locks.setdefault(stream.id, asyncio.Lock())
+
+
+def problem_of(error: VideodbError) -> ServiceError:
+    """A failure of ours as the service's error body: the sentence, and the command that mends it."""
+    message = error.message if error.hint is None else f"{error.message} · {error.hint}"
+    return ServiceError(400, message, error.code.upper())
+
+
+def no_recordings(stream: RTStream) -> ServiceError:
+    """400: nothing of ``stream`` was recorded, or it was created without ``store``."""
+    return ServiceError(400, f"No recordings available for RTStream {stream.id}", "NO_RECORDINGS")
+
+
+def _running_indexes(stream: RTStream, extraction_type: str, *, besides: SceneIndex | None = None) -> list[SceneIndex]:
+    return [
+        index
+        for index in stream.indexes.values()
+        if index is not besides and index.status == "running" and index.extraction_type == extraction_type
+    ]
+
+
+async def _in_daemon_thread(function: Callable[[], None]) -> None:
+    """Run a call that may wait long for a dead address, in a thread that the end of the process does not wait for."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_exception(error) if error is not None else done.set_result(None)
+
+    def work() -> None:
+        failure: BaseException | None = None
+        try:
+            function()
+        except BaseException as error:  # noqa: BLE001 - raised again where the call is awaited
+            failure = error
+        try:
+            loop.call_soon_threadsafe(settle, failure)
+        except RuntimeError:
+            log.debug("the service ended while a source was being opened")
+
+    threading.Thread(target=work, name="open source", daemon=True).start()
+    await done
+
+
+async def _call(function: Callable[[], None]) -> None:
+    """Run a call that may load a model in a thread, its failure as a `ServiceError`."""
+    try:
+        await asyncio.to_thread(function)
+    except VideodbError as error:
+        raise problem_of(error) from error

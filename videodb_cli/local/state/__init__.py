@@ -1,0 +1,1 @@
+"""What the embedded service knows, in memory."""

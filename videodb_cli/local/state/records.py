@@ -1,0 +1,349 @@
+"""What the service keeps for each resource, and the JSON shapes in which it shows them. Data only: no clock, no I/O.
+
+Times are unix seconds (float) inside and in REST answers; ``created_at`` is ISO 8601 in UTC, as the public API has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SESSION_STATUSES: Final = ("created", "starting", "active", "stopping", "stopped", "exported", "failed")
+
+# What may follow what. A session that failed or was exported stays so.
+SESSION_TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
+    "created": frozenset({"starting", "stopping", "failed"}),
+    "starting": frozenset({"active", "stopping", "failed"}),
+    "active": frozenset({"stopping", "failed"}),
+    "stopping": frozenset({"stopped", "failed"}),
+    "stopped": frozenset({"exported", "failed"}),
+    "exported": frozenset(),
+    "failed": frozenset(),
+}
+
+
+def iso(at: float) -> str:
+    """``at`` (unix seconds) as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection; the service has one, ``default``."""
+
+    id: str
+    name: str
+    description: str
+    created_at: float
+
+    def as_json(self) -> dict[str, object]:
+        """The public shape (openapi ``Collection``)."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "description": self.description,
+            "is_public": False,
+            "owner": "u-local",
+            "created_at": iso(self.created_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChannel:
+    """One channel that a recorder offers to a session."""
+
+    channel_id: str
+    name: str
+    type: str  # "audio" or "video"
+    store: bool
+    is_primary: bool
+
+    @property
+    def category(self) -> str:
+        """``mic``, ``system_audio`` or ``screen``: what the SDK's ``get_rtstream`` compares with."""
+        prefix = self.channel_id.partition(":")[0].lower()
+        if prefix in {"mic", "system_audio"}:
+            return prefix
+        if prefix in {"display", "screen", "camera"}:
+            return "screen"
+        return "screen" if self.type == "video" else "mic"
+
+    def as_json(self) -> dict[str, object]:
+        """The shape inside a session."""
+        return {
+            "channel_id": self.channel_id,
+            "name": self.name,
+            "type": self.type,
+            "store": self.store,
+            "is_primary": self.is_primary,
+        }
+
+
+@dataclass(slots=True)
+class SessionExport:
+    """One export of a session: the picture of one channel with all sound. ``status``: exporting | exported | failed."""
+
+    status: str
+    video_id: str | None = None
+    media_id: str | None = None
+    stream_url: str | None = None
+    player_url: str | None = None
+    duration: float | None = None
+    error: str | None = None
+    connection_ids: set[str] = field(default_factory=set)  # who asked to be told
+
+
+@dataclass(slots=True)
+class CaptureSessionRecord:
+    """One capture session and where it stands in its life cycle."""
+
+    id: str
+    collection_id: str
+    end_user_id: str
+    callback_url: str | None
+    ws_connection_id: str | None
+    metadata: Mapping[str, object]
+    created_at: float
+    status: str = "created"
+    channels: tuple[SessionChannel, ...] = ()
+    rtstream_ids: tuple[str, ...] = ()
+    export_status: str | None = None
+    exported_video_id: str | None = None
+    stream_url: str | None = None
+    player_url: str | None = None
+    error: Mapping[str, object] | None = None
+    exports: dict[str | None, SessionExport] = field(default_factory=dict)  # by the channel id of the picture
+
+    @property
+    def primary_video_channel_id(self) -> str | None:
+        """The channel marked primary, else the first picture, else none."""
+        videos = [channel for channel in self.channels if channel.type == "video"]
+        primary = [channel for channel in videos if channel.is_primary]
+        return next((channel.channel_id for channel in primary or videos), None)
+
+    def as_json(self, streams: Mapping[str, RTStream]) -> dict[str, object]:
+        """The public shape. It has ``session_id`` and no ``id``: the SDK passes the rest on as keyword arguments."""
+        shape: dict[str, object] = {
+            "session_id": self.id,
+            "end_user_id": self.end_user_id,
+            "status": self.status,
+            "collection_id": self.collection_id,
+            "metadata": dict(self.metadata),
+            "created_at": iso(self.created_at),
+            "channels": [channel.as_json() for channel in self.channels],
+            "primary_video_channel_id": self.primary_video_channel_id,
+            "rtstreams": [
+                streams[stream_id].as_session_member() for stream_id in self.rtstream_ids if stream_id in streams
+            ],
+            "export_status": self.export_status,
+            "exported_video_id": self.exported_video_id,
+        }
+        # The public description types these as strings: absent rather than null.
+        if self.ws_connection_id is not None:
+            shape["ws_connection_id"] = self.ws_connection_id
+        if self.callback_url is not None:
+            shape["callback_url"] = self.callback_url
+        if self.error is not None:
+            shape["error"] = dict(self.error)
+        return shape
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenRecord:
+    """One final piece of speech. ``words``: ``(text, start, end)``."""
+
+    start: float
+    end: float
+    text: str
+    words: tuple[tuple[str, float, float], ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """The shape of ``transcription_records``."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "text": self.text,
+            "word_timestamps": [{"word": word, "start": start, "end": end} for word, start, end in self.words],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SceneRecord:
+    """One description of what was seen or heard."""
+
+    start: float
+    end: float
+    text: str
+
+    def as_json(self) -> dict[str, object]:
+        """The shape of ``scene_index_records``."""
+        return {"start": self.start, "end": self.end, "description": self.text}
+
+
+@dataclass(slots=True)
+class Transcription:
+    """Whether speech of a stream is recognised, for whom, and what came out."""
+
+    status: str = "not_configured"  # running | stopped | not_configured
+    ws_connection_id: str | None = None
+    created_at: float | None = None
+    updated_at: float | None = None
+    records: list[SpokenRecord] = field(default_factory=list)
+
+    def as_json(self, *, playing: bool) -> dict[str, object]:
+        """The shape of the status call. Of a stream that does not play nothing is transcribed, whatever was asked."""
+        status = "stopped" if self.status == "running" and not playing else self.status
+        shape: dict[str, object] = {"status": status, "engine": "default"}
+        if self.created_at is not None and self.updated_at is not None:
+            shape |= {"language": "en", "created_at": iso(self.created_at), "updated_at": iso(self.updated_at)}
+        return shape
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionRule:
+    """What to look for, in words; for all streams."""
+
+    id: str
+    prompt: str
+    label: str
+
+    def as_json(self) -> dict[str, object]:
+        """The public shape."""
+        return {"event_id": self.id, "event_prompt": self.prompt, "label": self.label}
+
+
+@dataclass(slots=True)
+class Alert:
+    """A rule applied to one index, and who is told."""
+
+    id: str
+    rule: DetectionRule
+    callback_url: str | None
+    ws_connection_id: str | None
+    status: str = "enabled"  # enabled | disabled
+
+    def as_json(self) -> dict[str, object]:
+        """The public shape."""
+        shape: dict[str, object] = {
+            "alert_id": self.id,
+            "event_id": self.rule.id,
+            "prompt": self.rule.prompt,
+            "label": self.rule.label,
+            "callback_url": self.callback_url or "",
+            "status": self.status,
+        }
+        if self.ws_connection_id is not None:
+            shape["ws_connection_id"] = self.ws_connection_id
+        return shape
+
+
+@dataclass(slots=True)
+class SceneIndex:
+    """One index on a stream: ``time`` describes the picture, ``transcript`` the sound."""
+
+    id: str
+    rtstream_id: str
+    extraction_type: str
+    extraction_config: Mapping[str, object]
+    prompt: str
+    name: str
+    ws_connection_id: str | None
+    created_at: float
+    status: str = "running"  # running | stopped
+    stopped_at: float | None = None
+    records: list[SceneRecord] = field(default_factory=list)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+
+    def wants(self, began_at: float) -> bool:
+        """Whether a record of what began then belongs here: also one that is told only after the index was stopped."""
+        return self.status == "running" or (self.stopped_at is not None and began_at <= self.stopped_at)
+
+    def as_json(self, *, playing: bool) -> dict[str, object]:
+        """The public shape. An index of a stream that does not play is shown as stopped; it goes on with the stream."""
+        return {
+            "rtstream_index_id": self.id,
+            "rtstream_id": self.rtstream_id,
+            "extraction_type": self.extraction_type,
+            "extraction_config": dict(self.extraction_config),
+            "prompt": self.prompt,
+            "name": self.name,
+            "status": self.status if playing else "stopped",
+            "created_at": iso(self.created_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRecord:
+    """A finished recording of a stream or session, playable under ``media_id``."""
+
+    video_id: str
+    media_id: str
+    name: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One run of a stream: where its media are, and the unix second at which it began."""
+
+    media_id: str
+    began_at: float
+
+
+@dataclass(slots=True)
+class RTStream:
+    """One live stream. ``media_id`` is the unguessable name of its latest recording, absent before the first start.
+
+    ``recordings`` are those of all its runs that are still on the disk, the oldest first.
+    """
+
+    id: str
+    name: str
+    url: str
+    collection_id: str
+    media_types: tuple[str, ...]
+    sample_rate: int
+    store: bool
+    ws_connection_id: str | None
+    created_at: float
+    channel: str | None = None  # mic | system_audio | screen, for the streams of a capture session
+    status: str = "stopped"  # connected | stopped
+    error: str | None = None
+    started_at: float | None = None
+    media_id: str | None = None
+    recordings: list[Recorded] = field(default_factory=list)
+    export: ExportRecord | None = None
+    transcription: Transcription = field(default_factory=Transcription)
+    indexes: dict[str, SceneIndex] = field(default_factory=dict)
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether the source plays now."""
+        return self.status == "connected"
+
+    def as_json(self) -> dict[str, object]:
+        """The public shape (openapi ``RTStream``), and ``error`` when the source failed."""
+        shape: dict[str, object] = {
+            "id": self.id,
+            "name": self.name,
+            "status": self.status,
+            "sample_rate": self.sample_rate,
+            "media_types": list(self.media_types),
+            "collection_id": self.collection_id,
+            "store": self.store,
+            "created_at": iso(self.created_at),
+        }
+        if self.channel is not None:
+            shape["channel_id"] = self.channel
+        if self.error is not None:
+            shape["error"] = self.error
+        return shape
+
+    def as_session_member(self) -> dict[str, object]:
+        """The shape inside a session: ``rtstream_id`` in place of ``id``."""
+        shape = self.as_json()
+        return {"rtstream_id": shape.pop("id"), **shape}
