@@ -17,11 +17,10 @@ from typing import Any, Protocol
 import orjson
 
 from videodb_cli.errors import RefusedError
-from videodb_cli.eventlog.read.block import Block, iter_lines
-from videodb_cli.eventlog.read.broken import BrokenLines
+from videodb_cli.eventlog.matches import Batch
 from videodb_cli.eventlog.read.cursor import Cursor
-from videodb_cli.eventlog.read.decode import decode
 from videodb_cli.eventlog.read.sources import LogSource, open_source
+from videodb_cli.eventlog.views.wait_condition import is_old
 from videodb_cli.eventlog.write.stamps import iso_from_ms
 from videodb_cli.rundir import private
 
@@ -58,7 +57,7 @@ class DeliveryTarget(Protocol):
 
 
 class Forwarder:
-    """Hands selected lines on, block by block. ``selects`` looks at a decoded event.
+    """Hands selected lines on, batch by batch. Old events that were recovered are left out unless ``recovered``.
 
     What was taken is remembered in ``cursor`` after each parcel, what was refused in a file beside it.
     """
@@ -66,8 +65,8 @@ class Forwarder:
     def __init__(
         self,
         target: DeliveryTarget,
-        selects: Callable[[Any], bool],
         *,
+        recovered: bool = False,
         batch: int = 1,
         limit: int | None = None,
         cursor: Cursor | None = None,
@@ -75,47 +74,40 @@ class Forwarder:
         on_refused: Callable[[Delivery, str], None] = lambda _parcel, _why: None,
     ) -> None:
         self._target = target
-        self._selects = selects
+        self._recovered = recovered
         self._batch = batch
         self._left = limit
         self._cursor = cursor
         self._refused_log = refused_log
         self._on_refused = on_refused
         self.refused = 0
-        # Lines that are not JSON; whoever calls ``take`` tells of them.
-        self.broken = BrokenLines()
 
     @property
     def is_done(self) -> bool:
         """Whether as many as were wanted have been handed on."""
         return self._left == 0
 
-    def take(self, source: LogSource, block: Block) -> None:
-        """Hand on what is selected in a block of whole lines. Raises StoppedError; the cursor then stands before it."""
-        head = _first_line(source)
+    def take(self, lines: Batch) -> None:
+        """Hands on the events of a batch. Raises StoppedError; the cursor then stands before what was not taken."""
+        source = lines.source
+        if source is None:
+            return
+        head = _first_line(source) if lines.lines else b""
         chosen: list[tuple[int, bytes, dict[str, Any]]] = []
-        for offset, line in iter_lines(block):
-            event = self._decoded(source, offset, line)
-            if event is not None and self._selects(event):
-                chosen.append((offset, line, event))
-                if len(chosen) in {self._batch, self._left}:
-                    self._hand_over(source, head, chosen)
-                    chosen = []
-                    if self.is_done:
-                        return  # what follows is for the next run
+        for line in lines.lines:
+            event = line.decode()
+            if not isinstance(event, dict) or (not self._recovered and is_old(event)):
+                continue
+            chosen.append((line.offset, line.raw, event))
+            if len(chosen) in {self._batch, self._left}:
+                self._hand_over(source, head, chosen)
+                chosen = []
+                if self.is_done:
+                    return  # what follows is for the next run
         if chosen:
             self._hand_over(source, head, chosen)
         if self._cursor is not None:
-            self._cursor.save(source, block.offset + len(block.data))
-
-    def _decoded(self, source: LogSource, offset: int, line: bytes) -> dict[str, Any] | None:
-        try:
-            event = decode(line)
-        except ValueError:
-            if not line.isspace():
-                self.broken.add(source, offset)
-            return None
-        return event if isinstance(event, dict) else None
+            self._cursor.save(source, lines.end)
 
     def _hand_over(self, source: LogSource, head: bytes, chosen: Sequence[tuple[int, bytes, dict[str, Any]]]) -> None:
         digest = sha256(head)

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.events.feed import Feed
-from videodb_cli.commands.events.flags import CursorOption, SelectionFlags, widened, with_selection
+from videodb_cli.commands.events.flags import CursorOption, with_selection
 from videodb_cli.commands.events.jq_options import FilterCommand, variables_of
-from videodb_cli.commands.events.output import Failures, tell_broken, tell_skipped
-from videodb_cli.commands.events.streamed import Ended, StreamedOptions, from_cursor, run_streamed
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
+from videodb_cli.commands.events.output import CursorOutput
+from videodb_cli.commands.events.reading import Failures, open_log, tell_broken, tell_skipped
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
+from videodb_cli.eventlog.matches import ReadOptions
+from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.jq_plan import prepared
 from videodb_cli.eventlog.query.json_text import Style
-from videodb_cli.eventlog.query.output import AsLogged, Form
-from videodb_cli.eventlog.query.run import THOROUGH, Query, SourceRange, iter_ranges, ranges_of
-from videodb_cli.eventlog.query.scan import SelectionPlan, plan_of
-from videodb_cli.eventlog.query.streaming import Limit
+from videodb_cli.eventlog.query.output import Form
 from videodb_cli.eventlog.query.times import parse_duration
 from videodb_cli.eventlog.read.cursor import Cursor
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
+    from videodb_cli.eventlog.matches import Batch, Matches
+    from videodb_cli.eventlog.query.jq_run import Halt
     from videodb_cli.eventlog.query.output import Shaper
+    from videodb_cli.eventlog.read.broken import LinePlace
 
 app = new_app()
 
@@ -46,7 +47,7 @@ def _output(*names: str, text: str) -> Any:
 @with_selection
 def filter_events(
     ctx: typer.Context,
-    flags: SelectionFlags,
+    criteria: Criteria,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
@@ -103,54 +104,86 @@ def filter_events(
     plan, shaper = prepared(program, form, variables_of(ctx), strict=strict, whole=slurp or null_input)
     if null_input:
         return _run_whole(shaper, b"null").status(exit_status=exit_status)
-    run_dir = reading_run_dir(directory, env_file, files)
     if slurp and (follow or cursor_file is not None or around is not None):
         raise UsageError("-s takes all events at once: it goes with neither --follow, --around nor --cursor-file")
+    cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
     around_s = None if around is None else parse_duration(around)
-    feed = Feed(run_dir, files, follow=follow)
-    try:
-        selection = flags.selection(feed.sources, run_dir)
-        wishes = StreamedOptions(limit, around_s, strict, selection.session)
-        parts = ranges_of(feed.sources, widened(selection, around_s), feed.end_of)
-        _tell_order(parts, verbose=verbose)
-        thorough = strict or follow or sum(part.size for part in parts) <= THOROUGH
-        full = plan_of(selection).and_(plan)
+    options = ReadOptions(limit=limit, around_s=around_s, cursor=cursor, strict=strict, plan=plan)
+    with open_log(files, directory, env_file).read(criteria, options, follow=follow) as reading:
+        matches = reading.matches
+        if verbose:
+            for source in matches.disordered:
+                console.talk(f"{source.name} is out of order in time; reading all of it")
         if slurp:
-            return _slurped(full, shaper, parts, wishes).status(exit_status=exit_status)
-        console.flush()
-        query = Query(full, shaper, thorough=thorough)
-        if follow or limit is not None or around is not None or cursor_file is not None:
-            cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
-            ended = run_streamed(feed, from_cursor(cursor, parts), query, wishes, cursor)
+            ended = _slurped(matches, shaper)
         else:
-            ended = _run(query, parts, strict=strict)
-    finally:
-        feed.close()
+            console.flush()
+            ended = _whole(matches, shaper, strict) if matches.is_whole else _streamed(matches, shaper, cursor, strict)
     return ended.status(exit_status=exit_status)
 
 
-def _run(query: Query, parts: list[SourceRange], *, strict: bool) -> Ended:
-    outcome = query.run(parts, _write, tell=console.pass_on, strict=strict)
+class _Ended(NamedTuple):
+    """How filtering ended: the last result (None: there was none), whether some line failed, and a halt."""
+
+    last: bool | None
+    has_failed: bool
+    halt: Halt | None
+
+    def status(self, *, exit_status: bool) -> int:
+        """Returns the exit status; ``exit_status`` is jq's ``-e``. Writes the last words of a program that halted."""
+        if self.halt is not None:
+            console.pass_on(self.halt.message.encode())
+            return self.halt.status
+        if self.has_failed:
+            return UsageError.exit_status
+        if not exit_status or self.last:
+            return 0
+        return 4 if self.last is None else 1
+
+
+def _whole(matches: Matches, shaper: Shaper, strict: bool) -> _Ended:
+    """Writes what becomes of all matches, in two processes where that is faster."""
+    outcome = matches.shape_all(shaper, _write, console.pass_on)
     tell_skipped(outcome.broken, outcome.broken_count, outcome.damage, strict=strict)
     failures = Failures()
     failures.tell(outcome.failures, outcome.failure_count, strict=strict)
     failures.close()
-    return Ended(outcome.last, outcome.failure_count > 0, outcome.halt)
+    return _Ended(outcome.last, outcome.failure_count > 0, outcome.halt)
 
 
-def _tell_order(parts: list[SourceRange], *, verbose: bool) -> None:
-    for part in parts:
-        if verbose and not part.is_ordered:
-            console.talk(f"{part.source.name} is out of order in time; reading all of it")
+def _streamed(matches: Matches, shaper: Shaper, cursor: Cursor | None, strict: bool) -> _Ended:
+    """Writes what becomes of every batch, in order."""
+    out = None if cursor is None else CursorOutput(cursor)
+    failures = Failures()
+    last: bool | None = None
+    halt: Halt | None = None
+    for batch in matches.batches():
+        done = shaper.shape([line.raw for line in batch.lines])
+        tell_broken(matches.broken)
+        console.pass_on(done.told)
+        failures.tell([(_place(matches, batch, one.place), one.message) for one in done.failures], strict=strict)
+        last = last if done.last is None else done.last
+        halt = done.halt
+        if out is not None:
+            # What follows a halt was not looked at: it is for the next run.
+            out.write(done.output, batch if halt is None else batch.up_to(halt.place))
+        elif done.output:
+            _write(done.output)
+        if halt is not None:
+            break
+    tell_broken(matches.broken)
+    failures.close()
+    return _Ended(last, failures.count > 0, halt)
 
 
-def _slurped(plan: SelectionPlan, shaper: Shaper, parts: list[SourceRange], wishes: StreamedOptions) -> Ended:
-    collected: list[bytes] = []
-    query = Query(plan, AsLogged(), thorough=True)
-    limit = Limit(wishes.limit)
-    for source, block in iter_ranges(parts, query.broken):
-        collected += [line.raw for line in limit.take(query.scanner.lines(source, block))]
-    tell_broken(query.broken, strict=wishes.strict)
+def _place(matches: Matches, batch: Batch, number: int) -> LinePlace:
+    assert batch.source is not None  # noqa: S101 - for the type checker: lines have a source
+    return matches.broken.place(batch.source, batch.lines[number].offset)
+
+
+def _slurped(matches: Matches, shaper: Shaper) -> _Ended:
+    collected = [line.raw for batch in matches.batches() for line in batch.lines]
+    tell_broken(matches.broken)
     return _run_whole(shaper, b"[" + b",".join(collected) + b"]")
 
 
@@ -208,11 +241,11 @@ def _form(
     return Form(Style(unit, sort_keys, color, safe=on_terminal), raw or join, join)
 
 
-def _run_whole(shaper: Shaper, text: bytes) -> Ended:
+def _run_whole(shaper: Shaper, text: bytes) -> _Ended:
     done = shaper.shape([text])
     console.pass_on(done.told)
     _write(done.output)
     if done.failures:
         # There is no next event to go on with: what failed must not look like success.
         raise UsageError(done.failures[0].message, code="jq_failed")
-    return Ended(done.last, has_failed=False, halt=done.halt)
+    return _Ended(done.last, has_failed=False, halt=done.halt)

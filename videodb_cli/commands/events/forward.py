@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.events.feed import Feed
-from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
-from videodb_cli.commands.events.output import tell_broken
-from videodb_cli.commands.events.streamed import from_cursor
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
+from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
+from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import ConflictError, UsageError, VideodbError
-from videodb_cli.eventlog.query.run import iter_ranges, ranges_of
+from videodb_cli.eventlog.matches import ReadOptions
+from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.read.cursor import Cursor
-from videodb_cli.eventlog.views.sessions import learn
-from videodb_cli.eventlog.views.wait_condition import Verdict, WaitCondition
-from videodb_cli.rundir.paths import RunDir
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     from videodb_cli.app.forward.forwarder import Delivery, Stop
     from videodb_cli.app.forward.targets import CommandTarget, HttpTarget
-    from videodb_cli.eventlog.query.selection import Selection
-    from videodb_cli.eventlog.read.block import Block
-    from videodb_cli.eventlog.read.broken import BrokenLines
-    from videodb_cli.eventlog.read.sources import LogSource
+    from videodb_cli.eventlog.log import EventLog
+    from videodb_cli.rundir.paths import RunDir
 
 app = new_app()
 _START_TIMEOUT_S = 15.0
@@ -51,7 +45,7 @@ class ForwardCommand(SelectingCommand):
 @app.command(cls=ForwardCommand)
 @with_selection
 def forward(
-    flags: SelectionFlags,
+    criteria: Criteria,
     to: Annotated[
         str | None, typer.Option("--to", metavar="URL", help="POST each event there.", show_default=False)
     ] = None,
@@ -92,7 +86,7 @@ def forward(
     """
     if (to is None) == (command is None):
         raise UsageError("either --to URL or --exec CMD", hint="videodb events forward --to https://… --cursor-file F")
-    run_dir = reading_run_dir(directory, env_file)
+    log = open_log(None, directory, env_file)
     if cursor_file is not None:
         # Lock and logs are made beside it: whether anything can be is said before.
         Cursor(absolute(cursor_file))
@@ -103,7 +97,7 @@ def forward(
         passed = ["--to", to] if to is not None else ["--exec", command or ""]
         passed += ["--batch", str(batch), "--timeout", str(timeout), *(["--recovered"] if recovered else [])]
         passed += [] if limit is None else ["--limit", str(limit)]
-        _detach(cursor_file, run_dir, [*passed, *_as_arguments(flags)])
+        _detach(cursor_file, log.run_dir, [*passed, *criteria.as_arguments()])
         return 0
 
     from videodb_cli.app.forward.forwarder import Stop
@@ -125,7 +119,7 @@ def forward(
         with _alone(cursor_file):
             if command is not None:
                 on_ready()
-            _run(target, stop, flags, run_dir, cursor_file, batch, limit, recovered=recovered, on_ready=on_ready)
+            _run(target, stop, criteria, log, cursor_file, batch, limit, recovered=recovered, on_ready=on_ready)
     except VideodbError as error:
         ready.say({"error": {**error.as_json()["error"], "exit_status": error.exit_status}})
         raise
@@ -135,8 +129,8 @@ def forward(
 def _run(
     target: HttpTarget | CommandTarget,
     stop: Stop,
-    flags: SelectionFlags,
-    run_dir: RunDir,
+    criteria: Criteria,
+    log: EventLog,
     cursor_file: Path | None,
     batch: int,
     limit: int | None,
@@ -151,57 +145,30 @@ def _run(
 
     tune_for_long_running()
     cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
-    feed = Feed(run_dir, [], follow=True)
+    forwarder = Forwarder(
+        target,
+        recovered=recovered,
+        batch=batch,
+        limit=limit,
+        cursor=cursor,
+        refused_log=None if cursor_file is None else beside(cursor_file, ".refused"),
+        on_refused=_tell_refused,
+    )
+    options = ReadOptions(cursor=cursor, from_now=cursor is None and criteria.since is None, without_own=True)
     try:
-        selection = flags.selection(feed.sources, run_dir)
-        judge = WaitCondition(selection, (), recovered=recovered)
-        forwarder = Forwarder(
-            target,
-            lambda event: judge.judge(event) is Verdict.COUNTS,
-            batch=batch,
-            limit=limit,
-            cursor=cursor,
-            refused_log=None if cursor_file is None else beside(cursor_file, ".refused"),
-            on_refused=_tell_refused,
-        )
-        looks_back = cursor is not None or flags.since is not None
-        with ask_on_signals(stop.ask):
-            if looks_back:
-                for source, block in _backlog(feed, selection, cursor, stop, forwarder.broken):
-                    forwarder.take(source, block)
-                    tell_broken(forwarder.broken)
-                    if forwarder.is_done:
-                        return
-            on_ready()
-            for source, news in _news(feed, selection, stop, forwarder.broken):
-                forwarder.take(source, news)
-                tell_broken(forwarder.broken)
+        with log.read(criteria, options, follow=True) as reading, ask_on_signals(stop.ask):
+            for found in reading.matches.batches():
+                stop.check()
+                if found.is_news:
+                    on_ready()
+                forwarder.take(found)
+                tell_broken(reading.matches.broken)
                 if forwarder.is_done:
                     return
     except StoppedError:
         return
     finally:
         target.close()
-        feed.close()
-
-
-def _backlog(
-    feed: Feed, selection: Selection, cursor: Cursor | None, stop: Stop, broken: BrokenLines
-) -> Iterator[tuple[LogSource, Block]]:
-    """What is there already, until asked to stop."""
-    for source, block in iter_ranges(from_cursor(cursor, ranges_of(feed.sources, selection, feed.end_of)), broken):
-        yield source, block
-        stop.check()
-    tell_broken(broken)
-
-
-def _news(feed: Feed, selection: Selection, stop: Stop, broken: BrokenLines) -> Iterator[tuple[LogSource, Block]]:
-    """What comes, until asked to stop."""
-    for source, news in feed.iter_news(broken):
-        stop.check()
-        if news is not None:
-            learn(news, selection.session)
-            yield source, news
 
 
 def _tell_refused(parcel: Delivery, why: str) -> None:
@@ -241,19 +208,6 @@ def _holder(path: Path) -> int | None:
     return None if found is None else found[0]
 
 
-def _as_arguments(flags: SelectionFlags) -> list[str]:
-    """The selection as it was typed."""
-    arguments: list[str] = []
-    for name, value in flags._asdict().items():
-        option = f"--{name.replace('_', '-')}"
-        if value is True:
-            arguments.append(option)
-        else:
-            for each in value if isinstance(value, list) else [value] if value else []:
-                arguments += [option, str(each)]
-    return arguments
-
-
 def _detach(cursor_file: Path, run_dir: RunDir, arguments: list[str]) -> None:
     """Start the same in the background. Idempotent: one that runs with this cursor is named."""
     from videodb_cli.app.background_listener import failure_of
@@ -274,7 +228,7 @@ def _detach(cursor_file: Path, run_dir: RunDir, arguments: list[str]) -> None:
                 "events",
                 "forward",
                 "--dir",
-                str(run_dir.path),
+                str(run_dir.path.absolute()),
                 "--cursor-file",
                 str(absolute(cursor_file)),
                 *arguments,

@@ -1,41 +1,26 @@
-"""Selected lines as they are, and what is said about lines that are broken, or on which a program failed."""
+"""Where selected lines go: byte for byte to stdout, with a cursor that never runs ahead of the reader of a pipe."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from videodb_cli import console
-from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.read.broken import line_numbers
+from videodb_cli.errors import ReaderGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from videodb_cli.eventlog.matches import Batch
     from videodb_cli.eventlog.query.scan import Line
-    from videodb_cli.eventlog.read.broken import BrokenLines, DamagedError, LinePlace
-    from videodb_cli.eventlog.read.sources import LogSource
-
-_NAMED_LINES = 20
-_NAMED_FAILURES = 10
-
-
-class Batch(NamedTuple):
-    """Selected lines, and the bytes of the source from ``begin`` to ``end`` that are done with when they are out.
-
-    Lines from before ``begin`` may stand first (surroundings).
-    """
-
-    lines: list[Line]
-    source: LogSource | None = None
-    begin: int = 0
-    end: int = 0
+    from videodb_cli.eventlog.read.cursor import Cursor
 
 
 class RawOutput:
-    """Lines byte for byte."""
+    """Writes lines byte for byte; on a terminal with their control characters escaped."""
 
     def write(self, lines: Sequence[Line]) -> None:
-        output = b"".join(line.raw + b"\n" for line in lines)
+        output = _joined(lines)
         if console.is_terminal():
             from videodb_cli.eventlog.query.json_text import escape_unsafe
 
@@ -47,69 +32,67 @@ class RawOutput:
         pass
 
 
-def tell_broken(broken: BrokenLines, *, strict: bool = False) -> None:
-    """Name on stderr what could not be read since the last call; ``strict`` raises ``UsageError`` instead."""
-    places, damage = broken.take_places(), broken.take_damage()
-    if places or damage:
-        tell_skipped(places, len(places), damage, strict=strict)
+class CursorOutput:
+    """Writes output and moves a cursor behind the lines whose output the reader of the pipe has taken."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        from videodb_cli.commands.events.pipe_writer import PipeWriter
+
+        self._out = PipeWriter()
+        self._cursor = cursor
+
+    def write(self, output: bytes, batch: Batch) -> None:
+        """Writes what became of a batch. Raises ReaderGoneError, with the cursor set, when nobody reads any more."""
+        if batch.source is None:
+            return
+        before = self._out.written
+        try:
+            self._out.write(output)
+            if output:
+                self._out.drain()
+        except ReaderGoneError:
+            self._cursor.save(batch.source, _taken_until(output, batch, self._out.taken - before))
+            raise
+        self._cursor.save(batch.source, batch.end)
 
 
-def tell_skipped(
-    places: Sequence[LinePlace], count: int, damage: Sequence[DamagedError], *, strict: bool = False
-) -> None:
-    """Name on stderr lines that were skipped, not being JSON, and files that were not read to their end.
-
-    ``count`` is how many lines they are when ``places`` are only the first. With ``strict`` it is an error instead.
-    Raises ``UsageError``.
-    """
-    by_file: dict[str, list[str]] = {}
-    # Those of one file in their order, whichever way they were found.
-    order = list(dict.fromkeys(place.source for place in places))
-    for name, number in line_numbers(
-        sorted(places, key=lambda place: (order.index(place.source), place.offset, place.number or 0))
-    ):
-        by_file.setdefault(name, []).append("?" if number is None else str(number))
-        if strict:
-            raise UsageError(f"not JSON: {name} line {by_file[name][0]}", code="strict")
-    if strict and damage:
-        raise UsageError(damage[0].message, code="strict", hint=damage[0].hint)
-    unnamed = count - len(places)
-    for name, numbers in by_file.items():
-        of_file = len(numbers) + (unnamed if name == list(by_file)[-1] else 0)
-        named = ", ".join(numbers[:_NAMED_LINES])
-        more = f" and {of_file - _NAMED_LINES:,} more" if of_file > _NAMED_LINES else ""
-        what = "line that is not JSON" if of_file == 1 else "lines that are not JSON"
-        console.talk(console.escape_controls(f"skipped {of_file:,} {what}: {name} line {named}{more}"))
-    for error in damage:
-        console.talk(console.escape_controls(error.message))
-        if error.hint is not None:
-            console.talk(console.escape_controls(f"hint: {error.hint}"))
+def _taken_until(output: bytes, batch: Batch, taken: int) -> int:
+    """Returns the offset behind the last line whose output was taken whole."""
+    whole = output.rfind(b"\n", 0, max(taken, 0)) + 1
+    if whole == len(output):
+        return batch.end
+    ends = batch.line_ends
+    if output.count(b"\n") != len(ends):
+        return batch.begin  # a line gave no output, or several lines of it: which one was cut is not known
+    count = output.count(b"\n", 0, whole)
+    return ends[count - 1] if 0 < count <= len(ends) else batch.begin
 
 
-class Failures:
-    """Tells where a jq program failed, as jq does, and remembers that it did. Only the first are named."""
+@contextmanager
+def line_output(cursor: Cursor | None, *, as_rows: bool) -> Iterator[Callable[[Batch], None]]:
+    """Yields what writes batches: as rows on a terminal, else byte for byte; it moves the cursor on."""
+    if as_rows:
+        from videodb_cli.commands.events.rows import RowOutput
 
-    def __init__(self) -> None:
-        self.count = 0
+        rows = RowOutput()
 
-    def tell(
-        self, failures: Sequence[tuple[LinePlace, str]], count: int | None = None, *, strict: bool = False
-    ) -> None:
-        """Name failures on stderr; ``count`` is how many there were when these are the first ones only.
+        def write_rows(batch: Batch) -> None:
+            if batch.lines:
+                rows.write(batch.lines)
+            if cursor is not None and batch.source is not None:
+                cursor.save(batch.source, batch.end)
 
-        With ``strict`` raises ``UsageError`` for the first.
-        """
-        left = max(_NAMED_FAILURES - self.count, 0)
-        named = list(failures[:left])
-        self.count += len(failures) if count is None else count
-        for (name, number), (_, message) in zip(line_numbers(place for place, _ in named), named, strict=True):
-            where = name if number is None else f"{name}:{number}"
-            said = f"jq: error (at {where}): {message}"
-            if strict:
-                raise UsageError(said, code="strict")
-            console.talk(console.escape_controls(said))
+        try:
+            yield write_rows
+        finally:
+            rows.close()
+    elif cursor is not None:
+        out = CursorOutput(cursor)
+        yield lambda batch: out.write(_joined(batch.lines), batch)
+    else:
+        raw = RawOutput()
+        yield lambda batch: raw.write(batch.lines) if batch.lines else None
 
-    def close(self) -> None:
-        """Say how many were not named."""
-        if self.count > _NAMED_FAILURES:
-            console.talk(f"jq: {self.count - _NAMED_FAILURES:,} more lines failed")
+
+def _joined(lines: Sequence[Line]) -> bytes:
+    return b"".join(line.raw + b"\n" for line in lines)

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
-from videodb_cli.commands.events.output import RawOutput, tell_broken
+from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
+from videodb_cli.commands.events.output import RawOutput
 from videodb_cli.commands.events.progress import ProgressBar
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
+from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, RefusedError, UsageError
+from videodb_cli.eventlog.matches import ReadOptions
+from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.scan import Line
 from videodb_cli.eventlog.query.times import parse_duration
 from videodb_cli.eventlog.read.decode import decode
-from videodb_cli.eventlog.read.sources import resolve_sources
 from videodb_cli.eventlog.views.lookup import lines_at
 from videodb_cli.eventlog.views.search_db import IndexUnusableError
 from videodb_cli.eventlog.views.search_index import Found, SearchIndex
@@ -79,7 +81,7 @@ class _Hit(NamedTuple):
 @with_selection
 def search(
     ctx: typer.Context,
-    flags: SelectionFlags,
+    criteria: Criteria,
     words: Annotated[
         list[str] | None, typer.Argument(metavar="WORDS...", help="Words, '\"exact phrases\"', prefix*, -not.")
     ] = None,
@@ -103,26 +105,25 @@ def search(
 
     videodb events search '"access keys"' rotat* -draft --around 30s
     """
-    run_dir = reading_run_dir(directory, env_file, files)
     terms = parse_terms(" ".join(_as_typed(word) for word in [*(words or []), *ctx.meta[_META]]))
-    sources = resolve_sources(files or [], run_dir)
-    if any(source.is_stream for source in sources):
-        raise UsageError(
-            "search reads more than once, which standard input and pipes do not allow",
-            hint="videodb events filter --grep REGEX . -",
-        )
-    selection = flags.selection(sources, run_dir, without_own=True)
-    wanted = _FEW if limit is None and console.is_terminal() and not as_json else limit
     around_s = None if around is None else parse_duration(around)
-    index, found = _searched(sources, fts5_query(terms), no_index=no_index)
-    try:
-        tell_broken(index.faults(), strict=strict)
-        hits = _hits(found, selection)
-        best = hits if wanted is None else itertools.islice(hits, wanted)
-        count = _print_json(best, terms) if as_json else _print(best, terms, sources, around_s)
-        more = count == wanted and next(hits, None) is not None
-    finally:
-        index.close()
+    wanted = _FEW if limit is None and console.is_terminal() and not as_json else limit
+    with open_log(files, directory, env_file).read(criteria, ReadOptions(without_own=True)) as reading:
+        sources = reading.sources
+        if any(source.is_stream for source in sources):
+            raise UsageError(
+                "search reads more than once, which standard input and pipes do not allow",
+                hint="videodb events filter --grep REGEX . -",
+            )
+        index, found = _searched(sources, fts5_query(terms), no_index=no_index)
+        try:
+            tell_broken(index.faults(), strict=strict)
+            hits = _hits(found, reading.matches.selection)
+            best = hits if wanted is None else itertools.islice(hits, wanted)
+            count = _print_json(best, terms) if as_json else _print(best, terms, sources, around_s)
+            more = count == wanted and next(hits, None) is not None
+        finally:
+            index.close()
     if not count:
         if as_json:
             return 1

@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 
 from videodb_cli import cells, console
-from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, with_selection
-from videodb_cli.commands.events.output import tell_broken
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
+from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
+from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.query.fast.counting import count_parts
+from videodb_cli.eventlog.matches import ReadOptions
+from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.fast.group_count import BY
-from videodb_cli.eventlog.query.run import ranges_of
-from videodb_cli.eventlog.query.scan import plan_of
-from videodb_cli.eventlog.query.streaming import Limit
-from videodb_cli.eventlog.read.sources import resolve_sources
 from videodb_cli.eventlog.views.stats import EventCounts
 
 if TYPE_CHECKING:
@@ -50,7 +47,7 @@ class StatsCommand(SelectingCommand):
 @app.command(cls=StatsCommand)
 @with_selection
 def stats(
-    flags: SelectionFlags,
+    criteria: Criteria,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
@@ -71,15 +68,13 @@ def stats(
     """
     if by not in BY:
         raise UsageError(f"cannot count by {by}", hint=f"--by takes one of: {', '.join(BY)}")
-    run_dir = reading_run_dir(directory, env_file, files)
-    sources = resolve_sources(files or [], run_dir)
-    selection = flags.selection(sources, run_dir)
-    tally = EventCounts(by, full=full)
-    parts = ranges_of(sources, selection)
-    counted = None if limit is None else Limit(limit)
-    broken = count_parts(parts, plan_of(selection), tally, limit=counted, strict=strict)
-    tell_broken(broken, strict=strict)
-    report = tally.report(broken.count, broken.damaged)
+    counts = EventCounts(by, full=full)
+    log = open_log(files, directory, env_file)
+    with log.read(criteria, ReadOptions(limit=limit, strict=strict)) as reading:
+        reading.matches.count(counts)
+        broken = reading.matches.broken
+        tell_broken(broken)
+    report = counts.report(broken.count, broken.damaged)
     if as_json:
         console.data_json(report)
         return 0

@@ -7,18 +7,15 @@ from typing import Annotated, ClassVar
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.events.flags import Refusals, SelectingCommand, SelectionFlags, widened, with_selection
-from videodb_cli.commands.events.output import tell_broken
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, reading_run_dir
+from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
+from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.query.context import TimeContext
-from videodb_cli.eventlog.query.run import THOROUGH, iter_ranges, ranges_of
-from videodb_cli.eventlog.query.scan import Line, Scanner, plan_of
-from videodb_cli.eventlog.query.streaming import Limit
+from videodb_cli.eventlog.matches import ReadOptions
+from videodb_cli.eventlog.query.criteria import Criteria
+from videodb_cli.eventlog.query.scan import Line
 from videodb_cli.eventlog.query.times import parse_duration
-from videodb_cli.eventlog.read.broken import BrokenLines
-from videodb_cli.eventlog.read.sources import resolve_sources
 from videodb_cli.eventlog.views import transcript as spoken
 from videodb_cli.model import event as ev
 
@@ -45,7 +42,7 @@ class TranscriptCommand(SelectingCommand):
 @app.command(cls=TranscriptCommand)
 @with_selection
 def transcript(
-    flags: SelectionFlags,
+    criteria: Criteria,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
@@ -67,28 +64,17 @@ def transcript(
     """
     if kind not in _FORMATS:
         raise UsageError(f"no format is called {kind}", hint=f"--format takes one of: {', '.join(_FORMATS)}")
-    run_dir = reading_run_dir(directory, env_file, files)
-    sources = resolve_sources(files or [], run_dir)
+    around_s = None if around is None else parse_duration(around)
+    options = ReadOptions(limit=limit, around_s=around_s, strict=strict, without_own=True)
     channels = ("transcript", "visual_index") if visuals else ("transcript",)
-    selection = flags.selection(sources, run_dir, without_own=True)
-    if not selection.channels:
-        selection = selection._replace(channels=channels)
-    selection = selection._replace(final=True, interim=False)
-    context = None if around is None else TimeContext(parse_duration(around))
-    parts = ranges_of(sources, widened(selection, None if context is None else context.seconds))
-    broken = BrokenLines()
-    scanner = Scanner(plan_of(selection), broken, thorough=sum(part.size for part in parts) <= THOROUGH)
-    counted = Limit(limit)
     found: list[spoken.Said] = []
-    for source, block in iter_ranges(parts, broken):
-        lines = counted.take(scanner.lines(source, block))
-        for line in lines if context is None else context.lines(block, [line.offset for line in lines]):
-            one = _said_of(line)
-            if one is not None and (visuals or not one.is_visual):
-                found.append(one)
-        if counted.is_reached and (context is None or context.is_settled):
-            break
-    tell_broken(broken, strict=strict)
+    with open_log(files, directory, env_file).read(_spoken(criteria, channels), options) as reading:
+        for batch in reading.matches.batches():
+            for line in batch.lines:
+                one = _said_of(line)
+                if one is not None and (visuals or not one.is_visual):
+                    found.append(one)
+        tell_broken(reading.matches.broken)
     said = spoken.in_order(found)
     if as_json:
         console.data_json(spoken.as_json(said))
@@ -99,6 +85,10 @@ def transcript(
     text = renderers[kind](said) if kind in renderers else spoken.as_subtitles(said, kind)
     console.data_bytes(text.encode("utf-8", "replace"))
     return 0
+
+
+def _spoken(criteria: Criteria, channels: tuple[str, ...]) -> Criteria:
+    return criteria._replace(channel=criteria.channel or channels, final=True, interim=False)
 
 
 def _said_of(line: Line) -> spoken.Said | None:

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.events.feed import Feed
-from videodb_cli.commands.events.flags import CursorOption, Refusals, SelectingCommand, SelectionFlags, with_selection
-from videodb_cli.commands.events.output import RawOutput, tell_broken
-from videodb_cli.commands.options import DirectoryOption, EnvFileOption, reading_run_dir
+from videodb_cli.commands.events.flags import CursorOption, Refusals, SelectingCommand, with_selection
+from videodb_cli.commands.events.output import RawOutput
+from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.options import DirectoryOption, EnvFileOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UnreachableError, UsageError
-from videodb_cli.eventlog.query.run import SourceRange, iter_ranges, ranges_of
-from videodb_cli.eventlog.query.scan import Line, Scanner, SelectionPlan
-from videodb_cli.eventlog.read.broken import BrokenLines
+from videodb_cli.eventlog.matches import ReadOptions
+from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.read.cursor import Cursor
-from videodb_cli.eventlog.views.sessions import learn
 from videodb_cli.eventlog.views.wait_condition import Verdict, WaitCondition
 from videodb_cli.model import event as ev
-from videodb_cli.rundir.paths import RunDir
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
-    from videodb_cli.eventlog.query.selection import Selection
-    from videodb_cli.eventlog.read.block import Block
-    from videodb_cli.eventlog.read.sources import LogSource
+    from videodb_cli.eventlog.matches import Batch
+    from videodb_cli.eventlog.query.scan import Line
+    from videodb_cli.rundir.paths import RunDir
 
 app = new_app()
 
@@ -52,7 +49,7 @@ class WaitCommand(SelectingCommand):
 @app.command(cls=WaitCommand)
 @with_selection
 def wait(
-    flags: SelectionFlags,
+    criteria: Criteria,
     files: Annotated[
         list[str] | None, typer.Argument(metavar="[FILE]...", help="Files or directories.", show_default=False)
     ] = None,
@@ -79,70 +76,77 @@ def wait(
 
     videodb events wait --event exported --fail-on failed --session last --timeout 120
     """
-    run_dir = reading_run_dir(directory, env_file, files)
     if "-" in (files or []):
         raise UsageError("there is nothing to wait for on standard input", hint="videodb events filter --limit 1 . -")
     started = time.monotonic()
     if timeout is None and not console.is_terminal():
         timeout = _DEFAULT_TIMEOUT_S
         console.talk("waiting for 300 s at most; --timeout changes that")
-    feed = Feed(run_dir, files or [], follow=True)
-    try:
-        for source in feed.sources:
+    log = open_log(files, directory, env_file)
+    cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
+    looks_back = criteria.session is not None or criteria.since is not None
+    # Which lines fail is no part of the selection, so every line is looked at.
+    options = ReadOptions(cursor=cursor, strict=strict, from_now=not looks_back, every_line=True)
+    with log.read(criteria, options, follow=True) as reading:
+        for source in reading.sources:
             if source.is_stream:
                 raise UsageError(f"{source.name} is a pipe: wait follows files", hint="videodb events filter --limit 1")
-        selection = flags.selection(feed.sources, run_dir)
-        judge = WaitCondition(selection, tuple(fail_on or ()), recovered=recovered)
-        cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
-        parts = _backlog(feed, selection, cursor, looks_back=flags.session is not None or flags.since is not None)
-        health = None if files else _Health(run_dir)
+        condition = WaitCondition(reading.matches.selection, tuple(fail_on or ()), recovered=recovered)
+        reading.matches.skip_backlog()
+        waiting = _Waiting(condition, count, cursor)
+        health = None if files else _Health(log.run_dir)
         deadline = None if timeout is None else started + timeout
-        _wait(_lines(feed, parts, selection, deadline, health, strict=strict), judge, count, cursor)
-    finally:
-        feed.close()
+        for batch in reading.matches.batches():
+            if waiting.take(batch):
+                return 0
+            tell_broken(reading.matches.broken)
+            if deadline is not None and batch.is_news and time.monotonic() >= deadline:
+                raise TimedOutError("what was waited for did not come in time (--timeout)")
+            if health is not None and batch.source is None:
+                health.look()
     return 0
 
 
-def _backlog(feed: Feed, selection: Selection, cursor: Cursor | None, *, looks_back: bool) -> list[SourceRange]:
-    """What is there already and counts. A first run with a cursor begins where it would without one."""
-    from videodb_cli.commands.events.streamed import from_cursor
+class _Waiting:
+    """Prints events that are waited for and counts them down."""
 
-    parts = ranges_of(feed.sources, selection, feed.end_of)
-    if cursor is not None and cursor.is_new:
-        for source in feed.sources[-1:]:
-            cursor.save(source, feed.end_of(source) or 0)
-    elif cursor is not None:
-        return from_cursor(cursor, parts)
-    return parts if looks_back else []
+    def __init__(self, condition: WaitCondition, count: int, cursor: Cursor | None) -> None:
+        self._condition = condition
+        self._left = count
+        self._cursor = cursor
+        self._output = _RowByRow() if console.is_terminal() else RawOutput()
 
+    def take(self, batch: Batch) -> bool:
+        """Takes lines in order; returns whether the wait is over.
 
-def _wait(lines: Iterator[_Read], judge: WaitCondition, count: int, cursor: Cursor | None) -> None:
-    output = _output()
-    for source, line, end in lines:
-        if line is None:
-            if cursor is not None:
-                cursor.save(source, end)
-            continue
-        event = line.decode()
-        verdict = judge.judge(event)
-        if verdict is Verdict.NOTHING:
-            continue
-        output.write([line])
-        output.close()
-        if cursor is not None:
-            cursor.save(source, end)
-        if verdict is Verdict.FAILS:
-            said = ev.text_of(event)
-            raise NoMatchError(f"{event.get('event')} came first" + (f": {said}" if said else ""), code="failed")
-        count -= 1
-        if count <= 0:
-            return
+        Raises:
+            NoMatchError: An event that means failure came first.
+        """
+        for line in batch.lines:
+            event = line.decode()
+            verdict = self._condition.judge(event)
+            if verdict is Verdict.NOTHING:
+                continue
+            self._output.write([line])
+            self._save(batch, line.offset + len(line.raw) + 1)
+            if verdict is Verdict.FAILS:
+                said = ev.text_of(event)
+                raise NoMatchError(f"{event.get('event')} came first" + (f": {said}" if said else ""), code="failed")
+            self._left -= 1
+            if self._left <= 0:
+                return True
+        self._save(batch, batch.end)
+        return False
+
+    def _save(self, batch: Batch, end: int) -> None:
+        if self._cursor is not None and batch.source is not None:
+            self._cursor.save(batch.source, end)
 
 
 class _RowByRow(RawOutput):
     """Rows on a terminal."""
 
-    def write(self, lines: list[Line]) -> None:  # type: ignore[override]
+    def write(self, lines: Sequence[Line]) -> None:
         from videodb_cli.commands.events.view import Rows
 
         rows = Rows(console.terminal_width(), color=console.wants_color(sys.stdout))
@@ -150,50 +154,6 @@ class _RowByRow(RawOutput):
             for row in rows.render(line.decode()):
                 console.data(row)
         console.flush()
-
-
-def _output() -> RawOutput:
-    return _RowByRow() if console.is_terminal() else RawOutput()
-
-
-class _Read(NamedTuple):
-    """A line, or the end of a block of lines; everything before ``end`` was read."""
-
-    source: LogSource
-    line: Line | None
-    end: int
-
-
-def _lines(
-    feed: Feed,
-    parts: list[SourceRange],
-    selection: Selection,
-    deadline: float | None,
-    health: _Health | None,
-    *,
-    strict: bool,
-) -> Iterator[_Read]:
-    """Lines in order: what is there already, if that counts, then what comes. Raises when it is over."""
-    broken = BrokenLines()
-    scanner = Scanner(SelectionPlan(), broken)
-    for source, block in iter_ranges(parts, broken):
-        yield from _reads(scanner, source, block)
-    tell_broken(broken, strict=strict)
-    for source, news in feed.iter_news(broken):
-        if news is not None:
-            learn(news, selection.session)
-            yield from _reads(scanner, source, news)
-            tell_broken(broken, strict=strict)
-        if deadline is not None and time.monotonic() >= deadline:
-            raise TimedOutError("what was waited for did not come in time (--timeout)")
-        if health is not None and news is None:
-            health.look()
-
-
-def _reads(scanner: Scanner, source: LogSource, block: Block) -> Iterator[_Read]:
-    for line in scanner.lines(source, block):
-        yield _Read(source, line, line.offset + len(line.raw) + 1)
-    yield _Read(source, None, block.offset + len(block.data))
 
 
 class _Health:

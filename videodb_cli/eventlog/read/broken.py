@@ -69,6 +69,15 @@ class BrokenLines:
         self.damaged += 1
         self._damage.append(error)
 
+    def peek_places(self) -> list[LinePlace]:
+        """Places noted since the last call of `take_places`, which still gives them."""
+        return self._places
+
+    @property
+    def has_damage(self) -> bool:
+        """Whether damage was noted since the last call of `take_damage`."""
+        return bool(self._damage)
+
     def take_places(self) -> list[LinePlace]:
         """Places noted since the last call."""
         noted, self._places = self._places, []

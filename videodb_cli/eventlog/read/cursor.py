@@ -43,6 +43,11 @@ class Cursor:
         self._path = path
 
     @property
+    def path(self) -> Path:
+        """Where the cursor is kept."""
+        return self._path
+
+    @property
     def is_new(self) -> bool:
         """Whether nothing was ever remembered in this file."""
         return not self._path.exists() or not self._path.stat().st_size

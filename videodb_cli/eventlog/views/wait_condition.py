@@ -38,7 +38,7 @@ class WaitCondition:
 
     def judge(self, event: Any) -> Verdict:
         """One decoded line, in order."""
-        if not isinstance(event, dict) or (not self._recovered and _is_old(event)):
+        if not isinstance(event, dict) or (not self._recovered and is_old(event)):
             return Verdict.NOTHING
         # An event that is waited for by name is a success even if it is also a kind of failure.
         if all(test(event) for test in self._tests):
@@ -48,7 +48,8 @@ class WaitCondition:
         return Verdict.NOTHING
 
 
-def _is_old(event: Event) -> bool:
+def is_old(event: Event) -> bool:
+    """Whether it was recovered more than a minute after it had happened: news of the past."""
     if not ev.is_recovered(event):
         return False
     happened, received = ev.happened_at(event), ev.received_at(event)

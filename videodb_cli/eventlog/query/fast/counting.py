@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from videodb_cli.eventlog.query.fast.parallel import Chunk, State
+    from videodb_cli.eventlog.query.limit import Limit
     from videodb_cli.eventlog.query.run import SourceRange
     from videodb_cli.eventlog.query.scan import SelectionPlan
-    from videodb_cli.eventlog.query.streaming import Limit
     from videodb_cli.eventlog.read.sources import LogSource
     from videodb_cli.eventlog.views.stats import EventCounts
 
