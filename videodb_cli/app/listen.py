@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,8 +99,11 @@ class _ImpatientExecutor(ThreadPoolExecutor):
         super().shutdown(wait=False, cancel_futures=True)
 
 
-async def listen(request: ListenRequest, audience: Audience) -> Statement:
-    """Listen until a signal says stop. Raises ConflictError if a listener runs here, and as `Listener.run` does."""
+async def listen(request: ListenRequest, audience: Audience, *, stopping: asyncio.Event | None = None) -> Statement:
+    """Listens until a signal arrives, or with ``stopping`` until that is set: then this process is somebody else's.
+
+    Raises ConflictError if a listener runs here, and as `Listener.run` does.
+    """
     directory_lock = DirectoryLock(request.run_dir.lock)
     try:
         directory_lock.acquire(current_start_token())
@@ -108,7 +111,8 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
         raise already_running(request.run_dir) from None
     try:
         loop = asyncio.get_running_loop()
-        loop.set_default_executor(_ImpatientExecutor(thread_name_prefix="asyncio"))
+        if stopping is None:
+            loop.set_default_executor(_ImpatientExecutor(thread_name_prefix="asyncio"))
         told: list[Callable[[LogTrouble | LogBack], None]] = []
 
         def on_trouble(trouble: LogTrouble | LogBack) -> None:
@@ -131,8 +135,9 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
             )
             told.append(listener.log_trouble)
             listener.output_dropped = audience.output_dropped
-            ignore_terminal_output_stop()
-            tune_for_long_running()
+            if stopping is None:
+                ignore_terminal_output_stop()
+                tune_for_long_running()
             tidy = asyncio.create_task(_keep_own_log_small(request)) if request.detached else None
             capture = CaptureWatch(request.run_dir.capture_info, listener.journal.capture_failed)
             watching = asyncio.create_task(capture.run(), name="capture watch")
@@ -141,7 +146,8 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
                 capture.last_look()
                 listener.stop()
 
-            with stop_on_signals(stop, audience.forced):
+            ending = stop_on_signals(stop, audience.forced) if stopping is None else _stop_when(stopping, stop)
+            with ending:
                 try:
                     return await listener.run()
                 finally:
@@ -150,6 +156,21 @@ async def listen(request: ListenRequest, audience: Audience) -> Statement:
                         tidy.cancel()
     finally:
         directory_lock.release()
+
+
+@contextlib.contextmanager
+def _stop_when(stopping: asyncio.Event, stop: Callable[[], None]) -> Iterator[None]:
+    """Calls ``stop`` once the event is set while the block runs."""
+
+    async def wait() -> None:
+        await stopping.wait()
+        stop()
+
+    waiting = asyncio.create_task(wait(), name="stop")
+    try:
+        yield
+    finally:
+        waiting.cancel()
 
 
 async def _fresh_url(request: ListenRequest, service: ControlPlane) -> str:

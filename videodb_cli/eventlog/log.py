@@ -12,7 +12,7 @@ from videodb_cli.model.logged import Event
 from videodb_cli.rundir.paths import RunDir
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
     from videodb_cli.eventlog.query.selection import Selection
     from videodb_cli.eventlog.read.sources import LogSource
@@ -60,33 +60,17 @@ class EventLog:
             NotFoundError: There is no log, no such file, or no such session.
             UsageError: A flag is malformed, or with ``strict`` a line is not JSON.
             RefusedError: A file cannot be read or must not be trusted.
+            TypeError: An option does not exist.
         """
-        with self._reading(selection, options) as reading:
-            for batch in reading.matches.batches():
-                yield from (Event(line.raw) for line in batch.lines)
+        yield from _events(self._reading(selection, options))
 
     def follow(self, selection: Selection | None = None, **options: Any) -> Iterator[Event]:
-        """Yields selected events as they come from now on, for ever. Takes the arguments of `select`."""
-        yield from self.select(selection, follow=True, from_now=True, **options)
+        """Yields selected events that come from this call on, for ever. Takes and raises what `select` does."""
+        return _events(self._reading(selection, {**options, "follow": True, "from_now": True}))
 
-    async def follow_async(self, selection: Selection | None = None, **options: Any) -> AsyncIterator[Event]:
+    def follow_async(self, selection: Selection | None = None, **options: Any) -> AsyncGenerator[Event, None]:
         """Yields what `follow` yields without blocking the event loop: each look at the log runs in a thread."""
-        import asyncio
-
-        with self._reading(selection, {**options, "follow": True, "from_now": True}) as reading:
-            batches = reading.matches.batches()
-            while True:
-                look = asyncio.ensure_future(asyncio.to_thread(next, batches, None))
-                try:
-                    batch = await asyncio.shield(look)
-                except asyncio.CancelledError:
-                    # The thread ends its look before the files are closed under it.
-                    await asyncio.wait({look})
-                    raise
-                if batch is None:
-                    return
-                for line in batch.lines:
-                    yield Event(line.raw)
+        return _events_async(self._reading(selection, {**options, "follow": True, "from_now": True}))
 
     def wait(self, selection: Selection | None = None, *, timeout: float | None = None, **options: Any) -> Event:
         """Waits for the next selected event and returns it.
@@ -116,6 +100,8 @@ class EventLog:
     def _reading(self, selection: Selection | None, options: dict[str, Any]) -> Reading:
         flags = {name: options.pop(name) for name in Criteria._fields if name in options}
         follow, around = options.pop("follow", False), options.pop("around", None)
+        if unknown := options.keys() - ReadOptions.__dataclass_fields__.keys():
+            raise TypeError(f"EventLog.select takes no option {', '.join(sorted(unknown))}")
         return self.read(
             Criteria.of(**flags) if selection is None else selection,
             ReadOptions(around_s=around, **options),
@@ -169,6 +155,31 @@ class Reading:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _events(reading: Reading) -> Iterator[Event]:
+    with reading:
+        for batch in reading.matches.batches():
+            yield from (Event(line.raw) for line in batch.lines)
+
+
+async def _events_async(reading: Reading) -> AsyncGenerator[Event, None]:
+    import asyncio
+
+    with reading:
+        batches = reading.matches.batches()
+        while True:
+            look = asyncio.ensure_future(asyncio.to_thread(next, batches, None))
+            try:
+                batch = await asyncio.shield(look)
+            except asyncio.CancelledError:
+                # The thread ends its look before the files are closed under it.
+                await asyncio.wait({look})
+                raise
+            if batch is None:
+                return
+            for line in batch.lines:
+                yield Event(line.raw)
 
 
 def _directory(given: str | Path | None) -> Path:

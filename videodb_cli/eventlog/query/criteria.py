@@ -33,13 +33,7 @@ class Criteria(NamedTuple):
 
     @classmethod
     def of(cls, **flags: Any) -> Criteria:
-        """Builds criteria from keyword arguments; a single string stands for a list of one.
-
-        Raises:
-            UsageError: A flag does not exist.
-        """
-        if unknown := flags.keys() - set(cls._fields):
-            raise UsageError(f"no selection flag is called {', '.join(sorted(unknown))}")
+        """Builds criteria from keyword arguments; a single string stands for a list of one."""
         lists = {"channel", "not_channel", "event", "stream", "grep", "not_grep"}
         values: dict[str, Any] = {n: [v] if n in lists and isinstance(v, str) else v for n, v in flags.items()}
         return cls(**values)
