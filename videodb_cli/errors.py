@@ -7,7 +7,8 @@ status 70.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class VideodbError(Exception):
@@ -23,8 +24,20 @@ class VideodbError(Exception):
         self.hint = hint
 
     def as_json(self) -> dict[str, dict[str, str | None]]:
-        """The shape that ``--json`` prints: ``{"error": {"code", "message", "hint"}}``."""
+        """Returns the shape that ``--json`` prints: ``{"error": {"code", "message", "hint"}}``."""
         return {"error": {"code": self.code, "message": self.message, "hint": self.hint}}
+
+    def to_wire(self) -> dict[str, Any]:
+        """Returns the error as one process of ours tells it to another."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "exit_status": self.exit_status}
+
+    @staticmethod
+    def from_wire(fields: object) -> VideodbError:
+        """Returns the error that another process of ours told, of the same kind; `UnreachableError` for an odd one."""
+        told: Mapping[str, Any] = fields if isinstance(fields, dict) else {}
+        kind = _KINDS.get(told.get("exit_status", 0), UnreachableError)
+        code, hint = told.get("code"), told.get("hint")
+        return kind(str(told.get("message", "the process ended without saying why")), code=code, hint=hint)
 
 
 class NoMatchError(VideodbError):
@@ -99,3 +112,20 @@ class OutputError(Exception):
 
 class ReaderGoneError(OutputError):
     """Whoever read stdout has closed it: ``| head`` has read enough."""
+
+
+# One kind for each exit status, for errors that another process tells.
+_KINDS: dict[int, type[VideodbError]] = {
+    kind.exit_status: kind
+    for kind in (
+        NoMatchError,
+        UsageError,
+        CredentialsError,
+        NotFoundError,
+        UnreachableError,
+        RefusedError,
+        MissingDependencyError,
+        ConflictError,
+        TimedOutError,
+    )
+}

@@ -25,6 +25,7 @@ _COMMANDS = {
     "path": "videodb_cli.commands.path",
     "doctor": "videodb_cli.commands.doctor",
     "demo": "videodb_cli.commands.demo",
+    "background": "videodb_cli.commands.background",
 }
 
 _COMPLETION_OPTIONS = {"--install-completion", "--show-completion"}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from videodb_cli import errors, settings
+from videodb_cli import settings
 from videodb_cli.app.listen import already_running, running_listener
+from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.app.stop_listener import stop_listener
-from videodb_cli.errors import ConflictError, TimedOutError, UnreachableError, VideodbError
-from videodb_cli.process.daemon import Spawned, spawn_detached
+from videodb_cli.errors import ConflictError, TimedOutError, UnreachableError
+from videodb_cli.process import background
+from videodb_cli.process.background import BackgroundJob
 from videodb_cli.rundir import process_log
 from videodb_cli.rundir.paths import RunDir
 
@@ -31,17 +33,18 @@ def ensure_listener(
     run_dir: RunDir,
     *,
     credentials: settings.Credentials,
-    arguments: Sequence[str],
-    clear: bool = False,
+    options: ListenOptions | None = None,
     replace: bool = False,
     timeout_s: float = 30.0,
     pause: Callable[[float], None] = time.sleep,
 ) -> BackgroundListener:
-    """Return the listener of the directory, started if there is none. ``arguments`` are those of `videodb listen`.
+    """Returns the listener of the directory, started if there is none.
 
     Raises ConflictError if one runs and ``clear`` is asked without ``replace``; TimedOutError if no connection stands
     in time (the listener goes on trying); and whatever ended the new one.
     """
+    options = options or ListenOptions()
+    clear = options.clear
     if running_listener(run_dir) is not None:
         if replace:
             stop_listener(run_dir)
@@ -50,7 +53,7 @@ def ensure_listener(
         else:
             return _wait_for_running(run_dir, timeout_s, pause)
     try:
-        return _start(run_dir, credentials, arguments, timeout_s)
+        return _start(run_dir, credentials, options, timeout_s)
     except ConflictError:
         # Another one was started at the same moment and won: it is the listener. But it cleared nothing for us.
         if clear:
@@ -85,50 +88,26 @@ def _not_yet(pid: int, timeout_s: float) -> TimedOutError:
 
 
 def _start(
-    run_dir: RunDir,
-    credentials: settings.Credentials,
-    arguments: Sequence[str],
-    timeout_s: float,
+    run_dir: RunDir, credentials: settings.Credentials, options: ListenOptions, timeout_s: float
 ) -> BackgroundListener:
-    # The key travels by environment: an argument list is readable by everybody.
+    # The key travels by environment: requests are written to a file.
     environment = {
         **os.environ,
         settings.KEY_NAMES[0]: credentials.token.reveal(),
         settings.BASE_URL_NAMES[0]: credentials.base_url,
     }
-    log_fd = process_log.open_log(run_dir.listener_log)
+    job = BackgroundJob(
+        "listen",
+        "listener",
+        run_dir.path,
+        run_dir.listener_log,
+        options.to_json(),
+        environment,
+        died=lambda sentence, hint: UnreachableError(sentence, code="listener_ended", hint=hint),
+    )
     try:
-        spawned = spawn_detached(
-            ["listen", "--dir", str(run_dir.path), *arguments],
-            log_fd=log_fd,
-            directory=run_dir.path,
-            timeout_s=timeout_s,
-            environment=environment,
-        )
-    finally:
-        os.close(log_fd)
-    if spawned.message is None:
-        if spawned.exit_status is None:
-            raise _not_yet(spawned.pid, timeout_s)
-        raise UnreachableError(
-            f"the listener ended at once with status {spawned.exit_status}",
-            code="listener_ended",
-            hint=f"see {run_dir.listener_log}",
-        )
-    connection_id = spawned.message.get("connection_id")
-    if isinstance(connection_id, str):
-        return BackgroundListener(connection_id, spawned.pid, was_running=False)
-    raise failure_of(spawned)
-
-
-def failure_of(spawned: Spawned) -> VideodbError:
-    """Return the child's error as one of ours, so that it ends with the same sentence, hint and status here."""
-    told = (spawned.message or {}).get("error")
-    fields = told if isinstance(told, dict) else {}
-    kinds = {
-        kind.exit_status: kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, VideodbError) and kind is not VideodbError
-    }
-    kind = kinds.get(fields.get("exit_status", 0), UnreachableError)
-    return kind(str(fields.get("message", "the listener ended")), code=fields.get("code"), hint=fields.get("hint"))
+        with process_log.opened(run_dir.listener_log) as log_fd:
+            started = background.start(job, log_fd=log_fd, timeout_s=timeout_s)
+    except background.NotReadyError as not_ready:
+        raise _not_yet(not_ready.pid, timeout_s) from None
+    return BackgroundListener(str(started.answer["connection_id"]), started.pid, was_running=False)

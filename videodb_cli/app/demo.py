@@ -141,7 +141,7 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
         # Not in threads: a Ctrl-C must not leave one of them behind, starting what nobody stops any more.
         service = ensure_local(directory, idle_exit_s=None, started_by="demo")
         warden.guard(service.address.pid)
-        listener = ensure_listener(RunDir(directory), credentials=service.credentials, arguments=[])
+        listener = ensure_listener(RunDir(directory), credentials=service.credentials)
         warden.guard(listener.pid)
         yield Playing(title, directory, media_types, duration_s)
         tally = _Tally()

@@ -10,9 +10,9 @@ from typing import Any
 
 from videodb_cli.app.listen import Audience, ListenRequest
 from videodb_cli.app.listen import listen as run_listener
+from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.errors import RefusedError
 from videodb_cli.eventlog.log import EventLog
-from videodb_cli.listener.supervisor import ListenerPolicy
 from videodb_cli.listener.updates import Connected, IdReplaced, ListenerUpdate, Renewed, Statement
 from videodb_cli.model.logged import Event
 from videodb_cli.rundir import paths
@@ -121,7 +121,7 @@ async def listen(
     remove_stale(run_dir)
     credentials = resolve_credentials(env_file) if key is None else _given(key, base_url)
     listening = Listening(run_dir)
-    await listening.start(ListenRequest(run_dir, credentials, collection, ListenerPolicy(clear=clear)))
+    await listening.start(ListenRequest(run_dir, credentials, ListenOptions(collection=collection, clear=clear)))
     try:
         yield listening
     finally:

@@ -12,17 +12,18 @@ from typing import Any
 from videodb_cli import settings
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.api.streams import StreamCalls
+from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.errors import ConflictError, VideodbError
-from videodb_cli.eventlog.write.store import Keeping, LogBack, LogStore, LogTrouble
+from videodb_cli.eventlog.write.store import LogBack, LogStore, LogTrouble
 from videodb_cli.listener.capture_watch import CaptureWatch
 from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake
 from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.presence import Presence
-from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy
+from videodb_cli.listener.recovery.recoverer import Recoverer
 from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.recovery.surroundings import Surroundings
-from videodb_cli.listener.supervisor import Listener, ListenerPolicy
+from videodb_cli.listener.supervisor import Listener
 from videodb_cli.listener.updates import ListenerUpdate, Statement
 from videodb_cli.model.event import Event
 from videodb_cli.process.gc_tuning import tune_for_long_running
@@ -35,17 +36,19 @@ from videodb_cli.rundir.paths import RunDir
 
 @dataclass(frozen=True, slots=True)
 class ListenRequest:
-    """What one run of `videodb listen` is asked to do. Without a ``recovery`` nothing is read back after a gap.
+    """What one run of `videodb listen` is asked to do.
 
-    ``find_again`` looks for a service that may have come back at another address with another key: the embedded one.
+    Attributes:
+        run_dir: Where the log is written.
+        credentials: Which service, and the key.
+        options: How it behaves.
+        detached: Its stderr is the process log of the directory, which must stay small.
+        find_again: Finds a service that came back at another address with another key: the embedded one.
     """
 
     run_dir: RunDir
     credentials: settings.Credentials
-    collection: str = "default"
-    policy: ListenerPolicy = field(default_factory=ListenerPolicy)
-    recovery: RecoveryPolicy | None = field(default_factory=RecoveryPolicy)
-    keeping: Keeping = field(default_factory=Keeping)
+    options: ListenOptions = field(default_factory=ListenOptions)
     detached: bool = False
     find_again: Callable[[], settings.Credentials] | None = None
 
@@ -122,13 +125,13 @@ async def listen(request: ListenRequest, audience: Audience, *, stopping: asynci
                     loop.call_soon_threadsafe(told[0], trouble)
 
         async with ControlPlane(request.credentials) as service:
-            store = LogStore(request.run_dir.log, keeping=request.keeping, on_trouble=on_trouble)
+            store = LogStore(request.run_dir.log, keeping=request.options.keeping(), on_trouble=on_trouble)
             listener = Listener(
                 fresh_url=lambda: _fresh_url(request, service),
                 host=request.credentials.host,
                 store=store,
                 presence=Presence(request.run_dir),
-                policy=request.policy,
+                policy=request.options.policy(),
                 on_update=audience.on_update,
                 on_line=audience.on_line,
                 recoverer=_recoverer_for(request, service, store, audience.on_update),
@@ -175,19 +178,19 @@ def _stop_when(stopping: asyncio.Event, stop: Callable[[], None]) -> Iterator[No
 
 async def _fresh_url(request: ListenRequest, service: ControlPlane) -> str:
     try:
-        return await service.websocket_url(request.collection)
+        return await service.websocket_url(request.options.collection)
     except VideodbError:
         if request.find_again is None:
             raise
     await service.use(await asyncio.to_thread(request.find_again))
-    return await service.websocket_url(request.collection)
+    return await service.websocket_url(request.options.collection)
 
 
 def _recoverer_for(
     request: ListenRequest, service: ControlPlane, store: LogStore, on_update: Callable[[ListenerUpdate], None]
 ) -> Callable[[Journal, Counters, Seen, Intake], Recoverer] | None:
     """Return what makes the part that reads back after a gap, or None if that is turned off."""
-    policy = request.recovery
+    policy = request.options.recovery()
     if policy is None:
         return None
 
@@ -200,7 +203,7 @@ def _recoverer_for(
 
         around = Surroundings(
             run_dir=request.run_dir,
-            collection=request.collection,
+            collection=request.options.collection,
             seen=seen,
             journal=journal,
             counters=counters,

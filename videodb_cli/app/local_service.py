@@ -6,18 +6,15 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from videodb_cli.errors import (
     ConflictError,
-    MissingDependencyError,
     NotFoundError,
     RefusedError,
     TimedOutError,
     UnreachableError,
-    VideodbError,
 )
-from videodb_cli.local.host import already_running
+from videodb_cli.local.host import HostOptions, already_running
 from videodb_cli.local.http.client import ControlClient
 from videodb_cli.local.service_directory import (
     ServiceAddress,
@@ -26,6 +23,8 @@ from videodb_cli.local.service_directory import (
     read_address,
     shared_place,
 )
+from videodb_cli.process import background
+from videodb_cli.process.background import BackgroundJob
 from videodb_cli.process.start_token import is_same_process
 from videodb_cli.rundir import paths, process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
@@ -135,7 +134,7 @@ def ensure_local(
         raise TimedOutError("somebody else has been starting the embedded service for too long") from None
     try:
         found = find_local(directory, own_only=own_only)
-        return found or _start(place, run_dir, host, port, idle_exit_s, started_by, rtsps=rtsps)
+        return found or _start(place, run_dir, HostOptions(host, port, idle_exit_s, started_by, rtsps=rtsps))
     finally:
         start_lock.release()
 
@@ -174,57 +173,30 @@ def stop_local(
     return address, kept
 
 
-def _start(
-    place: ServiceDirectory,
-    run_dir: RunDir,
-    host: str,
-    port: int,
-    idle_exit_s: float | None,
-    started_by: str,
-    *,
-    rtsps: bool,
-) -> LocalService:
-    from videodb_cli.process.daemon import spawn_detached
-
-    arguments = ["local", "start", "--dir", str(run_dir.path), "--host", host, "--port", str(port)]
-    arguments += ["--started-by", started_by]
-    if rtsps:
-        arguments.append("--rtsps")
-    if idle_exit_s is not None:
-        arguments += ["--idle-exit", str(idle_exit_s)]
+def _start(place: ServiceDirectory, run_dir: RunDir, wanted: HostOptions) -> LocalService:
     # The user's key is not for a process that has a key of its own.
     environment = {name: value for name, value in os.environ.items() if name not in KEY_NAMES}
-    log_fd = process_log.open_log(place.log)
+    job = BackgroundJob(
+        "local",
+        "embedded service",
+        run_dir.path,
+        place.log,
+        wanted.to_json(),
+        environment,
+        died=lambda sentence, hint: RefusedError(sentence, code="local_start", hint=hint),
+    )
     try:
-        spawned = spawn_detached(
-            arguments,
-            log_fd=log_fd,
-            directory=place.directory,
-            timeout_s=START_TIMEOUT_S,
-            environment=environment,
-        )
-    finally:
-        os.close(log_fd)
-    message = spawned.message
-    if message is None:
+        with process_log.opened(place.log) as log_fd:
+            background.start(job, log_fd=log_fd, timeout_s=START_TIMEOUT_S)
+    except background.NotReadyError as error:
         raise RefusedError(
-            f"the embedded service did not start (pid {spawned.pid}); see {place.log}", code="local_start"
-        )
-    if "error" in message:
-        raise _error_of(message, place)
+            f"the embedded service did not start (pid {error.pid})", code="local_start", hint=f"see {place.log}"
+        ) from None
+    except ConflictError as error:
+        if error.code == "already_running":
+            raise already_running(place) from None
+        raise
     address = read_address(place)
     if address is None:
-        raise RefusedError(f"the embedded service ended at once; see {place.log}", code="local_start")
+        raise RefusedError("the embedded service ended at once", code="local_start", hint=f"see {place.log}")
     return LocalService(address, started=True)
-
-
-def _error_of(message: dict[str, Any], place: ServiceDirectory) -> VideodbError:
-    """The error that the background process ended with, as one of ours with the same exit status."""
-    told = message["error"]
-    kinds: tuple[type[VideodbError], ...] = (ConflictError, MissingDependencyError, RefusedError)
-    for kind in kinds:
-        if kind.exit_status == message.get("exit_status"):
-            if kind is ConflictError and told.get("code") == "already_running":
-                return already_running(place)
-            return kind(str(told.get("message")), code=told.get("code"), hint=told.get("hint"))
-    return RefusedError(f"the embedded service did not start: {told.get('message')}", code="local_start")

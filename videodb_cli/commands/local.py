@@ -12,11 +12,12 @@ from videodb_cli import console, hints
 from videodb_cli.commands.fields import show_field
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, made_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
-from videodb_cli.errors import NotFoundError, RefusedError, UsageError, VideodbError
+from videodb_cli.errors import NotFoundError, RefusedError, UsageError
 from videodb_cli.settings import KEY_NAMES, resolve_directory
 
 if TYPE_CHECKING:
     from videodb_cli.local.faults.plan import Fault
+    from videodb_cli.process.background import ReadyPipe
     from videodb_cli.rundir.paths import RunDir
 
 _HELP = """The embedded VideoDB-compatible service, for development, demos and tests. It is not the VideoDB service.
@@ -56,8 +57,6 @@ def start(
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
     idle_exit: Annotated[float | None, typer.Option("--idle-exit", hidden=True)] = None,
-    started_by: Annotated[str, typer.Option("--started-by", hidden=True)] = "local start",
-    ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
 ) -> None:
     """Start the service of the directory and print its URL and key, in the form of a .env file.
 
@@ -73,28 +72,26 @@ def start(
     from videodb_cli.app.local_service import place_of
     from videodb_cli.local.host import HostOptions, run_here
     from videodb_cli.local.service_directory import ServiceAddress
-    from videodb_cli.process.daemon import ReadyPipe
-
-    ready = ReadyPipe(ready_fd)
 
     def announce(address: ServiceAddress) -> None:
-        if ready_fd is not None:
-            ready.say({"url": address.url, "pid": address.pid})
-            return
         _print_address(address, as_json=as_json)
         console.flush()
         console.talk(hints.placed(f"{_BANNER} · stop with: Ctrl-C, or videodb local stop"))
 
-    try:
-        run_here(
-            place_of(made_run_dir(directory, env_file)),
-            HostOptions(host, port, idle_exit, started_by, plan, rtsps=rtsps, keeps_log=ready_fd is not None),
-            on_ready=announce,
-        )
-    except VideodbError as error:
-        if ready_fd is not None:
-            ready.say({**error.as_json(), "exit_status": error.exit_status})
-        raise
+    run_here(
+        place_of(made_run_dir(directory, env_file)),
+        HostOptions(host, port, idle_exit, faults=plan, rtsps=rtsps),
+        on_ready=announce,
+    )
+
+
+def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe) -> None:
+    """Serves as `videodb local start --detach` or ``--local`` asked."""
+    from videodb_cli.app.local_service import place_of
+    from videodb_cli.local.host import HostOptions, run_here
+
+    wanted = HostOptions(**fields, keeps_log=True)
+    run_here(place_of(run_dir), wanted, on_ready=lambda address: ready.say({"url": address.url, "pid": address.pid}))
 
 
 def _start_detached(run_dir: RunDir, host: str, port: int, plan: list[Fault], *, rtsps: bool, as_json: bool) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,6 +45,57 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object,
 LocalOption = Annotated[
     bool, typer.Option("--local", help="Use the embedded service of this machine: no key, no network.")
 ]
+
+
+def option_group(
+    kind: type[Any],
+    annotations: Mapping[str, Any],
+    parameter: str,
+    *,
+    typed_defaults: Mapping[str, Any] | None = None,
+    first: bool = False,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a command a group of options; it receives them as one object.
+
+    Typer reads a function's signature, so the options are added to that instead of being written out in each command.
+
+    Args:
+        kind: The object, built from the options by keyword. Its defaults are theirs.
+        annotations: Each option by its field, as Typer wants it annotated.
+        parameter: The parameter of the command that receives the object.
+        first: Show the group before the command's own options.
+        typed_defaults: Defaults as a user would type them, where they differ from those of ``kind``.
+    """
+    defaults = {**_defaults_of(kind), **(typed_defaults or {})}
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        own = inspect.signature(command, eval_str=True)
+
+        @wraps(command)
+        def run(**values: Any) -> Any:
+            group = kind(**{name: values.pop(name) for name in annotations})
+            return command(**{parameter: group}, **values)
+
+        added = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=annotation)
+            for name, annotation in annotations.items()
+        ]
+        kept = [
+            found.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for name, found in own.parameters.items()
+            if name != parameter
+        ]
+        parameters = [*added, *kept] if first else [*kept, *added]
+        run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {found.name: found.annotation for found in parameters}
+        return run
+
+    return decorate
+
+
+def _defaults_of(kind: type[Any]) -> dict[str, Any]:
+    by_tuple = getattr(kind, "_field_defaults", None)
+    return dict(by_tuple) if by_tuple is not None else {f.name: f.default for f in dataclasses.fields(kind)}
 
 
 def existing_run_dir(

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from videodb_cli.errors import ConflictError, MissingDependencyError
 from videodb_cli.local.service_directory import (
@@ -41,6 +41,16 @@ class HostOptions:
     faults: Sequence[Fault] = ()
     rtsps: bool = False
     keeps_log: bool = False  # stdout and stderr are the log of `place`, and it is to stay small
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what a service in the background is told, as JSON values; faults are set by a later call."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "idle_exit_s": self.idle_exit_s,
+            "started_by": self.started_by,
+            "rtsps": self.rtsps,
+        }
 
 
 def require_packages() -> None:

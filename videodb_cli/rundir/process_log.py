@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from videodb_cli.errors import RefusedError
@@ -22,10 +23,15 @@ def _rotate(log: Path) -> bool:
     return True
 
 
-def open_log(log: Path) -> int:
-    """Return a descriptor that appends to the log, begun anew if it had grown. Raises RefusedError."""
+@contextlib.contextmanager
+def opened(log: Path) -> Iterator[int]:
+    """Yields a descriptor that appends to the log, begun anew if it had grown. Raises RefusedError."""
     _rotate(log)
-    return private.open_fd(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    fd = private.open_fd(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def keep_small(log: Path) -> None:

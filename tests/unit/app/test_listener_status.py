@@ -18,11 +18,13 @@ from videodb_cli.app import background_listener as ensuring
 from videodb_cli.app import stop_listener as stopping
 from videodb_cli.app.background_listener import ensure_listener
 from videodb_cli.app.listen import already_running, running_listener
+from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.app.listener_status import listener_status
 from videodb_cli.app.stop_listener import stop_listener
 from videodb_cli.commands import status as status_command
-from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, UnreachableError, UsageError
-from videodb_cli.process.daemon import Spawned
+from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, UsageError
+from videodb_cli.process import background
+from videodb_cli.process.background import BackgroundJob, NotReadyError, Started
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import lock, state
 from videodb_cli.rundir.lock import DirectoryLock
@@ -229,42 +231,43 @@ Ensure = Callable[..., Any]
 def ensure(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> Ensure:
     credentials = Credentials(Secret("sk-1"), "https://api.example", "./.env", "./.env")
 
-    def call(spawned: Spawned, **settings: Any) -> Any:
-        def spawn(arguments: list[str], **given: Any) -> Spawned:
-            assert "sk-1" not in arguments
-            assert given["environment"]["VIDEO_DB_API_KEY"] == "sk-1"
-            assert given["environment"]["VIDEO_DB_API"] == "https://api.example"
-            return spawned
+    def call(outcome: Started | Exception, *, clear: bool = False) -> Any:
+        def start(job: BackgroundJob, **_: object) -> Started:
+            assert "sk-1" not in json.dumps(job.request)
+            assert job.environment is not None
+            assert job.environment["VIDEO_DB_API_KEY"] == "sk-1"
+            assert job.environment["VIDEO_DB_API"] == "https://api.example"
+            assert ListenOptions.from_json(job.request).clear is clear
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
 
-        monkeypatch.setattr(ensuring, "spawn_detached", spawn)
-        return ensure_listener(
-            run_dir, credentials=credentials, arguments=[], timeout_s=0.05, pause=lambda _: None, **settings
-        )
+        monkeypatch.setattr(background, "start", start)
+        options = ListenOptions(clear=clear)
+        return ensure_listener(run_dir, credentials=credentials, options=options, timeout_s=0.05, pause=lambda _: None)
 
     return call
 
 
+NEVER = NotReadyError("listener", 77, 0.05)
+
+
 def test_a_new_one(ensure: Ensure) -> None:
-    found = ensure(Spawned(77, {"connection_id": "ws-1"}, None))
+    found = ensure(Started(77, {"connection_id": "ws-1"}))
     assert (found.connection_id, found.pid, found.was_running) == ("ws-1", 77, False)
 
 
-@pytest.mark.parametrize(
-    ("spawned", "kind", "words"),
-    [
-        (Spawned(77, None, None), TimedOutError, "goes on trying as pid 77"),
-        (Spawned(77, None, 70), UnreachableError, "ended at once with status 70"),
-        (Spawned(77, {"error": {"message": "m", "code": "c", "hint": "h", "exit_status": 2}}, 2), UsageError, "m"),
-        (Spawned(77, {"error": {"message": "m", "exit_status": 99}}, 99), UnreachableError, "m"),
-        (Spawned(77, {"error": "odd"}, 1), UnreachableError, "the listener ended"),
-    ],
-)
-def test_failures(ensure: Ensure, spawned: Spawned, kind: type[Exception], words: str) -> None:
-    with pytest.raises(kind, match=words):
-        ensure(spawned)
+def test_one_that_is_not_connected_in_time(ensure: Ensure) -> None:
+    with pytest.raises(TimedOutError, match="goes on trying as pid 77"):
+        ensure(NEVER)
 
 
-CONFLICT = Spawned(77, {"error": {"message": "already", "exit_status": 9}}, 9)
+def test_what_ended_it_is_raised(ensure: Ensure) -> None:
+    with pytest.raises(UsageError, match="m"):
+        ensure(UsageError("m"))
+
+
+CONFLICT = ConflictError("already")
 
 
 def test_a_lost_race(ensure: Ensure, run_dir: RunDir, held: DirectoryLock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,14 +289,13 @@ def test_a_lost_race(ensure: Ensure, run_dir: RunDir, held: DirectoryLock, monke
 
 
 def test_one_that_runs(ensure: Ensure, run_dir: RunDir, held: DirectoryLock) -> None:
-    never = Spawned(0, None, None)
     with pytest.raises(TimedOutError, match=f"pid {os.getpid()}"):
-        ensure(never)
+        ensure(NEVER)
     state.write(run_dir.listener_state, STANDING)
-    assert ensure(never).was_running
+    assert ensure(NEVER).was_running
     with pytest.raises(ConflictError, match="connected as ws-1"):
-        ensure(never, clear=True)
+        ensure(NEVER, clear=True)
     held.release()
     run_dir.listener_state.unlink()
     with pytest.raises(TimedOutError):
-        ensure(never)
+        ensure(NEVER)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_a_selection_selects(log: Path) -> None:
         ({"last": 1, "around": 1.0}, ["word 14", "word 15", "word 16"]),
     ],
 )
-def test_options(log: Path, options: dict[str, object], expected: list[str]) -> None:
+def test_options(log: Path, options: dict[str, Any], expected: list[str]) -> None:
     assert texts(EventLog(log).select(channel="alert", **options)) == expected
 
 

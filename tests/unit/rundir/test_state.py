@@ -52,16 +52,15 @@ def test_the_process_log_is_kept_small(tmp_path: Path, monkeypatch: pytest.Monke
     log = tmp_path / "videodb_listener.log"
     monkeypatch.setattr(process_log, "LIMIT_BYTES", 10)
     for content in (b"a" * 11, b"b" * 11, b"c"):
-        fd = process_log.open_log(log)
-        os.write(fd, content)
-        os.close(fd)
+        with process_log.opened(log) as fd:
+            os.write(fd, content)
     assert log.read_bytes() == b"c"
     assert log.with_name(log.name + ".1").read_bytes() == b"b" * 11
     assert log.stat().st_mode & 0o777 == 0o600
     monkeypatch.undo()
     log.unlink()
     log.symlink_to(tmp_path / "x")
-    with pytest.raises(RefusedError):
-        process_log.open_log(log)
+    with pytest.raises(RefusedError), process_log.opened(log):
+        pass
     process_log.keep_small(log)
     assert not (tmp_path / "x").exists()

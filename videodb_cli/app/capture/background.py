@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
 import os
 import signal
 import time
@@ -13,14 +11,14 @@ from typing import Any, Final
 
 from videodb_cli import settings
 from videodb_cli.api.control_plane import ControlPlane
-from videodb_cli.app.background_listener import failure_of
 from videodb_cli.app.capture.end import stop_at_service
 from videodb_cli.app.capture.start import ChannelsFlow, Prepared, StartUpdate, StillWaiting
 from videodb_cli.app.stop_listener import stop_own_listener
 from videodb_cli.capture import info as capture_info
 from videodb_cli.capture.request import CaptureRequest
-from videodb_cli.errors import RefusedError, TimedOutError, UsageError, VideodbError
-from videodb_cli.process.daemon import Spawned, spawn_detached
+from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
+from videodb_cli.process import background
+from videodb_cli.process.background import BackgroundJob
 from videodb_cli.process.signals import deferred_interrupts
 from videodb_cli.process.start_token import is_same_process, start_token
 from videodb_cli.rundir import process_log
@@ -34,7 +32,7 @@ _SAY_EVERY_S: Final = 5.0
 
 
 def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[StartUpdate], None]) -> dict[str, Any]:
-    """Start the background process and wait until media flow. Returns the state.
+    """Starts the background process and waits until media flow. Returns the state.
 
     Raises what made it fail, after it has ended everything; on an interrupt the capture is ended too.
     """
@@ -50,31 +48,16 @@ def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[Sta
             progress.look()
 
         try:
-            spawned = _spawn(prepared, run_dir, while_waiting)
+            answer = _start(prepared, run_dir, while_waiting)
             progress.look()
-            return _judge(spawned, run_dir)
+            return dict(answer["capture"])
         except BaseException:
             end_background(run_dir, prepared, spawned_pid)
             raise
 
 
-def _judge(spawned: Spawned, run_dir: RunDir) -> dict[str, Any]:
-    message = spawned.message
-    if message is not None and isinstance(message.get("capture"), dict):
-        return dict(message["capture"])
-    if message is not None:
-        raise failure_of(spawned)
-    if spawned.exit_status is None:
-        raise TimedOutError("the capture did not begin in time", hint=f"see {run_dir.capture_log}")
-    raise RefusedError(
-        f"the background process ended at once with status {spawned.exit_status}",
-        code="capture_died",
-        hint=f"see {run_dir.capture_log}",
-    )
-
-
-def _spawn(prepared: Prepared, run_dir: RunDir, while_waiting: Callable[[int], None]) -> Spawned:
-    # Secrets travel by environment: an argument list is readable by everybody.
+def _start(prepared: Prepared, run_dir: RunDir, while_waiting: Callable[[int], None]) -> dict[str, Any]:
+    # Secrets travel by environment: requests are written to a file.
     hidden = {*settings.KEY_NAMES, *settings.BASE_URL_NAMES, settings.CLIENT_TOKEN_NAME, settings.LOCAL_NAME}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment["VIDEODB_CAPTURE_DETACHED"] = "1"
@@ -82,25 +65,22 @@ def _spawn(prepared: Prepared, run_dir: RunDir, while_waiting: Callable[[int], N
     environment[settings.BASE_URL_NAMES[0]] = prepared.access.token.base_url
     if prepared.access.key is not None:
         environment[settings.KEY_NAMES[0]] = prepared.access.key.token.reveal()
-    request = json.dumps(prepared.request.as_json(), ensure_ascii=False)
-    log_fd = process_log.open_log(run_dir.capture_log)
+    job = BackgroundJob(
+        "capture",
+        "background process",
+        run_dir.path,
+        run_dir.capture_log,
+        prepared.request.as_json(),
+        environment,
+        died=lambda sentence, hint: RefusedError(sentence, code="capture_died", hint=hint),
+    )
+    timeout_s = prepared.request.start_timeout_s + _END_S
     try:
-        return spawn_detached(
-            ["capture", "run", "--dir", str(run_dir.path), "--request", request],
-            log_fd=log_fd,
-            directory=run_dir.path,
-            timeout_s=prepared.request.start_timeout_s + _END_S,
-            environment=environment,
-            while_waiting=while_waiting,
-        )
-    except OSError as error:
-        if error.errno == errno.E2BIG:
-            raise UsageError(
-                "prompts, alerts and metadata are longer than this system takes", code="too_long"
-            ) from None
-        raise
-    finally:
-        os.close(log_fd)
+        with process_log.opened(run_dir.capture_log) as log_fd:
+            started = background.start(job, log_fd=log_fd, timeout_s=timeout_s, while_waiting=while_waiting)
+    except background.NotReadyError:
+        raise TimedOutError("the capture did not begin in time", hint=f"see {run_dir.capture_log}") from None
+    return started.answer
 
 
 class _Progress:

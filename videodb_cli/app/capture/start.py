@@ -13,6 +13,7 @@ from videodb_cli.app.background_listener import BackgroundListener, ensure_liste
 from videodb_cli.app.capture.end import stop_at_service
 from videodb_cli.app.capture.run import Access
 from videodb_cli.app.listen import running_listener
+from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.app.stop_listener import stop_listener
 from videodb_cli.capture import info as capture_info
 from videodb_cli.capture.channels import Channel
@@ -205,7 +206,7 @@ def _listener(order: StartOrder, key: Credentials) -> BackgroundListener:
     with deferred_interrupts() as is_interrupted:
         try:
             found = ensure_listener(
-                order.run_dir, credentials=key, arguments=["--collection", order.collection], timeout_s=patience_s
+                order.run_dir, credentials=key, options=ListenOptions(collection=order.collection), timeout_s=patience_s
             )
         except TimedOutError:
             if was_running:

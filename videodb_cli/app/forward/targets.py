@@ -48,7 +48,7 @@ class HttpTarget:
     """POSTs each parcel until it is taken. ``on_trouble`` is told in words, once for each kind of trouble in a row.
 
     ``on_tried`` is called after each attempt that does not end us. Raises one of `network.failures.FINAL` for a way
-    to the endpoint that cannot work; once it has worked, that is tried again like everything else.
+    to the endpoint that cannot work; once it has worked, or after `persist`, that is tried again like everything else.
     """
 
     def __init__(
@@ -79,7 +79,11 @@ class HttpTarget:
         self._uniform = uniform
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._has_worked = False
+        self._persists = False
+
+    def persist(self) -> None:
+        """From now on tries everything again: nobody is there any more to be told that it ends."""
+        self._persists = True
 
     def deliver(self, parcel: Delivery) -> Refused | None:
         """POST one event as an object, or a batch as an array. 4xx (but 408, 429) is a refusal, all else is retried."""
@@ -91,7 +95,7 @@ class HttpTarget:
             self._stop.check()
             status, retry_after, trouble = self._post_until_stopped(body, headers)
             self._on_tried()
-            self._has_worked = self._has_worked or trouble is None
+            self._persists = self._persists or trouble is None
             if trouble is None and 200 <= status < 300:
                 if said is not None:
                     self._on_trouble(f"{self.host} takes events again")
@@ -141,7 +145,7 @@ class HttpTarget:
         try:
             answer = await self._client.post(self._url, content=body, headers=headers)
         except FINAL as error:
-            if not self._has_worked:
+            if not self._persists:
                 raise
             return 0, None, str(error)
         except CannotReachError as error:

@@ -14,7 +14,6 @@ app = new_app(
             "create": "videodb_cli.commands.capture.create",
             "pause": "videodb_cli.commands.capture.pausing:pause_app",
             "resume": "videodb_cli.commands.capture.pausing:resume_app",
-            "run": "videodb_cli.commands.capture.run",
         }
     ),
     no_args_is_help=True,

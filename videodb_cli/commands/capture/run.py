@@ -1,21 +1,15 @@
-"""The process that keeps a capture alive: hidden in the background, or `capture start --foreground`."""
+"""The process that keeps a capture alive: in the background, or `capture start --foreground`."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from videodb_cli import console
-from videodb_cli.commands.tree import PanelCommand, new_app
-from videodb_cli.errors import RefusedError, UsageError, VideodbError
-from videodb_cli.rundir import paths
+from videodb_cli.errors import RefusedError, UsageError
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import BASE_URL_NAMES, CLIENT_TOKEN_NAME, KEY_NAMES, Credentials, Secret, checked_base_url
 
@@ -24,22 +18,15 @@ if TYPE_CHECKING:
 
     from videodb_cli.app.capture.run import Access
     from videodb_cli.capture.request import CaptureRequest
+    from videodb_cli.process.background import ReadyPipe
 
-app = new_app()
 _EXIT_FORCED = 130
 
 
-@app.command(cls=PanelCommand, hidden=True)
-def run(
-    directory: Annotated[str, typer.Option("--dir")],
-    request: Annotated[str, typer.Option("--request")],
-    ready_fd: Annotated[int | None, typer.Option("--ready-fd")] = None,
-) -> None:
-    """Run a capture that `capture start` has prepared. Not for people."""
+def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe) -> None:
+    """Runs a capture that `capture start` has prepared."""
     from videodb_cli.capture.request import CaptureRequest
-    from videodb_cli.process.daemon import ReadyPipe
 
-    ready = ReadyPipe(ready_fd)
     began = False
 
     def on_active(state: dict[str, Any]) -> None:
@@ -47,18 +34,9 @@ def run(
         began = True
         ready.say({"capture": state})
 
-    try:
-        try:
-            asked = CaptureRequest.from_json(json.loads(request))
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"this is not a request of `capture start`: {error}") from error
-        run_dir = paths.check(Path(directory))
-        _run(run_dir, asked, _access_from_environment(), _log, on_active)
-        if not began:
-            raise RefusedError("the capture was stopped before it began", code="stopped")
-    except VideodbError as error:
-        ready.say({"error": {**error.as_json()["error"], "exit_status": error.exit_status}})
-        raise
+    _run(run_dir, CaptureRequest.from_json(fields), _access_from_environment(), _log, on_active)
+    if not began:
+        raise RefusedError("the capture was stopped before it began", code="stopped")
 
 
 def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_json: bool) -> None:

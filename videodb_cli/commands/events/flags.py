@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 import typer
 
+from videodb_cli.commands.options import option_group
 from videodb_cli.commands.tree import PanelCommand
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.query.criteria import Criteria
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _PANEL = "Selection (of one kind: any of them; of different kinds: all)"
 
@@ -77,33 +76,5 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def with_selection(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the selection flags; it receives them as its parameter ``criteria``.
-
-    Typer reads a function's signature, so the flags are added to that instead of being written out in every command.
-    """
-    own = inspect.signature(command, eval_str=True)
-
-    @wraps(command)
-    def run(**values: Any) -> Any:
-        criteria = Criteria(**{name: values.pop(name) for name in _OPTIONS})
-        return command(criteria=criteria, **values)
-
-    added = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=Criteria._field_defaults[name],
-            annotation=annotation,
-        )
-        for name, annotation in _OPTIONS.items()
-    ]
-    kept = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in own.parameters.items()
-        if name != "criteria"
-    ]
-    parameters = [*kept, *added]
-    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run
+# A command with it receives the selection flags as its parameter ``criteria``.
+with_selection = option_group(Criteria, _OPTIONS, "criteria")

@@ -78,18 +78,6 @@ class Criteria(NamedTuple):
 
         return resolve_session(self.session, sources, capture_state)
 
-    def as_arguments(self) -> list[str]:
-        """Returns the flags as command-line arguments."""
-        arguments: list[str] = []
-        for name, value in self._asdict().items():
-            option = f"--{name.replace('_', '-')}"
-            if value is True:
-                arguments.append(option)
-            else:
-                for each in value if isinstance(value, (list, tuple)) else [value] if value else []:
-                    arguments += [option, str(each)]
-        return arguments
-
 
 def _moment(text: str | None, now: float) -> float | None:
     if text is None:

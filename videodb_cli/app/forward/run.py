@@ -1,0 +1,190 @@
+"""`videodb events forward`, without a terminal: one cursor, one target, in this process or in the background."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from videodb_cli.app.forward.forwarder import Delivery, Forwarder, Stop, StoppedError
+from videodb_cli.app.forward.targets import CommandTarget, HttpTarget
+from videodb_cli.errors import ConflictError, UnreachableError
+from videodb_cli.eventlog.log import EventLog
+from videodb_cli.eventlog.matches import ReadOptions
+from videodb_cli.eventlog.query.criteria import Criteria
+from videodb_cli.eventlog.read.broken import BrokenLines
+from videodb_cli.eventlog.read.cursor import Cursor
+from videodb_cli.process import background
+from videodb_cli.process.background import BackgroundJob
+from videodb_cli.process.gc_tuning import tune_for_long_running
+from videodb_cli.process.signals import ask_on_signals
+from videodb_cli.process.start_token import current_start_token
+from videodb_cli.rundir import process_log
+from videodb_cli.rundir.lock import DirectoryLock, LockHeldError, holder, is_held
+from videodb_cli.rundir.paths import RunDir
+
+_START_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardRequest:
+    """What is handed on, and where to.
+
+    Attributes:
+        url: POST events there; or
+        command: start this for each of them.
+        criteria: Which events.
+        cursor_file: Where it is remembered how far it got; None begins with what comes from now on.
+        batch: Up to so many events at once.
+        limit: End when so many were handed on.
+        timeout_s: How long one call or command may take.
+        recovered: Hand on events too that were recovered long after they happened.
+    """
+
+    url: str | None = None
+    command: str | None = None
+    criteria: Criteria = field(default_factory=Criteria)
+    cursor_file: Path | None = None
+    batch: int = 1
+    limit: int | None = None
+    timeout_s: float = 30.0
+    recovered: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the request as JSON values."""
+        cursor_file = None if self.cursor_file is None else str(self.cursor_file)
+        return {**asdict(self), "criteria": self.criteria._asdict(), "cursor_file": cursor_file}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Reads what `to_json` returned."""
+        cursor_file = fields["cursor_file"]
+        return cls(
+            **{
+                **fields,
+                "criteria": Criteria(**fields["criteria"]),
+                "cursor_file": None if cursor_file is None else Path(cursor_file),
+            }
+        )
+
+
+class Audience(Protocol):
+    """Who is told what a forwarder does. With ``on_ready`` it runs in the background: that gets its pid, once."""
+
+    on_ready: Callable[[int], None] | None
+
+    def trouble(self, sentence: str) -> None: ...
+    def refused(self, delivery: Delivery, why: str) -> None: ...
+    def broken(self, broken: BrokenLines) -> None: ...
+
+
+def run_forward(log: EventLog, request: ForwardRequest, audience: Audience) -> None:
+    """Hands events on until a signal or the limit ends it.
+
+    It is ready once nothing that was there already waits for a first try. In the background everything is tried again
+    from then on: nobody is there any more to be told that it ends.
+
+    Raises:
+        ConflictError: Somebody forwards with this cursor already.
+        UsageError: The URL or the command cannot be used.
+    """
+    stop = Stop()
+    target: HttpTarget | CommandTarget
+
+    def ready() -> None:
+        if audience.on_ready is not None:
+            audience.on_ready(os.getpid())
+            if isinstance(target, HttpTarget):
+                target.persist()
+
+    if request.url is not None:
+        target = HttpTarget(
+            request.url,
+            stop=stop,
+            is_batch=request.batch > 1,
+            timeout_s=request.timeout_s,
+            on_trouble=audience.trouble,
+            on_tried=ready,
+        )
+    else:
+        target = CommandTarget(request.command or "", stop=stop, timeout_s=request.timeout_s)
+    with contextlib.closing(target), _alone(request.cursor_file):
+        if request.command is not None:
+            ready()
+        tune_for_long_running()
+        cursor = None if request.cursor_file is None else Cursor(request.cursor_file)
+        forwarder = Forwarder(
+            target,
+            recovered=request.recovered,
+            batch=request.batch,
+            limit=request.limit,
+            cursor=cursor,
+            refused_log=None if request.cursor_file is None else beside(request.cursor_file, ".refused"),
+            on_refused=audience.refused,
+        )
+        from_now = cursor is None and request.criteria.since is None
+        options = ReadOptions(cursor=cursor, from_now=from_now, without_own=True)
+        with (
+            contextlib.suppress(StoppedError),
+            log.read(request.criteria, options, follow=True) as reading,
+            ask_on_signals(stop.ask),
+        ):
+            for found in reading.matches.batches():
+                stop.check()
+                if found.is_news:
+                    ready()
+                forwarder.take(found)
+                audience.broken(reading.matches.broken)
+                if forwarder.is_done:
+                    return
+
+
+def forward_in_background(run_dir: RunDir, request: ForwardRequest) -> int | None:
+    """Starts a forwarder in the background and returns its pid; if one runs with this cursor, the pid of that.
+
+    One that has said nothing in time waits for its endpoint's first answer: it runs. Raises what ended it at once.
+    """
+    assert request.cursor_file is not None  # noqa: S101 - for the type checker: the command has seen to it
+    if is_held(beside(request.cursor_file, ".lock")):
+        return _holder(request.cursor_file)
+    log = beside(request.cursor_file, ".log")
+    job = BackgroundJob(
+        "forward",
+        "forwarder",
+        run_dir.path,
+        log,
+        request.to_json(),
+        working_directory=request.cursor_file.parent,
+        died=lambda sentence, hint: UnreachableError(sentence, code="forward_ended", hint=hint),
+    )
+    try:
+        with process_log.opened(log) as log_fd:
+            return background.start(job, log_fd=log_fd, timeout_s=_START_TIMEOUT_S).pid
+    except background.NotReadyError as waiting:
+        return waiting.pid
+
+
+def beside(cursor_file: Path, suffix: str) -> Path:
+    """Returns the path of a file that belongs to a cursor."""
+    return cursor_file.with_name(cursor_file.name + suffix)
+
+
+def _alone(cursor_file: Path | None) -> contextlib.AbstractContextManager[object]:
+    """Holds the cursor's lock: two that go on from one cursor would hand everything on twice."""
+    if cursor_file is None:
+        return contextlib.nullcontext()
+    lock = DirectoryLock(beside(cursor_file, ".lock"))
+    try:
+        lock.acquire(current_start_token())
+    except LockHeldError:
+        pid = _holder(cursor_file) or "unknown"
+        raise ConflictError(f"somebody forwards with this cursor already: pid {pid}", code="already_running") from None
+    return lock
+
+
+def _holder(cursor_file: Path) -> int | None:
+    found = holder(beside(cursor_file, ".lock"))
+    return None if found is None else found[0]
