@@ -56,7 +56,7 @@ def test_a_wrong_certificate_is_refused_and_the_key_stays_here(tmp_path: Path) -
             listener.process.wait(20)
             status = listener.stop()
         thread.join(15)
-    assert status == 5, listener.output.decode()
+    assert status == 2, listener.output.decode()
     assert b"certificate" in listener.output.lower()
     assert KEY.encode() not in listener.output + b"".join(received)
     assert b"GET " not in b"".join(received)
