@@ -90,7 +90,7 @@ def _not_yet(pid: int, timeout_s: float) -> TimedOutError:
 def _start(
     run_dir: RunDir, credentials: settings.Credentials, options: ListenOptions, timeout_s: float
 ) -> BackgroundListener:
-    # The key travels by environment: requests are written to a file.
+    # Secrets travel by environment, never in a request.
     environment = {
         **os.environ,
         settings.KEY_NAMES[0]: credentials.token.reveal(),

@@ -218,15 +218,15 @@ async def _follow(
     calls: ControlPlane, stream_id: str, log: Path, tally: _Tally
 ) -> AsyncIterator[HeardLine | DemoProgress]:
     """Tell every event of the log until the stream has ended and everything of it has been logged."""
-    began = time.time()
+    began = time.monotonic()
     follower = Follower(log, private=True)
     next_look, ended_at = began, None
     try:
         while True:
-            now = time.time()
+            now = time.monotonic()
             for event in _news(follower):
                 tally.add(event)
-                yield HeardLine(time.time() - began, event)
+                yield HeardLine(time.monotonic() - began, event)
                 ended_at = ended_at and now
             if ended_at is not None:
                 # The last events are sent before the status changes; they are here when nothing came for a moment.
@@ -235,7 +235,7 @@ async def _follow(
             elif now >= next_look:
                 next_look = now + _STATUS_EVERY_S
                 if (await calls.rtstream(stream_id)).get("status") == "stopped":
-                    ended_at = time.time()
+                    ended_at = time.monotonic()
             yield DemoProgress(now - began)
             await asyncio.sleep(_POLL_S)
     finally:

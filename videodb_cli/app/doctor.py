@@ -10,7 +10,6 @@ import platform
 import shutil
 import stat
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -138,7 +137,7 @@ def _running(directory: Directory) -> Iterator[Finding]:
             yield warning(
                 "listener", f"{found.state}: {found.why}", "videodb status · videodb listen --detach --replace"
             )
-        capture = capture_status(run_dir, time.time())
+        capture = capture_status(run_dir)
         if capture is None:
             yield ok("capture", "none runs here")
         elif capture.fields.get("status") == "failed":

@@ -26,6 +26,7 @@ from videodb_cli.listener.recovery.surroundings import Surroundings
 from videodb_cli.listener.supervisor import Listener
 from videodb_cli.listener.updates import ListenerUpdate, Statement
 from videodb_cli.model.event import Event
+from videodb_cli.process.clock import Clock
 from videodb_cli.process.gc_tuning import tune_for_long_running
 from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals
 from videodb_cli.process.start_token import current_start_token
@@ -188,13 +189,13 @@ async def _fresh_url(request: ListenRequest, service: ControlPlane) -> str:
 
 def _recoverer_for(
     request: ListenRequest, service: ControlPlane, store: LogStore, on_update: Callable[[ListenerUpdate], None]
-) -> Callable[[Journal, Counters, Seen, Intake], Recoverer] | None:
+) -> Callable[[Journal, Counters, Seen, Intake, Clock], Recoverer] | None:
     """Return what makes the part that reads back after a gap, or None if that is turned off."""
     policy = request.options.recovery()
     if policy is None:
         return None
 
-    def make(journal: Journal, counters: Counters, seen: Seen, intake: Intake) -> Recoverer:
+    def make(journal: Journal, counters: Counters, seen: Seen, intake: Intake, clock: Clock) -> Recoverer:
         def watch_with(watch: Callable[[Event], None] | None) -> None:
             intake.watch = watch
 
@@ -212,6 +213,7 @@ def _recoverer_for(
             absorb_with=absorb_with,
             flush=store.flush,
             has_room=lambda: store.pending_bytes < MAX_PENDING_BYTES // 2,
+            clock=clock,
         )
         return Recoverer(StreamCalls(service), around, policy)
 

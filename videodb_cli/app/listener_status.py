@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from videodb_cli.app.listen import running_listener
+from videodb_cli.process.clock import present
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
 
@@ -27,22 +28,23 @@ _COUNTS = frozenset(
 _NUMBERS = frozenset(
     (
         *("written_at", "started_at", "connected_since", "last_message_at", "last_pong_at", "retry_at"),
-        *("ping_interval_s", "ping_timeout_s", "last_bytes_at"),
+        *("ping_interval_s", "ping_timeout_s", "last_bytes_at", "uptime_s"),
     )
 )
-_TEXTS = frozenset(("state", "host", "connection_id", "last_failure", "trouble"))
+_TEXTS = frozenset(("state", "host", "connection_id", "last_failure", "trouble", "boot_id"))
 
 
 @dataclass(frozen=True, slots=True)
 class ListenerStatus:
     """``state`` is ``listening``, ``connecting``, ``deaf``, ``died`` or ``stopped``; ``why`` says so in words.
 
-    Times in ``fields`` are Unix seconds.
+    Times in ``fields`` are Unix seconds; ``now`` is the present by the clock by which they were written.
     """
 
     state: str
     why: str
     fields: dict[str, Any]
+    now: float
 
     @property
     def trouble(self) -> str | None:
@@ -63,10 +65,10 @@ class ListenerStatus:
     def connection_id(self) -> str | None:
         return self.fields.get("connection_id") if self.state in {"listening", "deaf"} else None
 
-    def age(self, name: str, now: float) -> float | None:
+    def age(self, name: str) -> float | None:
         """Return how many seconds ago the time of this name was, or None if it was never."""
         value = self.fields.get(name)
-        return max(0.0, now - value) if isinstance(value, int | float) else None
+        return max(0.0, self.now - value) if isinstance(value, int | float) else None
 
 
 def listener_status(run_dir: RunDir | None, now: float | None = None) -> ListenerStatus:
@@ -74,26 +76,28 @@ def listener_status(run_dir: RunDir | None, now: float | None = None) -> Listene
 
     Raises RefusedError for a state file of a newer version.
     """
-    now = time.time() if now is None else now
     dead_pid = remove_stale(run_dir) if run_dir is not None else None
     if dead_pid is not None:
-        return ListenerStatus("died", f"the listener (pid {dead_pid}) ended without a word: a crash, or kill -9", {})
+        return ListenerStatus(
+            "died", f"the listener (pid {dead_pid}) ended without a word: a crash, or kill -9", {}, time.time()
+        )
     found = running_listener(run_dir) if run_dir is not None else None
     if found is None:
-        return ListenerStatus("stopped", "no listener runs here", {})
+        return ListenerStatus("stopped", "no listener runs here", {}, time.time())
     found = _believable(found)
+    now = present(found) if now is None else now
     written_at = found.get("written_at")
     if not isinstance(written_at, int | float):
-        return ListenerStatus("connecting", "it is starting", found)
+        return ListenerStatus("connecting", "it is starting", found, now)
     if now - written_at > _STALE_AFTER_S:
         why = f"it has said nothing about itself for {now - written_at:.0f} s"
         if run_dir is not None and _is_read_only(run_dir.path):
             why = f"its file system is read-only, so the log cannot be written; {why}"
             found = {**found, "log_writable": False, "trouble": os.strerror(errno.EROFS)}
-        return ListenerStatus("deaf", why, found)
+        return ListenerStatus("deaf", why, found, now)
     if found.get("state") != "connected":
         reason = found.get("last_failure")
-        return ListenerStatus("connecting", str(reason) if reason else "no connection stands yet", found)
+        return ListenerStatus("connecting", str(reason) if reason else "no connection stands yet", found, now)
     return _connected(found, now)
 
 
@@ -134,7 +138,7 @@ def _connected(found: dict[str, Any], now: float) -> ListenerStatus:
     limit = float(found.get("ping_interval_s") or 0) + _PONG_S
     if times and min(now, found["written_at"]) - max(times) > limit:
         silent = now - max(times)
-        return ListenerStatus("deaf", f"the connection is open, but nothing came back for {silent:.0f} s", found)
+        return ListenerStatus("deaf", f"the connection is open, but nothing came back for {silent:.0f} s", found, now)
     trouble = found.get("trouble")
     why = f"the log cannot be written: {trouble}" if isinstance(trouble, str) else ""
-    return ListenerStatus("listening", why, found)
+    return ListenerStatus("listening", why, found, now)

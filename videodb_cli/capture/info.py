@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from videodb_cli.capture.pipelines import Pipeline, stream_of
 from videodb_cli.capture.recorders.base import Health
 from videodb_cli.capture.session import SessionState
 from videodb_cli.model import lifecycle
+from videodb_cli.process.clock import Clock, uptime_s
 from videodb_cli.process.start_token import current_start_token, is_same_process
 from videodb_cli.rundir import lock, private, state
 from videodb_cli.rundir.paths import RunDir
@@ -40,7 +40,7 @@ def start_lock_path(run_dir: RunDir) -> Path:
 
 @dataclass(slots=True)
 class CaptureInfo:
-    """What is known of the capture of a directory. Times are Unix seconds."""
+    """What is known of the capture of a directory. Times are uptime seconds (`process.clock`)."""
 
     session_id: str
     collection_id: str
@@ -49,7 +49,8 @@ class CaptureInfo:
     channels: tuple[Channel, ...]
     listener_started: bool = False
     listener_pid: int | None = None
-    started_at: float = field(default_factory=time.time)
+    started_at: float = field(default_factory=uptime_s)
+    clock: Clock = field(default_factory=Clock)
     streaming_id: str | None = None
     status: str = "created"
     error: tuple[str, str] | None = None
@@ -59,14 +60,15 @@ class CaptureInfo:
     left_at_service: str | None = None
 
     def as_json(self, session: SessionState, health: Mapping[str, Health]) -> dict[str, Any]:
-        """The shape of the state file, without ``v``."""
+        """Return the shape of the state file, without ``v``. Its times are Unix seconds."""
+        self.clock.look()
         return {
             "pid": os.getpid(),
             "start_token": current_start_token(),
             "session_id": self.session_id,
             "collection_id": self.collection_id,
             "status": self.status,
-            "started_at": round(self.started_at, 3),
+            "started_at": round(self.clock.unix(self.started_at), 3),
             "ws_connection_id": self.ws_connection_id,
             "channels": [
                 {
@@ -76,7 +78,7 @@ class CaptureInfo:
                     "name": channel.name,
                     "store": channel.store,
                     "is_primary": channel.primary,
-                    **(health[channel.id] if channel.id in health else Health()).as_json(),
+                    **(health[channel.id] if channel.id in health else Health()).as_json(self.clock),
                 }
                 for channel in self.channels
             ],
@@ -93,7 +95,8 @@ class CaptureInfo:
             "player_url": session.export.player_url,
             "left_at_service": self.left_at_service,
             "control": self.control,
-            "written_at": round(time.time(), 3),
+            "written_at": round(self.clock.unix(), 3),
+            **self.clock.marks(),
         }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from videodb_cli import cells, console
 from videodb_cli.listener.updates import (
+    ClockWasSet,
     Connected,
     CouldNot,
     IdReplaced,
@@ -104,25 +105,12 @@ class ListenView:
             case Renewed(connection_id):
                 self._say_id(connection_id)
                 self._say(f"a younger connection took over: {connection_id} · the old one is read until it ends")
-            case Resumed(since, gap_s):
-                self._say(f"the log goes on: nothing was heard for {_duration(gap_s)}, since {_clock(since)}")
-            case Recovered() as recovered:
-                self._say(_recovered_text(recovered))
-            case CouldNot(what, reason):
-                self._say(f"could not read back {what}: {reason} · tried again later")
-            case Lost(detail, last_event_at):
-                last = f" · last event {_clock(last_event_at)}" if last_event_at else ""
-                self._say(f"lost ({detail}){last}")
-            case Retrying(reason, delay_s):
-                self._say(f"retry in {delay_s:.1f} s" + (f" ({reason})" if reason else ""))
-            case LogUnwritable(reason, waiting_bytes):
-                self._say(f"the log cannot be written: {reason} · {waiting_bytes} bytes wait in memory")
-            case LogWritable(seconds):
-                self._say(f"the log can be written again after {seconds:.1f} s, nothing lost")
             case Statement() as statement:
                 self.say_statement(statement)
-            case Unconfirmed():
-                self._say("the disk is slow: everything is written, the system still brings the last lines to the disk")
+            case _:
+                text = _words(update)
+                if text is not None:
+                    self._say(text)
 
     def say_statement(self, statement: Statement) -> None:
         """Say what was heard and lost, at the end."""
@@ -148,6 +136,32 @@ def _clock(unix_s: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(unix_s))
 
 
+def _words(update: ListenerUpdate) -> str | None:
+    """Return what is said of a change that brings no id; None for one that goes without saying."""
+    match update:
+        case Resumed(_, gap_s, at_least=True):
+            return f"the log goes on: nothing was heard for at least {_duration(gap_s)}; the clock was set since"
+        case Resumed(since, gap_s):
+            return f"the log goes on: nothing was heard for {_duration(gap_s)}, since {_clock(since)}"
+        case ClockWasSet(step_s):
+            return f"the clock was set {'forward' if step_s > 0 else 'back'} by {_duration(abs(step_s))}"
+        case Recovered() as recovered:
+            return _recovered_text(recovered)
+        case CouldNot(what, reason):
+            return f"could not read back {what}: {reason} · tried again later"
+        case Lost(detail, last_event_at):
+            return f"lost ({detail})" + (f" · last event {_clock(last_event_at)}" if last_event_at else "")
+        case Retrying(reason, delay_s):
+            return f"retry in {delay_s:.1f} s" + (f" ({reason})" if reason else "")
+        case LogUnwritable(reason, waiting_bytes):
+            return f"the log cannot be written: {reason} · {waiting_bytes} bytes wait in memory"
+        case LogWritable(seconds):
+            return f"the log can be written again after {seconds:.1f} s, nothing lost"
+        case Unconfirmed():
+            return "the disk is slow: everything is written, the system still brings the last lines to the disk"
+    return None
+
+
 def _recovered_text(recovered: Recovered) -> str:
     count = recovered.events
     text = "1 event read back" if count == 1 else f"{count} events read back" if count else "nothing to read back"
@@ -168,6 +182,8 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
+    if hours >= 100:
+        return f"{hours // 24} days"
     return f"{hours} h {minute:02d} min" if hours else f"{minute} min {second:02d} s"
 
 

@@ -15,6 +15,7 @@ from videodb_cli.errors import NotFoundError, TimedOutError, UnreachableError, U
 from videodb_cli.rundir.paths import RunDir
 
 if TYPE_CHECKING:
+    from videodb_cli.app.capture.status import CaptureStatus
     from videodb_cli.app.listener_status import ListenerStatus
 
 app = new_app()
@@ -76,11 +77,11 @@ def status(
     found = look()
     capture = _capture(existing_run_dir(directory, env_file, directory_argument, clean=False))
     if as_json:
-        console.data_json({**_as_json(found, time.time()), "capture": capture})
+        console.data_json({**_as_json(found), "capture": None if capture is None else _capture_json(capture)})
     else:
-        _show(found, time.time())
+        _show(found)
         if capture is not None:
-            _row("capture", _capture_row(capture, time.time()))
+            _row("capture", _capture_row(capture))
     return 0 if found.is_healthy else 4 if found.state == "stopped" else 5
 
 
@@ -105,36 +106,42 @@ def _no_id(found: ListenerStatus, wait_s: float | None) -> VideodbError:
     return UnreachableError(f"the listener is {found.state}: {found.why}", code=found.state, hint="videodb status")
 
 
-def _capture(run_dir: RunDir | None) -> dict[str, Any] | None:
+def _capture(run_dir: RunDir | None) -> CaptureStatus | None:
     """Return the capture that runs here, or that failed; None for one that ended in order."""
     # A directory without the file does not pay for the code behind it.
     if run_dir is None or not run_dir.capture_info.exists():
         return None
     from videodb_cli.app.capture.status import capture_status
-    from videodb_cli.app.capture.stop import shown
 
-    found = capture_status(run_dir, time.time())
+    found = capture_status(run_dir)
     if found is None or not (found.running or found.fields.get("status") == "failed"):
         return None
-    return {"running": found.running, "why": found.why, **shown(found.fields)}
+    return found
 
 
-def _capture_row(capture: dict[str, Any], now: float) -> str:
-    parts = [f"{capture.get('session_id')} {capture.get('status')}"]
-    started, error = capture.get("started_at"), capture.get("error")
-    if capture["running"] and isinstance(started, int | float):
-        parts[0] += f" {_span(now - started)}"
+def _capture_json(capture: CaptureStatus) -> dict[str, Any]:
+    from videodb_cli.app.capture.stop import shown
+
+    return {"running": capture.running, "why": capture.why, **shown(capture.fields)}
+
+
+def _capture_row(capture: CaptureStatus) -> str:
+    fields = capture.fields
+    parts = [f"{fields.get('session_id')} {fields.get('status')}"]
+    started, error = fields.get("started_at"), fields.get("error")
+    if capture.running and isinstance(started, int | float):
+        parts[0] += f" {_span(capture.now - started)}"
     if isinstance(error, dict):
         parts.append(str(error.get("message")))
-    for channel in capture.get("channels", []) if capture["running"] else []:
+    for channel in fields.get("channels", []) if capture.running else []:
         state = "" if channel.get("state") == "flowing" else f" ({channel.get('state')})"
         parts.append(f"{channel.get('channel_id')}{' (paused)' if channel.get('paused') else state}")
-    return " · ".join([*parts, *([capture["why"]] if capture["why"] else [])])
+    return " · ".join([*parts, *([capture.why] if capture.why else [])])
 
 
-def _as_json(found: ListenerStatus, now: float) -> dict[str, Any]:
+def _as_json(found: ListenerStatus) -> dict[str, Any]:
     """Every key in every state, null where nothing is known: programs rely on them."""
-    ages = {f"{name.removesuffix('_at').removesuffix('_since')}_age_s": found.age(name, now) for name in _AGES}
+    ages = {f"{name.removesuffix('_at').removesuffix('_since')}_age_s": found.age(name) for name in _AGES}
     return {
         "state": found.state,
         "why": found.why or None,
@@ -145,7 +152,7 @@ def _as_json(found: ListenerStatus, now: float) -> dict[str, Any]:
     }
 
 
-def _show(found: ListenerStatus, now: float) -> None:
+def _show(found: ListenerStatus) -> None:
     fields = found.fields
     if found.state == "died":
         _row("died", hints.placed(f"{found.why} · start another: videodb listen --detach"))
@@ -154,14 +161,14 @@ def _show(found: ListenerStatus, now: float) -> None:
         _row("stopped", hints.placed("no listener runs here · start one: videodb listen --detach"))
         return
     if found.state == "listening":
-        parts = [str(found.connection_id), _span(found.age("connected_since", now))]
-        parts.append(f"last pong {_ago(found.age('last_pong_at', now))}")
-        parts.append(f"last event {_ago(found.age('last_message_at', now))}")
+        parts = [str(found.connection_id), _span(found.age("connected_since"))]
+        parts.append(f"last pong {_ago(found.age('last_pong_at'))}")
+        parts.append(f"last event {_ago(found.age('last_message_at'))}")
     else:
         parts = [found.why, f"pid {found.pid}"]
         retry_at = fields.get("retry_at")
-        if isinstance(retry_at, int | float) and retry_at > now:
-            parts.append(f"next try in {retry_at - now:.0f} s")
+        if isinstance(retry_at, int | float) and retry_at > found.now:
+            parts.append(f"next try in {retry_at - found.now:.0f} s")
     rows = [(found.state, " · ".join(parts))]
     if "events" in fields:
         rows.append(("log", _log_row(fields)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import orjson
 from videodb_cli.listener.frames import MAX_MESSAGE_BYTES
 from videodb_cli.network.failures import CannotReachError, said_by_system
 from videodb_cli.network.route import decide
+from videodb_cli.process.clock import uptime_s
 from videodb_cli.settings import is_loopback
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Timing:
 class Ended:
     """How a socket ended. ``reason`` is a machine's word, ``detail`` a person's.
 
-    ``alive_at`` is the last proof of life (Unix seconds): what was sent before it has been received. An orderly close
+    ``alive_at`` is the last proof of life (uptime seconds): what was sent before it has been received. An orderly close
     proves it up to the close itself.
     """
 
@@ -89,23 +89,23 @@ class Connection:
         self._held_bytes = 0
         self.connection_id = ""
         self.extra: dict[str, object] = {}
-        # Unix seconds, not monotonic ones: those stand still while a laptop sleeps.
-        self.opened_at = time.time()
+        # Uptime seconds, which nobody sets, and which go on while a laptop sleeps.
+        self.opened_at = uptime_s()
         self.last_pong_at: float | None = None
 
     @property
     def last_message_at(self) -> float | None:
-        """Unix seconds of the last message after the one that brought the id; None before the first."""
+        """Uptime seconds of the last message after the one that brought the id; None before the first."""
         return self._socket.last_message_at if self._socket.messages > self._messages_until_id else None
 
     @property
     def last_bytes_at(self) -> float | None:
-        """Unix seconds of the last bytes of whatever kind, parts of messages included."""
+        """Uptime seconds of the last bytes of whatever kind, parts of messages included."""
         return self._socket.last_bytes_at
 
     @property
     def alive_at(self) -> float:
-        """Unix seconds of the last proof of life."""
+        """Uptime seconds of the last proof of life."""
         return max(self.opened_at, self.last_message_at or 0.0, self.last_pong_at or 0.0)
 
     async def wait_for_id(self, on_message: Callable[[bytes], None]) -> None:
@@ -192,7 +192,7 @@ class Connection:
                 try:
                     async with asyncio.timeout(self._timing.ping_timeout_s):
                         await pong
-                    self.last_pong_at = time.time()
+                    self.last_pong_at = uptime_s()
                 except TimeoutError:
                     if self._socket.bytes_received == heard:
                         self._half_open = True
@@ -206,7 +206,7 @@ class Connection:
 
         protocol = self._socket.protocol
         received, sent = protocol.close_rcvd, protocol.close_sent
-        now = time.time()
+        now = uptime_s()
         if isinstance(protocol.parser_exc, PayloadTooBig):
             size = _refused_size(protocol.parser_exc)
             return Ended("message_too_big", _size_in_words(size), 1009, now, size)

@@ -10,7 +10,7 @@ _RATE_WINDOW_S = 60.0
 
 
 class Counters:
-    """Counts of one run. Times are Unix seconds."""
+    """Counts of one run. Times are uptime seconds (`process.clock`)."""
 
     def __init__(self, started_at: float) -> None:
         self.started_at = started_at

@@ -8,7 +8,6 @@ docs/decisions/0012-frames-cut-from-the-stream.md says why, with the figures.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
 from videodb_cli.listener.frames import FrameSplitter
+from videodb_cli.process.clock import uptime_s
 
 _DATA = frozenset((Opcode.TEXT, Opcode.BINARY, Opcode.CONT))
 _END_OF_HEADERS = b"\r\n\r\n"
@@ -30,6 +30,7 @@ class EventSocket(ClientConnection):
         self._deliver: Callable[[bytes], None] = self._hold
         self.held: list[bytes] = []
         self.messages = 0
+        # Uptime seconds, as those below.
         self.last_message_at: float | None = None
         # A large message on a slow line is long in coming, and a pong cannot overtake it.
         self.bytes_received = 0
@@ -51,7 +52,7 @@ class EventSocket(ClientConnection):
                 self._splitter.feed(data)
             else:
                 super().data_received(data)
-        self.last_bytes_at = time.time()
+        self.last_bytes_at = uptime_s()
         if self.messages != before:
             self.last_message_at = self.last_bytes_at
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener.connection import Connection, Ended
 from videodb_cli.listener.counters import Counters
-from videodb_cli.listener.journal import Journal
+from videodb_cli.listener.journal import Journal, Loss
 from videodb_cli.listener.recovery.logscan import last_run
 from videodb_cli.listener.recovery.pipeline import Gap
 from videodb_cli.listener.recovery.recoverer import Recoverer
 from videodb_cli.listener.updates import ListenerUpdate, Resumed
+from videodb_cli.process.clock import Clock, boot_id
+
+# No log is older than this program: 2020-01-01 in Unix seconds.
+_CLOCK_IS_WRONG_BEFORE = 1577836800.0
+# A clock that is behind by less repeats stamps, and a gap of nothing is near enough.
+_SMALL_STEP_S = 60.0
 
 
 class GapTracker:
-    """Knows since when nothing is heard, and as whom we were heard before. Times are Unix seconds."""
+    """Knows since when nothing is heard, and as whom we were heard before."""
 
     def __init__(
         self,
@@ -27,15 +32,20 @@ class GapTracker:
         counters: Counters,
         recoverer: Recoverer | None,
         on_update: Callable[[ListenerUpdate], None],
+        clock: Clock,
     ) -> None:
+        self._clock = clock
+        self._began = clock.uptime()
         self._store = store
         self._journal = journal
         self._counters = counters
         self._recoverer = recoverer
         self._on_update = on_update
+        # Uptime seconds, if the loss was in this boot.
         self._lost_at: float | None = None
-        # Monotonic seconds of the same moment, if it was in this run.
-        self._lost_monotonic: float | None = None
+        # Unix seconds of the last stamp of an earlier boot, by the clock of that time.
+        self._last_stamp: float | None = None
+        self._is_other_boot = False
         self._reason = ""
         self._previous_id: str | None = None
         self._unmended_from: float | None = None
@@ -48,52 +58,72 @@ class GapTracker:
         except VideodbError:
             # Taken away from outside since it was opened: there is nothing to go on from.
             return
-        if last is not None:
-            self._lost_at = last.heard_until
-            self._reason = last.reason
-            self._previous_id = last.connection_id
-            self._unmended_from = last.unmended_from
-            self._is_restart = True
+        if last is None:
+            return
+        self._reason = last.reason
+        self._previous_id = last.connection_id
+        self._unmended_from = last.unmended_from
+        self._is_restart = True
+        self._last_stamp = last.heard_until
+        self._is_other_boot = last.boot_id is not None and last.boot_id != boot_id()
+        if last.ahead_s is not None and last.boot_id is not None and last.boot_id == boot_id():
+            self._clock.continue_from(last.ahead_s, last.heard_until)
+            self._lost_at = last.heard_until - last.ahead_s
 
     def note_loss(self, connection: Connection, ended: Ended, *, for_log: bool) -> str:
         """The youngest connection ended. Returns why, in words."""
-        self._counters.disconnected(time.time())
+        self._clock.look()
+        self._counters.disconnected(self._clock.uptime())
         self._lost_at = ended.alive_at
-        self._lost_monotonic = time.monotonic() - max(0.0, time.time() - ended.alive_at)
         self._reason = "log_not_writable" if for_log else ended.reason
         self._journal.disconnected(connection, ended, for_log=for_log)
         return "the log cannot be written" if for_log else ended.detail
 
     def note_connection(self, connection: Connection) -> float | None:
         """A connection stands, and none stood before it. Returns the seconds of the gap within this run, if any."""
-        now = time.time()
-        self._counters.connected(now)
+        self._clock.look()
+        self._counters.connected(self._clock.uptime())
         self._journal.connected(connection)
-        lost_at, self._lost_at = self._lost_at, None
+        loss = self._measured()
+        self._lost_at = self._last_stamp = None
         previous, self._previous_id = self._previous_id, connection.connection_id
         was_restart, self._is_restart = self._is_restart, False
-        if lost_at is None:
+        if loss is None:
             if self._recoverer is not None:
                 self._recoverer.adopt(connection.connection_id)
             return None
-        if self._lost_monotonic is not None:
-            # A clock that was set back in between must not make the gap shorter than it was. One that stands still
-            # while a laptop sleeps must not either: the longer of the two is true.
-            lost_at = min(lost_at, now - (time.monotonic() - self._lost_monotonic))
-            self._lost_monotonic = None
-        seconds = self._journal.gap(lost_at, now, self._reason, previous, connection.connection_id)
+        now = self._clock.unix()
+        seconds = self._journal.gap(loss, now, previous, connection.connection_id)
         self._counters.gap(seconds)
+        # By a clock that was wrong nobody knows when: then as much is read back as may be.
+        lost_at = 0.0 if loss.is_longer else loss.at
         mend_from = min(lost_at, self._unmended_from or lost_at)
         self._unmended_from = None
         if self._recoverer is not None:
-            self._recoverer.begin(Gap(mend_from, now, previous, connection.connection_id, lost_at=lost_at))
+            self._recoverer.begin(
+                Gap(mend_from, now, previous, connection.connection_id, lost_at=loss.at, is_vague=loss.is_longer)
+            )
         if was_restart:
-            self._on_update(Resumed(lost_at, seconds))
+            self._on_update(Resumed(loss.at, seconds, loss.is_longer))
             return None
         return seconds
 
+    def _measured(self) -> Loss | None:
+        """Return since when nothing was heard; None if nothing was lost."""
+        uptime, now = self._clock.uptime(), self._clock.unix()
+        if self._lost_at is not None:
+            seconds = max(uptime - self._lost_at, 0.0)
+            return Loss(now - seconds, seconds, self._reason)
+        if self._last_stamp is None:
+            return None
+        if _CLOCK_IS_WRONG_BEFORE <= self._last_stamp <= now + _SMALL_STEP_S:
+            return Loss(min(self._last_stamp, now), max(now - self._last_stamp, 0.0), self._reason)
+        # One of the two clocks was wrong. Certain is the time since the boot, or at least since we began.
+        return Loss(self._last_stamp, uptime if self._is_other_boot else uptime - self._began, self._reason, True)
+
     def note_renewal(self, connection: Connection, older: Connection) -> None:
         """A younger connection stands beside one that still works."""
+        self._clock.look()
         self._previous_id = connection.connection_id
         self._journal.connected(connection, takes_over_from=older.connection_id)
         if self._recoverer is not None:
@@ -101,10 +131,11 @@ class GapTracker:
 
     def note_drained(self, drained: Connection, ended: Ended, younger_id: str, *, for_log: bool) -> None:
         """A connection ended that a younger one had taken over from: what was bound to it speaks to nobody now."""
+        self._clock.look()
         self._journal.disconnected(drained, ended, for_log=for_log, renewed_by=younger_id)
         if self._recoverer is not None:
-            now = time.time()
-            self._recoverer.begin(Gap(ended.alive_at, now, drained.connection_id, younger_id, is_fresh=False))
+            now, alive_at = self._clock.unix(), self._clock.unix(ended.alive_at)
+            self._recoverer.begin(Gap(alive_at, now, drained.connection_id, younger_id, is_fresh=False))
 
     def note_new_id(self, connection: Connection, connection_id: str) -> None:
         """The service gave an open connection another id: what was bound to the old one may speak to nobody now."""
@@ -112,5 +143,6 @@ class GapTracker:
         self._previous_id = connection_id
         self._journal.id_replaced(old, connection_id)
         if self._recoverer is not None:
-            now = time.time()
+            self._clock.look()
+            now = self._clock.unix()
             self._recoverer.begin(Gap(now, now, old, connection_id, is_fresh=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from videodb_cli.eventlog.write.stamps import iso_from_ms
@@ -12,6 +12,20 @@ from videodb_cli.listener.connection import Connection, Ended
 from videodb_cli.listener.updates import Statement
 from videodb_cli.model import own_lines
 from videodb_cli.model.event import Event
+from videodb_cli.process.clock import Clock, ClockSet
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Since when nothing could be heard (Unix seconds), for how long that is now, and why.
+
+    ``is_longer``: the length is only what is known for certain, because the clock was set in between.
+    """
+
+    at: float
+    seconds: float
+    reason: str
+    is_longer: bool = False
 
 
 def iso(unix_s: float | None) -> str | None:
@@ -22,15 +36,18 @@ def iso(unix_s: float | None) -> str | None:
 class Journal:
     """Writes our own lines, and those of recovered events, into the log and to whoever watches."""
 
-    def __init__(self, store: LogStore, host: str, on_line: Callable[[bytes, Event | None], None] | None) -> None:
+    def __init__(
+        self, store: LogStore, host: str, on_line: Callable[[bytes, Event | None], None] | None, clock: Clock
+    ) -> None:
         self._store = store
         self._host = host
         self._on_line = on_line
+        self._clock = clock
 
     def connected(self, connection: Connection, *, takes_over_from: str | None = None) -> None:
         """A connection stands; ``takes_over_from`` is the id of the one that it renews."""
         connection_id = connection.connection_id
-        data: dict[str, Any] = {"connection_id": connection_id, "host": self._host}
+        data: dict[str, Any] = {"connection_id": connection_id, "host": self._host, **self._clock.marks()}
         text = f"connected as {connection_id}"
         if takes_over_from is not None:
             data["renews"] = takes_over_from
@@ -53,8 +70,8 @@ class Journal:
             "connection_id": connection.connection_id,
             "reason": "log_not_writable" if for_log else ended.reason,
             "close_code": ended.close_code,
-            "last_message_at": iso(connection.last_message_at),
-            "alive_at": iso(ended.alive_at),
+            "last_message_at": iso(self._clock.unix_or_none(connection.last_message_at)),
+            "alive_at": iso(self._clock.unix(ended.alive_at)),
         }
         if ended.size is not None:
             data["size"] = ended.size
@@ -64,23 +81,29 @@ class Journal:
             text = f"the old connection ended ({detail}); {renewed_by} goes on"
         self._write(own_lines.DISCONNECTED, text, data)
 
-    def gap(self, started: float, ended: float, reason: str, old_id: str | None, new_id: str) -> float:
-        """Nothing could be heard between two times (Unix seconds). Returns the length in seconds."""
-        seconds = round(max(ended - started, 0.0), 3)
-        self._write(
-            own_lines.GAP,
-            f"nothing could be heard for {seconds:g} s; alerts of that time cannot be read back",
-            {
-                "from": iso(started),
-                "to": iso(ended),
-                "seconds": seconds,
-                "reason": reason,
-                "old_connection_id": old_id,
-                "new_connection_id": new_id,
-                "unrecoverable": ["alert"],
-            },
-        )
+    def gap(self, lost: Loss, ended: float, old_id: str | None, new_id: str) -> float:
+        """Nothing could be heard from a loss on until now (``ended``, Unix seconds). Returns the length in seconds."""
+        seconds = round(lost.seconds, 3)
+        length = f"for {seconds:g} s"
+        data: dict[str, Any] = {"from": iso(lost.at), "to": iso(ended), "seconds": seconds}
+        if lost.is_longer:
+            length = f"for at least {seconds:g} s: the clock was set since, and nobody knows for how long"
+            data["at_least"] = True
+        data |= {
+            "reason": lost.reason,
+            "old_connection_id": old_id,
+            "new_connection_id": new_id,
+            "unrecoverable": ["alert"],
+        }
+        self._write(own_lines.GAP, f"nothing could be heard {length}; alerts of that time cannot be read back", data)
         return seconds
+
+    def clock_set(self, step: ClockSet) -> None:
+        """The wall clock was set: the stamps before this line and after it are not to be compared."""
+        way = "forward" if step.step_s > 0 else "back"
+        text = f"the clock was set {way} by {abs(step.step_s):.1f} s, from {iso(step.before)} to {iso(step.after)}"
+        data = {"step_s": round(step.step_s, 3), "from": iso(step.before), "to": iso(step.after)}
+        self._write("listener.clock", text, {**data, **self._clock.marks()})
 
     def recovered(self, text: str, data: Mapping[str, Any]) -> None:
         """A gap has been gone through."""

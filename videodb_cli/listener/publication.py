@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -100,22 +99,25 @@ class Publication:
 
 
 def listener_fields(listener: Listener, host: str) -> dict[str, Any]:
-    """Return the fields of the state file. Times are Unix seconds."""
-    now = time.time()
+    """Return the fields of the state file. Times are Unix seconds by the wall clock as it is now (`process.clock`)."""
+    clock = listener.clock
+    clock.look()
+    now, told = clock.uptime(), clock.unix_or_none
     connection, counters, store = listener.connection, listener.counters, listener.store
     timing = listener.policy.timing
     retry_at, last_failure = listener.retrying
     dead = listener.recoverer.dead_pipelines() if listener.recoverer is not None else []
     return {
         "state": "connected" if connection is not None else "connecting",
-        "written_at": now,
-        "started_at": counters.started_at,
+        "written_at": clock.unix(now),
+        **clock.marks(),
+        "started_at": told(counters.started_at),
         "host": host,
         "connection_id": connection.connection_id if connection is not None else None,
-        "connected_since": counters.connected_since,
-        "last_message_at": listener.last_message_at,
-        "last_pong_at": connection.last_pong_at if connection is not None else None,
-        "last_bytes_at": connection.last_bytes_at if connection is not None else None,
+        "connected_since": told(counters.connected_since),
+        "last_message_at": told(listener.last_message_at),
+        "last_pong_at": told(connection.last_pong_at) if connection is not None else None,
+        "last_bytes_at": told(connection.last_bytes_at) if connection is not None else None,
         "ping_interval_s": timing.ping_interval_s,
         "ping_timeout_s": timing.ping_timeout_s,
         "events": counters.live,
@@ -132,6 +134,6 @@ def listener_fields(listener: Listener, host: str) -> dict[str, Any]:
         "log_writable": not store.is_troubled,
         "trouble": store.trouble,
         "output_dropped": listener.output_dropped(),
-        "retry_at": retry_at,
+        "retry_at": told(retry_at),
         "last_failure": last_failure,
     }

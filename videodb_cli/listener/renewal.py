@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 from videodb_cli.errors import VideodbError
@@ -11,6 +10,7 @@ from videodb_cli.listener.backoff import Backoff
 from videodb_cli.listener.connection import AttemptFailedError, Connection, Ended
 from videodb_cli.listener.gaps import GapTracker
 from videodb_cli.listener.intake import ConnectionHandler, CrossSocketDuplicates, Intake
+from videodb_cli.process.clock import uptime_s
 
 _NEVER_S = 1e9
 _STOP_TIMEOUT_S = 3.0
@@ -29,8 +29,8 @@ async def next_connection(
     """
     if max_age_s is None:
         await asyncio.sleep(_NEVER_S)
-    # Slept in pieces, by the wall clock: a laptop that was closed for an hour has an older connection than it thinks.
-    while (left := connection.opened_at + (max_age_s or 0.0) - time.time()) > 0:  # noqa: ASYNC110 - a clock
+    # Slept in pieces: a laptop that was closed for an hour has an older connection than its event loop thinks.
+    while (left := connection.opened_at + (max_age_s or 0.0) - uptime_s()) > 0:  # noqa: ASYNC110 - a clock
         await asyncio.sleep(min(left, 30.0))
     on_begin()
     backoff = Backoff()
@@ -52,7 +52,7 @@ class DrainingConnections:
 
     @property
     def last_message_at(self) -> float | None:
-        """Unix seconds of the last message that one of them brought."""
+        """Uptime seconds of the last message that one of them brought."""
         return max((at for c in self._open.values() if (at := c.last_message_at) is not None), default=None)
 
     def expect_two(self) -> None:

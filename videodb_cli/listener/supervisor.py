@@ -28,6 +28,7 @@ from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.renewal import DrainingConnections, next_connection
 from videodb_cli.listener.trouble import TroubleTeller
 from videodb_cli.listener.updates import (
+    ClockWasSet,
     Connected,
     IdReplaced,
     ListenerUpdate,
@@ -40,6 +41,7 @@ from videodb_cli.listener.updates import (
 )
 from videodb_cli.model.event import Event
 from videodb_cli.network.failures import FINAL
+from videodb_cli.process.clock import Clock, ClockSet
 
 _STOP_TIMEOUT_S = 3.0
 # So long the log may take to note that a connection stands, before the id is published all the same.
@@ -82,22 +84,26 @@ class Listener:
         on_update: Callable[[ListenerUpdate], None],
         on_line: Callable[[bytes, Event | None], None] | None = None,
         backoff: Backoff | None = None,
-        recoverer: Callable[[Journal, Counters, Seen, Intake], Recoverer] | None = None,
+        recoverer: Callable[[Journal, Counters, Seen, Intake, Clock], Recoverer] | None = None,
+        clock: Callable[[Callable[[ClockSet], None]], Clock] = Clock,
     ) -> None:
         self._fresh_url = fresh_url
         self._store = store
         self._policy = policy
         self._on_update = on_update
         self._backoff = backoff or Backoff(policy.first_retry_s, policy.first_retry_s * CAP_S / FIRST_S)
-        self._counters = Counters(time.time())
+        self._clock = clock(self._on_clock_set)
+        self._counters = Counters(self._clock.uptime())
         # Ids are published and announced one after another.
         self._telling = asyncio.Lock()
         self._gate = LineGate(on_line) if on_line is not None else None
-        self._journal = Journal(store, host, self._gate)
-        seen = Seen()
+        self._journal = Journal(store, host, self._gate, self._clock)
+        seen = Seen(self._clock.corrected)
         self._intake = Intake(store, self._counters, seen, self._gate)
-        self._recoverer = recoverer(self._journal, self._counters, seen, self._intake) if recoverer else None
-        self._gaps = GapTracker(store, self._journal, self._counters, self._recoverer, on_update)
+        self._recoverer = None
+        if recoverer is not None:
+            self._recoverer = recoverer(self._journal, self._counters, seen, self._intake, self._clock)
+        self._gaps = GapTracker(store, self._journal, self._counters, self._recoverer, on_update, self._clock)
         self._draining = DrainingConnections(self._intake, self._gaps)
         self._files = Publication(
             presence, lambda: listener_fields(self, host), lambda reason: self.log_trouble(LogTrouble(reason))
@@ -124,10 +130,15 @@ class Listener:
 
     @property
     def last_message_at(self) -> float | None:
-        """Unix seconds of the last message of this run, over any socket."""
+        """Uptime seconds of the last message of this run, over any socket."""
         young = self._connection.last_message_at if self._connection is not None else None
         times = (young, self._draining.last_message_at, self._heard_at)
         return max((at for at in times if at is not None), default=None)
+
+    @property
+    def clock(self) -> Clock:
+        """The wall clock, and the one that nobody sets."""
+        return self._clock
 
     @property
     def counters(self) -> Counters:
@@ -156,7 +167,7 @@ class Listener:
 
     @property
     def retrying(self) -> tuple[float | None, str | None]:
-        """When the next attempt begins (Unix seconds), and why the last one failed."""
+        """When the next attempt begins (uptime seconds), and why the last one failed."""
         return self._retry_at, self._last_failure
 
     # ---- life cycle ----------------------------------------------------------------------------------------------
@@ -170,6 +181,14 @@ class Listener:
         if self._trouble.take(trouble):
             # `status` is to know at once, without waiting for the next heartbeat.
             self._in_background(self._files.write_state())
+
+    def _on_clock_set(self, step: ClockSet) -> None:
+        """Write down that the wall clock was set, and go on by the new one. Called by whoever looks at it."""
+        if self._log_is_open:
+            self._journal.clock_set(step)
+        if self._recoverer is not None:
+            self._recoverer.clock_set(step.step_s)
+        self._on_update(ClockWasSet(step.step_s))
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -225,7 +244,8 @@ class Listener:
     async def _finish(self) -> Statement:
         if self._recoverer is not None:
             await self._recoverer.stop()
-        now = time.time()
+        self._clock.look()
+        now = self._clock.uptime()
         self._counters.disconnected(now)
         if self._opening is not None:
             with contextlib.suppress(VideodbError):
@@ -255,7 +275,7 @@ class Listener:
         await asyncio.shield(self._opening)
         self._log_is_open = True
         if self._policy.clear and self._recoverer is not None:
-            self._recoverer.floor = time.time()
+            self._recoverer.floor = self._clock.unix()
 
     # ---- attempts ------------------------------------------------------------------------------------------------
 
@@ -301,7 +321,7 @@ class Listener:
             tries = "without a retry" if limit == 0 else "after 1 retry" if limit == 1 else f"after {limit} retries"
             raise UnreachableError(f"gave up {tries}: {reason}", code="gave_up", hint="videodb doctor")
         self._last_failure = reason
-        self._retry_at = time.time() + delay_s
+        self._retry_at = self._clock.uptime() + delay_s
         self._on_update(Retrying(None if was_lost else reason, delay_s))
         await self._files.write_state()
         await asyncio.sleep(delay_s)
@@ -365,7 +385,7 @@ class Listener:
                 await self._leave(connection, hearing, renewing)
         if not self._stop.is_set():
             detail = self._gaps.note_loss(connection, ended, for_log=handler.gave_up_for_log)
-            self._on_update(Lost(detail, connection.last_message_at))
+            self._on_update(Lost(detail, self._clock.unix_or_none(connection.last_message_at)))
         return ended
 
     async def _leave(

@@ -29,10 +29,21 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The log goes on after an earlier run: nothing was heard since ``since`` (Unix seconds)."""
+    """The log goes on after an earlier run: nothing was heard since ``since`` (Unix seconds).
+
+    ``at_least``: for longer than ``gap_s``, because the clock was set in between.
+    """
 
     since: float
     gap_s: float
+    at_least: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClockWasSet:
+    """Somebody has set the wall clock, by so many seconds."""
+
+    step_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,7 @@ ListenerUpdate = (
     | IdReplaced
     | Renewed
     | Resumed
+    | ClockWasSet
     | Recovered
     | Statement
     | CouldNot

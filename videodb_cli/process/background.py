@@ -13,12 +13,12 @@ import os
 import select
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -124,22 +124,26 @@ def start(
 
 
 def _spawn(job: BackgroundJob, log_fd: int, said: int) -> subprocess.Popen[bytes]:
-    here = job.working_directory or job.directory
-    with tempfile.TemporaryFile(dir=here) as request:
-        request.write(orjson.dumps(dict(job.request)))
-        request.seek(0)
-        # -P: the working directory must not be a place to import from.
-        command = [sys.executable, "-P", "-m", "videodb_cli", "background", job.kind, "--dir", str(job.directory)]
-        return subprocess.Popen(
-            [*command, "--ready-fd", str(said)],
-            stdin=request,
-            stdout=log_fd,
-            stderr=log_fd,
-            pass_fds=(said,),
-            start_new_session=True,
-            cwd=here,
-            env=None if job.environment is None else dict(job.environment),
-        )
+    # -P: the working directory must not be a place to import from.
+    command = [sys.executable, "-P", "-m", "videodb_cli", "background", job.kind, "--dir", str(job.directory)]
+    child = subprocess.Popen(
+        [*command, "--ready-fd", str(said)],
+        stdin=subprocess.PIPE,
+        stdout=log_fd,
+        stderr=log_fd,
+        pass_fds=(said,),
+        start_new_session=True,
+        cwd=job.working_directory or job.directory,
+        env=None if job.environment is None else dict(job.environment),
+    )
+    # In a thread: a long request does not fit into the pipe. No file holds it, so a full disk stops nothing.
+    threading.Thread(target=_write, args=(child.stdin, orjson.dumps(dict(job.request))), daemon=True).start()
+    return child
+
+
+def _write(pipe: IO[bytes], content: bytes) -> None:
+    with contextlib.suppress(OSError), pipe:
+        pipe.write(content)
 
 
 def _first_line(fd: int, timeout_s: float, look: Callable[[], None] | None) -> tuple[dict[str, Any] | None, bool]:

@@ -15,7 +15,7 @@ _HAS_PROC = Path("/proc/self/stat").exists()
 
 
 @cache
-def _boot_id() -> str:
+def kernel_boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
@@ -32,7 +32,7 @@ def start_token(pid: int) -> str | None:
         fields = stat[stat.rindex(b")") + 2 :].split()
         if fields[0] in {b"Z", b"X"}:
             return None
-        return f"{_boot_id()}:{fields[19].decode('ascii')}"
+        return f"{kernel_boot_id()}:{fields[19].decode('ascii')}"
     return _token_from_ps(pid)
 
 

@@ -371,6 +371,30 @@ def test_ulimit(plain: Machine, events: Path, line: str, status: int, words: str
     plain.expect(line, status, words.format(events=events))
 
 
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="Linux has it")
+def test_a_log_that_may_not_grow_loses_nothing(tmp_path: Path) -> None:
+    """The signal that comes with ``ulimit -f`` must not end the listener; what waits is written when it may grow."""
+    box = Box(tmp_path)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+
+    try:
+        with EventService() as service:
+            program = box.listen(service, preexec_fn=limit)
+            service.send(*(json.dumps({"channel": "alert", "n": n, "data": {"label": "x" * 300}}) for n in range(200)))
+            eventually(lambda: "File too large" in box.run(None, "status").stdout)
+            assert box.run(None, "status").returncode == 5
+            assert program.process.poll() is None
+            resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            eventually(lambda: len(box.heard()) == 200)
+            eventually(lambda: box.run(None, "status").returncode == 0)
+            assert program.end() == 0
+        assert box.heard() == list(range(200))
+    finally:
+        box.close()
+
+
 @pytest.fixture
 def full(plain: Machine, events: Path) -> Iterator[Machine]:
     """A file system without a byte of room."""

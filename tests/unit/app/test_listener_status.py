@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.clock import TO_NOW, Time
 from videodb_cli.app import background_listener as ensuring
 from videodb_cli.app import stop_listener as stopping
 from videodb_cli.app.background_listener import ensure_listener
@@ -24,7 +26,9 @@ from videodb_cli.app.stop_listener import stop_listener
 from videodb_cli.commands import status as status_command
 from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, UsageError
 from videodb_cli.process import background
+from videodb_cli.process import clock as clock_module
 from videodb_cli.process.background import BackgroundJob, NotReadyError, Started
+from videodb_cli.process.clock import Clock
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import lock, state
 from videodb_cli.rundir.lock import DirectoryLock
@@ -150,8 +154,8 @@ def test_no_state_file_breaks_status(standing: RunDir, content: bytes) -> None:
         except RefusedError:
             return
         assert found.state in {"listening", "connecting", "deaf"}
-        status_command._show(found, NOW)
-        json.dumps(status_command._as_json(found, NOW))
+        status_command._show(found)
+        json.dumps(status_command._as_json(found))
 
 
 @pytest.mark.usefixtures("held")
@@ -176,9 +180,31 @@ def test_ages(run_dir: RunDir, held: DirectoryLock) -> None:
     del held
     state.write(run_dir.listener_state, STANDING)
     found = listener_status(run_dir, NOW)
-    assert found.age("last_pong_at", NOW) == 3
-    assert found.age("last_message_at", NOW) is None
-    assert found.age("written_at", NOW - 100) == 0
+    assert found.age("last_pong_at") == 3
+    assert found.age("last_message_at") is None
+    assert replace(found, now=NOW - 100).age("written_at") == 0
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("step_s", [0.0, TO_NOW, 3600.0, -3600.0, -TO_NOW])
+def test_ages_are_true_also_if_the_clock_was_set_since(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    running = Time()
+    monkeypatch.setattr(clock_module, "uptime_s", lambda: running.uptime)
+    monkeypatch.setattr("time.time", lambda: running.wall)
+    clock = Clock(wall=lambda: running.wall, uptime=lambda: running.uptime)
+    noted = {"connected_since": clock.unix() - 100, "last_message_at": None, "last_pong_at": clock.unix() - 3}
+    state.write(run_dir.listener_state, {**STANDING, "written_at": clock.unix(), **noted, **clock.marks()})
+    running.passes(4.0)
+    running.is_set(step_s)
+    found = listener_status(run_dir)
+    assert (found.state, found.why) == ("listening", "")
+    assert found.age("last_pong_at") == pytest.approx(7.0, abs=0.01)
+    assert found.age("connected_since") == pytest.approx(104.0, abs=0.01)
+    running.passes(60.0)
+    found = listener_status(run_dir)
+    assert (found.state, found.why) == ("deaf", "it has said nothing about itself for 64 s")
 
 
 # ---- stop ------------------------------------------------------------------------------------------------------------

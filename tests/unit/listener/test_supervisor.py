@@ -21,6 +21,7 @@ from videodb_cli.listener.connection import Ended
 from videodb_cli.listener.presence import Presence
 from videodb_cli.listener.supervisor import Listener, ListenerPolicy
 from videodb_cli.listener.updates import ListenerUpdate, LogUnwritable
+from videodb_cli.process.clock import uptime_s
 from videodb_cli.rundir.paths import RunDir
 
 
@@ -30,11 +31,11 @@ class FakeConnection:
     def __init__(self, number: int, messages: tuple[bytes, ...] = (), *, stays: bool = False) -> None:
         self.connection_id = f"ws-{number}"
         self.extra: dict[str, object] = {}
-        self.opened_at = time.time()
+        self.opened_at = uptime_s()
         self.last_message_at: float | None = None
         self.last_pong_at: float | None = None
         self.last_bytes_at: float | None = None
-        self.alive_at = 1772446530.0
+        self.alive_at = self.opened_at
         self._messages = messages
         self._end = asyncio.Event()
         if not stays:

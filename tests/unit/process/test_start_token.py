@@ -29,7 +29,7 @@ def test_of_nobody(pid: int) -> None:
 def test_names_with_brackets_and_zombies(monkeypatch: pytest.MonkeyPatch) -> None:
     fields = " ".join(str(n) for n in range(4, 23))
     monkeypatch.setattr(module, "_HAS_PROC", True)
-    monkeypatch.setattr(module, "_boot_id", lambda: "boot")
+    monkeypatch.setattr(module, "kernel_boot_id", lambda: "boot")
     for state, token in (("S", "boot:22"), ("Z", None), ("X", None)):
         content = f"5 (a) b (c)) {state} {fields}".encode()
         monkeypatch.setattr(Path, "read_bytes", lambda _, content=content: content)

@@ -57,7 +57,7 @@ def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[Sta
 
 
 def _start(prepared: Prepared, run_dir: RunDir, while_waiting: Callable[[int], None]) -> dict[str, Any]:
-    # Secrets travel by environment: requests are written to a file.
+    # Secrets travel by environment, never in a request.
     hidden = {*settings.KEY_NAMES, *settings.BASE_URL_NAMES, settings.CLIENT_TOKEN_NAME, settings.LOCAL_NAME}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment["VIDEODB_CAPTURE_DETACHED"] = "1"

@@ -37,6 +37,7 @@ _REACH_S: Final = 15.0
 _NOTHING_AFTER_S: Final = 5.0
 _HIDDEN: Final = {
     "v", "pid", "start_token", "control", "written_at", "listener_started", "listener_pid", "left_at_service",
+    "boot_id", "uptime_s",
 }  # fmt: skip
 
 

@@ -68,9 +68,9 @@ def _ask() -> tuple[Probe, Probe]:
                 )
                 for s in server.source_list()
             ]
-            return sort_sources(sources, info.default_source_name, info.default_sink_name)
     except Exception:  # noqa: BLE001 - pulsectl raises its own, OSError and ctypes errors alike
         return _none(_NO_SERVER)
+    return sort_sources(sources, info.default_source_name, info.default_sink_name)
 
 
 def _server_is_likely() -> bool:

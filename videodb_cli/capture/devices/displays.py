@@ -58,11 +58,11 @@ def _ask(xlib_display: Any, name: str, wayland: bool) -> Probe:
         for index in range(server.screen_count()):
             x_name = f"{host}:{number}.{index}"
             screens += [(x_name, monitor) for monitor in _monitors(server, index)]
-        return Probe(channels_of(screens))
     except Exception as error:  # noqa: BLE001 - as above
         return Probe.none(f"the X server at {name} makes no sense ({type(error).__name__})")
     finally:
         server.close()
+    return Probe(channels_of(screens))
 
 
 def _is_xwayland(server: Any) -> bool:

@@ -21,6 +21,7 @@ from videodb_cli.capture.ffmpeg.progress import ProgressReader
 from videodb_cli.capture.recorders.base import ChannelFailed, Finished, Flowing, Health, Interrupted, RecorderUpdate
 from videodb_cli.errors import VideodbError
 from videodb_cli.process.child import Child, Ladder
+from videodb_cli.process.clock import uptime_s
 
 _LADDER: Final = Ladder(ask_s=3.0, interrupt_s=1.5, terminate_s=1.0)
 _STALLED_LADDER: Final = Ladder(ask_s=0.0, interrupt_s=1.0, terminate_s=0.5)
@@ -243,7 +244,7 @@ class Publisher:
 
     def _note(self, reader: ProgressReader) -> None:
         progress, health = reader.progress, self.health
-        health.last_progress_at = round(time.time(), 3)
+        health.last_progress_at = uptime_s()
         health.media_s = round(self._base[3] + progress.media_us / 1e6, 3)
         if progress.bytes is not None:
             health.bytes = self._base[0] + progress.bytes

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from videodb_cli.capture.channels import Channel, Channels
+from videodb_cli.process.clock import Clock
 from videodb_cli.settings import Secret
 
 
@@ -86,7 +87,7 @@ RecorderUpdate = Began | Flowing | Interrupted | Finished | ChannelFailed | Reco
 
 @dataclass(slots=True)
 class Health:
-    """How one channel does. Times are Unix seconds.
+    """How one channel does. Times are uptime seconds (`process.clock`).
 
     ``state``: starting, flowing, interrupted, finished, failed or stopped.
     """
@@ -103,9 +104,11 @@ class Health:
     pid: int | None = None
     start_token: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """The members in the state file."""
-        return {name: getattr(self, name) for name in self.__slots__}
+    def as_json(self, clock: Clock) -> dict[str, Any]:
+        """Return the members in the state file, where times are Unix seconds."""
+        at = clock.unix_or_none(self.last_progress_at)
+        members = {name: getattr(self, name) for name in self.__slots__}
+        return {**members, "last_progress_at": None if at is None else round(at, 3)}
 
 
 class Recorder(ABC):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from videodb_cli.capture.recorders.base import (
 from videodb_cli.capture.recorders.ipc import MessageReader, RecorderEvent, Response, encode_command, error_of
 from videodb_cli.errors import ConflictError, CredentialsError, NotFoundError, RefusedError, VideodbError
 from videodb_cli.process.child import Child, Ladder
+from videodb_cli.process.clock import uptime_s
 
 # Measured by nobody but the SDK's authors: it finishes within nine seconds of the end of its stdin.
 _LADDER: Final = Ladder(ask_s=10.0, interrupt_s=3.0, terminate_s=3.0)
@@ -44,7 +44,9 @@ def binary_path() -> str | None:
     """Return the path of the recorder if its package is installed and has a program for this platform."""
     try:
         import videodb_capture_bin
-
+    except ImportError:
+        return None
+    try:
         path = str(videodb_capture_bin.get_binary_path())
     except Exception:  # noqa: BLE001 - the package raises what it likes where it has no binary
         return None
@@ -277,7 +279,7 @@ class OfficialRecorder(Recorder):
             future.set_exception(error_from(*response.error))
 
     def _hear(self, event: RecorderEvent) -> None:
-        now = time.time()
+        now = uptime_s()
         match event.name:
             case "recording-started":
                 for channel_id, health in self._health.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from videodb_cli.process.background import ReadyPipe
 
 _EXIT_FORCED = 130
+# What the machine does to files, and no bug of ours.
+_OF_THE_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM))
 
 
 def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe) -> None:
@@ -97,6 +100,6 @@ def _run(
     try:
         asyncio.run(hold(run_dir, request, access, say, on_active, force))
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None or error.errno not in _OF_THE_DISK:
             raise
         raise RefusedError(f"{error.filename}: {error.strerror}", code="file") from error

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from videodb_cli import console
 from videodb_cli.commands.fields import show_field
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from videodb_cli.app.capture.status import CaptureStatus
 
 app = new_app()
 
@@ -26,13 +28,13 @@ def status(
     from videodb_cli.app.listener_status import listener_status
 
     run_dir = existing_run_dir(directory, env_file)
-    found = capture_status(run_dir, time.time()) if run_dir is not None else None
+    found = capture_status(run_dir) if run_dir is not None else None
     if found is None:
         raise NotFoundError("no capture has run here", code="not_running", hint="videodb capture start")
     if as_json:
         console.data_json({"running": found.running, "pid": found.fields.get("pid"), **shown(found.fields)})
     else:
-        _show(found.fields, found.why, listener_status(run_dir).connection_id if found.running else None)
+        _show(found, listener_status(run_dir).connection_id if found.running else None)
     if found.why is not None:
         return 5
     if found.fields.get("status") == "failed":
@@ -40,8 +42,8 @@ def status(
     return 0 if found.running else 4
 
 
-def _show(fields: dict[str, Any], why: str | None, connection_id: str | None) -> None:
-    now = time.time()
+def _show(found: CaptureStatus, connection_id: str | None) -> None:
+    fields, why, now = found.fields, found.why, found.now
     state = str(fields.get("status"))
     started = fields.get("started_at")
     age = f" {_span(now - started)}" if state == "active" and isinstance(started, int | float) else ""

@@ -83,5 +83,6 @@ class GroupCommit:
             try:
                 sync(self._fd)
             except OSError as error:
+                # Whoever is told must not be able to end the syncing, in whose thread nobody would see it.
                 with contextlib.suppress(Exception):
                     self._on_failure(error)

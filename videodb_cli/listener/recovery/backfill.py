@@ -7,7 +7,6 @@ event whose record was read back before is written down as `listener.late`, word
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from videodb_cli.listener.recovery.doubles import Doubles
@@ -35,17 +34,18 @@ class Backfill:
 
     def heard(self, event: Event) -> None:
         """A live event came, and is in the log."""
-        self._meanwhile.add(event, time.time())
+        self._meanwhile.add(event, self._around.clock.uptime())
 
     def was_read_back(self, earlier: Doubles) -> None:
         """Take what earlier runs have read back, as the log says."""
-        self._read_back.add_all(earlier)
+        # The log counts in Unix seconds.
+        self._read_back.add_all(earlier, self._around.clock.uptime_of(0.0))
         if len(self._read_back):
             self._around.absorb_with(self._absorb)
 
     def _absorb(self, event: Event, message: bytes) -> bool:
         """Take a live event that is in the log already, as recovered. Returns whether it is one."""
-        after_s = self._read_back.take(event, time.time())
+        after_s = self._read_back.take(event, self._around.clock.uptime())
         if after_s is None:
             return False
         self._around.journal.late(_name(event), after_s, message)
@@ -57,7 +57,7 @@ class Backfill:
         for number, event in enumerate(events, 1):
             while not around.has_room():  # noqa: ASYNC110 - the writer is a thread
                 await asyncio.sleep(0.2)
-            if self._meanwhile.take(event, time.time()) is None:
+            if self._meanwhile.take(event, around.clock.uptime()) is None:
                 self._write(event)
                 written(event)
             if number % _CHUNK == 0:
@@ -74,7 +74,7 @@ class Backfill:
             line = around.journal.recovered_event(event)
         around.seen.note(event, line)
         around.counters.recovered += 1
-        self._read_back.add(event, time.time())
+        self._read_back.add(event, around.clock.uptime())
         around.absorb_with(self._absorb)
 
 

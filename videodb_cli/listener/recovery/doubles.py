@@ -7,7 +7,7 @@ one thing is the double of one other only: of a word that was said twice within 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from videodb_cli.listener.recovery.heard import is_same_span, spoken_in
 from videodb_cli.model import event as ev
@@ -34,7 +34,7 @@ class _Waiting:
 
 
 class Doubles:
-    """Events that wait for their double, for an hour, the youngest ``limit`` of them. Times are Unix seconds."""
+    """Events that wait for their double, for an hour, the youngest ``limit`` of them. Seconds of one clock."""
 
     def __init__(self, limit: int = MAX_WAITING) -> None:
         self._limit = limit
@@ -59,9 +59,13 @@ class Doubles:
         if len(self._order) > self._limit:
             self._drop_oldest()
 
-    def add_all(self, other: Doubles) -> None:
-        """Take everything that another one keeps."""
-        kept = [(one.at, key, one) for key, waiting in other._waiting.items() for one in waiting]
+    def add_all(self, other: Doubles, later_s: float = 0.0) -> None:
+        """Take everything that another one keeps, whose clock is behind by so many seconds."""
+        kept = [
+            (one.at, key, replace(one, at=one.at + later_s))
+            for key, waiting in other._waiting.items()
+            for one in waiting
+        ]
         for _, key, one in sorted(kept, key=lambda item: item[0]):
             self._keep(key, one)
 

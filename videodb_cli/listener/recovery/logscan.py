@@ -34,13 +34,16 @@ _SCAN_BLOCK = 64 << 10
 class LastRun:
     """How the run before this one ended: when it heard for the last time (Unix seconds), as which connection, why.
 
-    ``unmended_from`` is the beginning of an earlier gap that it had not finished mending.
+    ``unmended_from`` is the beginning of an earlier gap that it had not finished mending. ``ahead_s``: how far its wall
+    clock was ahead of the uptime of its boot, ``boot_id``; None in logs of older versions.
     """
 
     heard_until: float
     connection_id: str | None
     reason: str
     unmended_from: float | None = None
+    boot_id: str | None = None
+    ahead_s: float | None = None
 
 
 def last_run(log: Path, end: int) -> LastRun | None:
@@ -63,7 +66,7 @@ def last_run(log: Path, end: int) -> LastRun | None:
 
 def _newest_first(log: Path, end: int) -> Iterator[bytes]:
     """Blocks of a log before byte ``end``, then of its rotated files: a log that was just rotated says little."""
-    for block in iter_blocks_backwards(LogSource(log, private=True), end):
+    for block in iter_blocks_backwards(LogSource(log, private=True), end, broken=BrokenLines()):
         yield block.data
     for source in reversed(rotated_sources(log)):
         for lines in _blocks_backwards(source):
@@ -79,6 +82,8 @@ class _Backwards:
         self._connection_id: str | None = None
         self._unmended_from: float | None = None
         self._had_gap = False
+        self._boot_id: str | None = None
+        self._ahead_s: float | None = None
 
     def take_last(self, event: ev.Event | None) -> None:
         """Take the last line of the log that has a time."""
@@ -91,6 +96,7 @@ class _Backwards:
         """Take the next own line towards the beginning. Returns whether the rest does not matter."""
         data = ev.data_of(event)
         name = event.get("event")
+        self._note_clock(event, data)
         if name == own_lines.RECOVERED:
             # What came before this gap was mended, or told as lost, when it was written.
             return self._note_end(data, deaf=False) if data.get("complete") is True else False
@@ -106,6 +112,11 @@ class _Backwards:
             self._had_gap = False
         return False
 
+    def _note_clock(self, event: ev.Event, data: ev.Event) -> None:
+        boot, uptime, stamp = data.get("boot_id"), data.get("uptime_s"), ev.received_at(event)
+        if self._ahead_s is None and isinstance(boot, str) and isinstance(uptime, int | float) and stamp is not None:
+            self._boot_id, self._ahead_s = boot, stamp - uptime
+
     def _note_end(self, data: ev.Event, *, deaf: bool) -> bool:
         connection_id = data.get("connection_id") or data.get("new_connection_id")
         if self._connection_id is None and isinstance(connection_id, str):
@@ -120,7 +131,9 @@ class _Backwards:
         """Return what was found."""
         if self.heard_until is None:
             return None
-        return LastRun(self.heard_until, self._connection_id, self._reason, self._unmended_from)
+        return LastRun(
+            self.heard_until, self._connection_id, self._reason, self._unmended_from, self._boot_id, self._ahead_s
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +147,11 @@ class LogContent:
 
 
 def scan(run_dir: RunDir, *, seen_since: float, heard_since: float) -> LogContent:
-    """Read the log backwards, rotated files included, to what was received at these times (Unix seconds)."""
+    """Read the log backwards, rotated files included, to what was received at these times (Unix seconds).
+
+    What stands before a line that says that the clock was set is taken by the clock as it was after it.
+    """
+    set_by_s = 0.0
     seen, heard, read_back = Seen(), Heard(), Doubles()
     oldest = min(seen_since, heard_since)
     for source in reversed(log_sources(run_dir)):
@@ -144,6 +161,8 @@ def scan(run_dir: RunDir, *, seen_since: float, heard_since: float) -> LogConten
                 received = ev.received_at(event)
                 if received is None:
                     continue
+                received += set_by_s
+                set_by_s += _step_of(event)
                 if received >= seen_since:
                     seen.note_older(event, line)
                 if received >= heard_since:
@@ -155,6 +174,12 @@ def scan(run_dir: RunDir, *, seen_since: float, heard_since: float) -> LogConten
             # The receiver shares this process: a scan of gigabytes must leave it its turns.
             time.sleep(0.0005)
     return LogContent(seen, heard, read_back)
+
+
+def _step_of(event: ev.Event) -> float:
+    """Return by how many seconds the clock was set, as a line of ours says; 0 for any other line."""
+    step_s = ev.data_of(event).get("step_s") if ev.is_own(event) and event.get("event") == "listener.clock" else 0.0
+    return float(step_s) if isinstance(step_s, int | float) else 0.0
 
 
 def _blocks_backwards(source: LogSource) -> Iterator[list[bytes]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from videodb_cli.listener.recovery.heard import Heard
 from videodb_cli.listener.recovery.records import Record
@@ -24,7 +24,8 @@ class Gap:
     """A time in which nothing could be heard, or not over this connection. Unix seconds by our clock.
 
     ``is_fresh``: the new connection has only just been opened, so nothing can have been made for it. ``lost_at``: when
-    the last thing was heard, if the gap begins with an older one that is not mended yet.
+    the last thing was heard, if the gap begins with an older one that is not mended yet. ``is_vague``: by a clock that
+    was wrong, so that times before the gap cannot be compared with those after it.
     """
 
     started: float
@@ -33,6 +34,16 @@ class Gap:
     new_id: str
     is_fresh: bool = True
     lost_at: float | None = None
+    is_vague: bool = False
+
+    def after_step(self, step_s: float) -> Gap:
+        """Return the gap by a clock that was set since.
+
+        Its beginning is never moved forward: it may be of an earlier boot, whose clock was right.
+        """
+        back = min(step_s, 0.0)
+        lost_at = None if self.lost_at is None else self.lost_at + back
+        return replace(self, started=self.started + back, ended=self.ended + step_s, lost_at=lost_at)
 
     def seen_since(self, window_s: float) -> float:
         """Return from when on the log is looked through for what may have spoken.
@@ -65,8 +76,8 @@ def first_moment(gap: Gap, limits: Limits, trace: Trace | None, ahead_s: float) 
     Spans follow the service's own times: what a stream's last event said of itself, compared with its receipt, tells
     its clock better than anything else.
     """
-    if trace is not None and trace.end is not None and trace.end >= 1e9 and trace.received_at is not None:
-        ahead_s = trace.end - trace.received_at
+    if trace is not None and trace.end is not None and trace.ahead_s is not None:
+        ahead_s = trace.ahead_s
         moment = max(trace.end, gap.started + ahead_s - _QUIET_S)
     else:
         moment = gap.started + ahead_s

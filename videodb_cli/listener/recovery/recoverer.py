@@ -67,7 +67,7 @@ class Recoverer:
     def __init__(self, calls: StreamCalls, around: Surroundings, policy: RecoveryPolicy) -> None:
         self._around = around
         self._policy = policy
-        # Nothing is recovered that is older (Unix seconds): `--clear` has removed it on purpose.
+        # Nothing is recovered that is older (Unix seconds, see `clock_set`): `--clear` has removed it on purpose.
         self.floor: float | None = None
         self._targets = Targets(around.seen, around.collection)
         self._asker = Asker(
@@ -108,7 +108,7 @@ class Recoverer:
         async def look() -> None:
             info = await asyncio.to_thread(logscan.read_capture_info, self._around.run_dir)
             if not is_over(info.status) and info.connections - {connection_id}:
-                now = time.time()
+                now = self._around.clock.unix()
                 self.begin(Gap(now, now, None, connection_id, is_fresh=False))
 
         self._adopting = asyncio.create_task(look(), name="capture")
@@ -122,6 +122,16 @@ class Recoverer:
         self._wake.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="recovery")
+
+    def clock_set(self, step_s: float) -> None:
+        """Go on by a clock that was set by so many seconds: what is kept in Unix seconds moves with it."""
+        self._fresh_gaps = [gap.after_step(step_s) for gap in self._fresh_gaps]
+        if self._tally is not None:
+            self._tally.gap = self._tally.gap.after_step(step_s)
+        if self.floor is not None:
+            self.floor += step_s
+        if self._heard_since is not None:
+            self._heard_since += step_s
 
     def dead_pipelines(self) -> list[dict[str, Any]]:
         """Return the pipelines that still point at a connection that is gone, for `status`."""
@@ -178,7 +188,8 @@ class Recoverer:
                 self._fresh_gaps.insert(0, gap)
                 raise
         if self._look_again:
-            await self._look_around(Gap(time.time(), time.time(), None, self._bind_to))
+            now = self._around.clock.unix()
+            await self._look_around(Gap(now, now, None, self._bind_to))
         brought = await self._pass() if self._tally is not None else False
         await self._bind()
         if self._tally is not None and self._passes == 0:
@@ -225,7 +236,8 @@ class Recoverer:
         if self._tally is not None and (self._asker.troubles or not self._tally.is_asked):
             started = min(started, self._tally.gap.started)
         last = gaps[-1]
-        return Gap(started, last.ended, gaps[0].old_id, last.new_id, last.is_fresh, gaps[0].lost_at)
+        is_vague = any(gap.is_vague for gap in gaps)
+        return Gap(started, last.ended, gaps[0].old_id, last.new_id, last.is_fresh, gaps[0].lost_at, is_vague)
 
     async def _prepare(self, gap: Gap) -> None:
         """Learn from the log what it holds and what there is to look at."""
@@ -241,7 +253,10 @@ class Recoverer:
     async def _read_log(self, gap: Gap) -> None:
         """Learn what was seen before this run, once, and what was heard shortly before the gap."""
         window_s = self._policy.window_s
-        heard_since = max(gap.asked_since(window_s) - HEARD_BEFORE_S, self.floor or 0.0)
+        asked_since = (
+            min(gap.asked_since(window_s), gap.seen_since(window_s)) if gap.is_vague else gap.asked_since(window_s)
+        )
+        heard_since = max(asked_since - HEARD_BEFORE_S, self.floor or 0.0)
         if self._heard_since is not None and self._heard_since <= heard_since:
             # Another gap is being mended: from its beginning on every event was watched.
             return

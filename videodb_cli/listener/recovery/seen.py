@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -15,6 +15,7 @@ from videodb_cli.model.rtstreams import read_streams
 # A service that makes up a new stream for every event must not eat the memory.
 _MAX_STREAMS = 4096
 _MAX_SESSIONS = 1024
+_BELIEVABLE_S = 366 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,26 @@ class Trace:
     received_at: float | None
     end: float | None
 
+    @property
+    def ahead_s(self) -> float | None:
+        """By how much the service's clock is ahead of ours, as this event says; None if it does not.
+
+        Two clocks that are years apart say that one of them had not been set yet, and is right by now.
+        """
+        if self.end is None or self.end < 1e9 or self.received_at is None:
+            return None
+        ahead_s = self.end - self.received_at
+        return ahead_s if abs(ahead_s) < _BELIEVABLE_S else None
+
 
 class Seen:
-    """Keeps the last line of each channel of each stream, and of each capture session. `note` is on the hot path."""
+    """Keeps the last line of each channel of each stream, and of each capture session. `note` is on the hot path.
 
-    def __init__(self) -> None:
+    ``corrected`` returns a stamp by the clock as it is now, which may have been set since.
+    """
+
+    def __init__(self, corrected: Callable[[float], float] = lambda stamp: stamp) -> None:
+        self._corrected = corrected
         self._streams: dict[tuple[str, str], bytes] = {}
         self._sessions: dict[str, bytes] = {}
         self._members: dict[str, dict[str, str | None]] = {}
@@ -104,7 +120,7 @@ class Seen:
                 channel,
                 spelling,
                 name if isinstance(name, str) else None,
-                ev.received_at(event),
+                self._received_at(event),
                 ev.seconds(ev.data_of(event).get("end")),
             )
             known = found.get((channel, stream))
@@ -119,8 +135,12 @@ class Seen:
             event = _decoded(line)
             status = status_of(event)
             if status is not None:
-                found[session] = (status, ev.received_at(event) or 0.0)
+                found[session] = (status, self._received_at(event) or 0.0)
         return found
+
+    def _received_at(self, event: Event) -> float | None:
+        stamp = ev.received_at(event)
+        return None if stamp is None else self._corrected(stamp)
 
     def members(self, session: str) -> Mapping[str, str | None]:
         """Return the streams of a session, id to name, as its `active` event gave them."""

@@ -10,6 +10,7 @@ from videodb_cli.listener.journal import Journal
 from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.updates import ListenerUpdate
 from videodb_cli.model.event import Event
+from videodb_cli.process.clock import Clock
 from videodb_cli.rundir.paths import RunDir
 
 
@@ -32,3 +33,4 @@ class Surroundings:
     absorb_with: Callable[[Callable[[Event, bytes], bool]], None]
     flush: Callable[[float], bool]
     has_room: Callable[[], bool]
+    clock: Clock

@@ -168,8 +168,8 @@ class Targets:
     def ahead_s(self, stream: str) -> float:
         """How far the service's clock is ahead: as the stream's events say, else as its answers do."""
         for trace in self._seen.traces():
-            if trace.stream == stream and trace.end is not None and trace.end >= 1e9 and trace.received_at is not None:
-                return trace.end - trace.received_at
+            if trace.stream == stream and trace.ahead_s is not None:
+                return trace.ahead_s
         offset_s = self.clock_offset_s or 0.0
         # The date of an answer is cut to the second, and servers make it once a second: less than that is no offset.
         return offset_s if abs(offset_s) > _DATE_PRECISION_S else 0.0

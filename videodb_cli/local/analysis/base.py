@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from videodb_cli.errors import MissingDependencyError, VideodbError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+log = logging.getLogger(__name__)
 RecordKind = Literal["transcript", "visual_index", "audio_index"]
 StreamStatus = Literal["connecting", "running", "ended", "failed"]
 
@@ -110,7 +112,8 @@ class Analyser(ABC):
             self._run()
         except VideodbError as error:
             self._on_error(f"The analysis of {self._name} stopped: {error.message}")
-        except Exception as error:  # noqa: BLE001 - a broken model must not end the stream; the reason is told
+        except Exception as error:
+            log.warning("the analysis of %s stopped", self._name, exc_info=error)
             self._on_error(f"The analysis of {self._name} stopped: {type(error).__name__}: {error}")
         finally:
             self._ready.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from itertools import takewhile
@@ -12,6 +13,8 @@ from videodb_cli.local.analysis.base import StreamState, require_packages
 from videodb_cli.local.media.analysers import Analysers
 from videodb_cli.local.media.outputs import RECORDING, Outputs
 from videodb_cli.local.media.timeline import Placed, Timeline, WallClock, in_order
+from videodb_cli.local.media.track import is_bug
+from videodb_cli.process.clock import STEP_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from videodb_cli.local.media.track import Track
     from videodb_cli.local.media.video import VideoTrack
 
+log = logging.getLogger(__name__)
 _STALL_S = 0.5  # a source that is later than this has stalled: the clock is set anew
 _EARLY_S = 0.25  # a live source that is earlier than this had a backlog
 _TICK_S = 0.5
@@ -68,6 +72,8 @@ class LiveStream:
         self._status: str = "new"
         self._clock = WallClock()
         self._newest = float("-inf")  # the furthest second of the stream so far
+        # Monotonic seconds of the stream's second 0, and how far the wall clock was ahead at the last move.
+        self._zero = self._ahead_s = 0.0
         self._source: MediaSource | None = None
         self._outputs: Outputs | None = None
         self._video: VideoTrack | None = None
@@ -206,9 +212,11 @@ class LiveStream:
             track.start()
         try:
             self._play()
-        except Exception as error:  # noqa: BLE001 - told as the stream's failure; its files are still finished
+        except Exception as error:
             if not self._stopping.is_set():
                 self._fail(_why_broken(error, self._clock))
+            if is_bug(error):
+                log.exception("a stream was ended by a bug")
         finally:
             self._finish()
             if self._source is not None:
@@ -243,16 +251,20 @@ class LiveStream:
 
     def _wait_for(self, second: float, *, is_live: bool) -> bool:
         """Wait until a second of the stream is due. False if the stream is to stop."""
-        now = time.time()
-        if not self._clock.moves:
-            self._clock.move(second, now - second)
-        late = now - self._clock.zero - second
+        now, ahead_s = time.monotonic(), time.time() - time.monotonic()
+        is_first = not self._clock.moves
+        late = 0.0 if is_first else now - self._zero - second
         is_newest, self._newest = second >= self._newest, max(self._newest, second)
-        if (is_newest and late > _STALL_S) or (is_live and late < -_EARLY_S):
-            self._clock.move(second, now - second)
+        is_moved = is_first or (is_newest and late > _STALL_S) or (is_live and late < -_EARLY_S)
+        if is_moved:
+            self._zero = now - second
+        if is_moved or abs(ahead_s - self._ahead_s) >= STEP_S:
+            # Also when somebody has set the wall clock: the stream plays on, and is dated by the new one.
+            self._ahead_s = ahead_s
+            self._clock.move(second, self._zero + ahead_s)
         if is_live:
             return True
-        due = time.monotonic() + max(0.0, self._clock.zero + second - now)
+        due = max(now, self._zero + second)
         while (left := due - time.monotonic()) > 0:
             if self._stopping.wait(min(left, _TICK_S)):
                 return False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from videodb_cli.errors import VideodbError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +20,15 @@ if TYPE_CHECKING:
 
 EARLY_S = 10.0  # what came before an analyser is kept for it this long after the beginning of the stream
 
+log = logging.getLogger(__name__)
 _QUEUE_PACKETS = 512
+
+
+def is_bug(error: Exception) -> bool:
+    """Tell whether an error is none that a source, a codec or a disk makes: it keeps its traceback in the log."""
+    import av
+
+    return not isinstance(error, av.error.FFmpegError | OSError | ValueError | VideodbError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +86,10 @@ class Track(ABC):
                 if not self._failed:
                     self._zero = item.zero
                     self._take(item)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the reader must not wait for this queue for ever
+            except Exception as error:
                 self._failed = True
+                if is_bug(error):
+                    log.exception("a track was ended by a bug")
                 self._on_failure(f"The recording cannot be written: {getattr(error, 'strerror', None) or error}.")
                 if item is None:
                     return

@@ -146,6 +146,21 @@ def test_the_service_has_a_clock_of_its_own(skew: float) -> None:
     assert first_moment(gap(), Limits(86400), None, skew) == T + skew - OVERLAP_S
 
 
+def test_a_clock_that_was_not_set_yet_tells_nothing_of_the_service() -> None:
+    """The event came while ours showed 1970; by now it is right, and years would be added to what is asked for."""
+    early = trace(T - 5, 300.0)
+    assert early.ahead_s is None
+    assert trace(T - 5, T - 4).ahead_s == -1
+    assert first_moment(gap(), Limits(86400), early, 0.0) == T - OVERLAP_S
+
+
+@pytest.mark.parametrize(("step_s", "started", "ended"), [(3600.0, T, T + 3605), (-3600.0, T - 3600, T - 3595)])
+def test_a_gap_by_a_clock_that_was_set_since(step_s: float, started: float, ended: float) -> None:
+    """Its beginning is never moved forward: that could leave out what was missed."""
+    found = Gap(T, T + 5, "ws-1", "ws-2", lost_at=T).after_step(step_s)
+    assert (found.started, found.ended, found.lost_at) == (started, ended, started)
+
+
 def test_a_gap_longer_than_the_window_is_still_looked_into() -> None:
     long = Gap(T, T + 5000, "ws-1", "ws-2")
     assert long.asked_since(600) == T + 4400
@@ -337,6 +352,34 @@ def test_how_the_last_run_ended(tmp_path: Path, events: list[dict[str, Any]], ex
     assert (None if found is None else (found.heard_until, found.connection_id, found.reason, found.unmended_from)) == (
         expected
     )
+
+
+def test_the_last_run_tells_how_its_clock_stood(tmp_path: Path) -> None:
+    log = tmp_path / "videodb_events.jsonl"
+    clock = {"boot_id": "a boot", "uptime_s": 100.0}
+    write(log, own("listener.connected", connection_id="ws-7", **clock), {"channel": "x"})
+    found = logscan.last_run(log, log.stat().st_size)
+    assert found is not None
+    assert (found.boot_id, found.ahead_s) == ("a boot", T - 100)
+    write(log, own("listener.clock", step_s=3600.0, boot_id="a boot", uptime_s=200.0), {"channel": "x"})
+    found = logscan.last_run(log, log.stat().st_size)
+    assert found is not None
+    assert found.ahead_s == T - 200
+
+
+@pytest.mark.parametrize("step_s", [1.0e9, 3600.0, -3600.0])
+def test_a_scan_reads_over_a_clock_that_was_set(tmp_path: Path, step_s: float) -> None:
+    """What stands before the line is as old as it was, whatever its stamp."""
+    before = {"unix_ts": T - step_s - 20.0, **transcript("before", T - 20.0)}
+    after = {"unix_ts": T, **transcript("after", T - 1.0, stream="rts-2")}
+    log = tmp_path / "videodb_events.jsonl"
+    lines = [before, {"unix_ts": T - 10.0, **own("listener.clock", step_s=step_s)}, after]
+    log.write_text("".join(json.dumps({"ts": "x", **line}) + "\n" for line in lines))
+    content = logscan.scan(RunDir(tmp_path), seen_since=T - 30.0, heard_since=T - 30.0)
+    assert {seen.stream for seen in content.seen.traces()} == {"rts-1", "rts-2"}
+    assert content.heard.has("rts-1", "transcript", "before", T - 20.0, T - 18.0)
+    content = logscan.scan(RunDir(tmp_path), seen_since=T - 5.0, heard_since=T - 5.0)
+    assert {seen.stream for seen in content.seen.traces()} == {"rts-2"}
 
 
 def test_a_log_that_was_just_rotated_says_little(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy
 from videodb_cli.listener.recovery.seen import Seen
 from videodb_cli.listener.recovery.surroundings import Surroundings
 from videodb_cli.model.event import Event
+from videodb_cli.process.clock import Clock
 from videodb_cli.rundir.paths import RunDir
 
 T = 1772446530.0
@@ -118,6 +119,7 @@ class World:
             counters=Counters(T),
             has_room=lambda: True,
             absorb_with=lambda absorb: setattr(self, "absorb", absorb),
+            clock=Clock(),
         )
         self.backfill = Backfill(around)
         self.heard = Heard()
@@ -221,7 +223,8 @@ class Listening:
         self.store.open()
         self.counters = Counters(T)
         seen = Seen()
-        journal = Journal(self.store, "host", None)
+        clock = Clock()
+        journal = Journal(self.store, "host", None, clock)
         self.intake = Intake(self.store, self.counters, seen, None)
         self.recoverer = Recoverer(
             calls,
@@ -236,6 +239,7 @@ class Listening:
                 absorb_with=lambda absorb: setattr(self.intake, "absorb", absorb),
                 flush=self.store.flush,
                 has_room=lambda: True,
+                clock=clock,
             ),
             RecoveryPolicy(poll_s=0.01, settle_s=60.0, hold_s=0.0, hold_dead_s=0.0),
         )

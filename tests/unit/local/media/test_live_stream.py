@@ -21,6 +21,7 @@ from videodb_cli.errors import (
     VideodbError,
 )
 from videodb_cli.local.analysis.base import AnalysisRecord, StreamState
+from videodb_cli.local.media import live_stream as stream_module
 from videodb_cli.local.media.live_stream import LiveStream
 
 DEADLINE_S = 30
@@ -114,6 +115,29 @@ def test_source_is_played_at_the_pace_of_the_wall_clock(tmp_path: Path) -> None:
     began = time.monotonic()
     watched.played()
     assert 1.7 < time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize("step_s", [-3600.0, 3600.0, 1.7e9])
+def test_a_clock_that_is_set_does_not_stop_the_playing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    looks: list[float] = []
+
+    class Clocks:
+        """The wall clock is set half a second after the first look at it."""
+
+        monotonic = staticmethod(time.monotonic)
+
+        @staticmethod
+        def time() -> float:
+            looks.append(time.monotonic())
+            return time.time() + (step_s if looks[-1] - looks[0] > 0.5 else 0.0)
+
+    watched = Watched(write_media(tmp_path / "a.mp4", seconds=2), tmp_path / "out")
+    monkeypatch.setattr(stream_module, "time", Clocks)
+    watched.played()
+    assert [state.status for state in watched.states] == ["connecting", "running", "ended"]
+    assert watched.stream._clock.zero == pytest.approx(time.time() + step_s, abs=20)
 
 
 def test_playlist_can_be_played_while_it_grows(tmp_path: Path) -> None:

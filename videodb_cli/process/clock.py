@@ -1,0 +1,149 @@
+"""Spans of time, by a clock that nobody sets, and the wall clock beside it.
+
+The wall clock jumps: by decades on a board without a battery, which boots in 1970 until it hears of the time, and by
+seconds when NTP corrects it. A span between two of its times may then be a lie. `uptime_s` is never set, goes on while
+the machine sleeps (a laptop that slept was deaf), and is the same in every process of one boot. So moments are noted in
+uptime, and told by the wall clock as it is when they are told.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from videodb_cli.process.start_token import kernel_boot_id
+
+# Both count sleep: CLOCK_BOOTTIME on Linux (clock_gettime(2)), CLOCK_MONOTONIC on macOS, where Python's own does not.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+# What NTP slews moves both clocks. A step below this changes nothing that anybody reads.
+STEP_S = 1.0
+_PLATFORM: str = sys.platform
+
+
+def uptime_s() -> float:
+    """Return the seconds since the boot, or since some other moment that is the same for all processes of this boot."""
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
+
+
+@cache
+def boot_id() -> str | None:
+    """Return what tells the uptime of this boot from that of another; None where that cannot be known.
+
+    A time namespace has an uptime of its own (time_namespaces(7)).
+    """
+    try:
+        if _PLATFORM == "linux":
+            namespace = Path("/proc/self/ns/time")
+            return f"{kernel_boot_id()} {namespace.readlink()}" if namespace.is_symlink() else kernel_boot_id()
+        if _PLATFORM == "darwin":
+            asked = subprocess.run(
+                ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"],
+                capture_output=True,
+                text=True,
+                timeout=5,
+                check=True,
+            )
+            return asked.stdout.strip() or None
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The wall clock was set while we ran: by so many seconds, forward or (negative) back. Unix seconds."""
+
+    step_s: float
+    before: float
+    after: float
+
+
+class Clock:
+    """The wall clock of one process. ``on_set`` is told when somebody has set it, as soon as it is looked at."""
+
+    def __init__(
+        self,
+        on_set: Callable[[ClockSet], None] = lambda _: None,
+        *,
+        wall: Callable[[], float] = time.time,
+        uptime: Callable[[], float] = uptime_s,
+    ) -> None:
+        self._on_set = on_set
+        self._wall = wall
+        self._uptime = uptime
+        self._ahead_s = wall() - uptime()
+        self._steps: list[ClockSet] = []
+
+    def uptime(self) -> float:
+        """Return the present in uptime seconds."""
+        return self._uptime()
+
+    def look(self) -> None:
+        """Notice whether the wall clock was set since the last look."""
+        now = self._uptime()
+        step_s = self._wall() - now - self._ahead_s
+        if abs(step_s) < STEP_S:
+            return
+        step = ClockSet(step_s, now + self._ahead_s, now + self._ahead_s + step_s)
+        self._ahead_s += step_s
+        self._steps.append(step)
+        self._on_set(step)
+
+    def continue_from(self, ahead_s: float, until: float) -> None:
+        """Take the stamps of an earlier run of this boot for stamps of ours.
+
+        Its clock was ``ahead_s`` ahead of the uptime, and its last stamp is ``until``. If that is not so any more, the
+        clock was set in between, which is noticed here.
+        """
+        step_s = self._ahead_s - ahead_s
+        if abs(step_s) >= STEP_S:
+            step = ClockSet(step_s, until, until + step_s)
+            self._steps.insert(0, step)
+            self._on_set(step)
+
+    def unix(self, uptime: float | None = None) -> float:
+        """Return a moment, or the present, in Unix seconds by the wall clock as it was at the last look."""
+        return (self._uptime() if uptime is None else uptime) + self._ahead_s
+
+    def unix_or_none(self, uptime: float | None) -> float | None:
+        """Return the same, or None for a moment that has not been."""
+        return None if uptime is None else self.unix(uptime)
+
+    def uptime_of(self, unix: float) -> float:
+        """Return the moment that the wall clock, as it was at the last look, calls so."""
+        return unix - self._ahead_s
+
+    def corrected(self, stamp: float) -> float:
+        """Return a stamp of this run's log (Unix seconds) as the clock would have made it had it been right as now.
+
+        A clock that was set back makes some stamps twice: such a one is taken for the later moment.
+        """
+        for index, step in enumerate(self._steps):
+            is_last = index + 1 == len(self._steps)
+            until = self.unix() if is_last else self._steps[index + 1].before
+            is_of_after = step.after <= stamp <= until + STEP_S
+            if stamp <= step.before and not is_of_after:
+                return stamp + sum(later.step_s for later in self._steps[index:])
+        return stamp
+
+    def marks(self) -> dict[str, Any]:
+        """Return what a line or a file carries so that `present` and the next run can count from it."""
+        return {"boot_id": boot_id(), "uptime_s": round(self._uptime(), 3)}
+
+
+def present(fields: Mapping[str, Any]) -> float:
+    """Return the present in Unix seconds by the wall clock as it was when a state file was written.
+
+    The differences to the times in the file are true then, also if the clock was set since. ``fields`` has
+    ``written_at`` and the marks of `Clock.marks`; without them, or after a reboot, it is the wall clock as it is.
+    """
+    written, uptime, boot = fields.get("written_at"), fields.get("uptime_s"), fields.get("boot_id")
+    if not isinstance(written, int | float) or not isinstance(uptime, int | float) or boot is None or boot != boot_id():
+        return time.time()
+    return written + uptime_s() - uptime
