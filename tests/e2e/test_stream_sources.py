@@ -103,7 +103,7 @@ def test_source_that_goes_silent_fails_the_stream_and_keeps_what_came(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "_READ_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(source, "_look_ahead", lambda *_: (source.Picture(1280, 720, 0, 1.0, "yuv420p"), True))
+    monkeypatch.setattr(source, "_look_ahead", lambda *_: (source.Picture(1280, 720, 0, 1.0, "yuv420p"), True, 2))
     states: list[StreamState] = []
     stream = _stream(f"{address}/stalls", tmp_path / "out", states)
     stream.start()
@@ -116,7 +116,7 @@ def test_source_that_goes_silent_fails_the_stream_and_keeps_what_came(
 
 
 def test_stop_does_not_wait_for_a_silent_source(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "_look_ahead", lambda *_: (source.Picture(1280, 720, 0, 1.0, "yuv420p"), True))
+    monkeypatch.setattr(source, "_look_ahead", lambda *_: (source.Picture(1280, 720, 0, 1.0, "yuv420p"), True, 2))
     states: list[StreamState] = []
     stream = _stream(f"{address}/stalls", tmp_path / "out", states)
     stream.start()

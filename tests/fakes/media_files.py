@@ -21,8 +21,12 @@ def write_media(
     gop: int = 10,
     pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
+    pictures: int | None = None,
 ) -> Path:
-    """Write ``seconds`` of a grey picture that grows lighter, and of a tone; give the path back."""
+    """Write ``seconds`` of a grey picture that grows lighter, and of a tone; give the path back.
+
+    ``pictures``: no more of them than these, while the tone goes on.
+    """
     with av.open(str(path), "w", options=options or {}) as out:
         picture: Any = None
         sound: Any = None
@@ -34,7 +38,7 @@ def write_media(
             sound = out.add_stream(audio, rate=48_000)
             sound.layout = "stereo"
         for number in range(round(seconds * rate)):
-            if picture is not None:
+            if picture is not None and (pictures is None or number < pictures):
                 shade = np.full((size[1], size[0], 3), 40 + 10 * number % 200, np.uint8)
                 frame = av.VideoFrame.from_ndarray(shade, "rgb24").reformat(format=pixels)
                 frame.pts, frame.time_base = number, Fraction(1, rate)

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "videodb_cli"
 
 # Below everything else: they import nothing of ours but the errors.
 LOWEST = {"errors", "hints", "userpaths"}
-GROUND = {"cells", "errors", "settings", "network", "console", "model"}
+GROUND = {"cells", "errors", "settings", "mediafile", "network", "console", "model"}
 _BASE = {"errors", "settings", "model", "network"}
 MAY_IMPORT = {
     "errors": set(),
@@ -21,15 +21,16 @@ MAY_IMPORT = {
     "settings": {"errors"},
     "network": {"errors", "settings"},
     "cells": set(),
+    "mediafile": {"errors"},
     "console": {"errors"},
     "api": _BASE,
     "eventlog": {"errors", "settings", "model", "rundir"},
     "process": {"errors", "settings", "network"},
     "rundir": {"errors", "settings"},
     # Not model: a mistake that service and client shared would hide.
-    "local": {"errors", "settings", "network", "process", "rundir"},
+    "local": {"errors", "settings", "mediafile", "network", "process", "rundir"},
     "listener": _BASE | {"api", "eventlog", "process", "rundir"},
-    "capture": _BASE | {"api", "eventlog", "process", "rundir"},
+    "capture": _BASE | {"mediafile", "api", "eventlog", "process", "rundir"},
     "app": GROUND | {"api", "eventlog", "process", "rundir", "local", "listener", "capture"},
     "userpaths": set(),
     "hints": set(),

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from videodb_cli import mediafile
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.api.failures import BadRequestError
 from videodb_cli.app.background_listener import ensure_listener
@@ -30,7 +31,7 @@ from videodb_cli.eventlog.read.follow import Change, Follower
 from videodb_cli.model import event as ev
 from videodb_cli.process.orphan_guard import OrphanGuard
 from videodb_cli.rundir.paths import RunDir
-from videodb_cli.userpaths import temporary_directory
+from videodb_cli.userpaths import absolute, temporary_directory
 
 _POLL_S = 0.04
 _STATUS_EVERY_S = 0.5
@@ -121,7 +122,7 @@ def matching_words(heard: list[str], spoken: list[str]) -> int:
 
 
 async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpdate, None]:
-    """Run the demo on a media file (an absolute path), or on the bundled sample, and tell what happens.
+    """Run the demo on a media file, or on the bundled sample, and tell what happens.
 
     Raises MissingDependencyError without the extra or the speech model, NotFoundError and RefusedError for a file that
     cannot be played. Close the iterator: that is what stops listener and service.
@@ -130,6 +131,7 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
 
     path, title = (media, media.name) if media is not None else (sample.VIDEO, "sample")
     media_types, duration_s = _look_at(path)
+    path = absolute(path)
     try:
         directory = Path(tempfile.mkdtemp(prefix="videodb-demo-", dir=temporary_directory()))
     except OSError as error:
@@ -171,13 +173,16 @@ def _look_at(path: Path) -> tuple[tuple[str, ...], float | None]:
     from videodb_cli.local.host import require_packages
     from videodb_cli.local.media.source import open_source
 
+    mediafile.check_file(path)
     require_packages()
     source = open_source(str(path))
     try:
+        duration = source.container.duration
+        duration_s = duration / 1_000_000 if duration else None
+        mediafile.check_duration(path, duration_s)
         if "audio" in source.media_types:
             models.locate()
-        duration = source.container.duration
-        return source.media_types, duration / 1_000_000 if duration else None
+        return source.media_types, duration_s
     finally:
         source.container.close()
 

@@ -18,6 +18,7 @@ from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.pipelines import Pipeline, stream_of
 from videodb_cli.capture.recorders.base import Health
 from videodb_cli.capture.session import SessionState
+from videodb_cli.errors import VideodbError
 from videodb_cli.model import lifecycle
 from videodb_cli.process.clock import Clock, uptime_s
 from videodb_cli.process.start_token import current_start_token, is_same_process
@@ -58,6 +59,7 @@ class CaptureInfo:
     service_trouble: str | None = None
     control: dict[str, Any] | None = None
     left_at_service: str | None = None
+    outcome_due: bool = False
 
     def as_json(self, session: SessionState, health: Mapping[str, Health]) -> dict[str, Any]:
         """Return the shape of the state file, without ``v``. Its times are Unix seconds."""
@@ -94,6 +96,7 @@ class CaptureInfo:
             "stream_url": session.export.stream_url,
             "player_url": session.export.player_url,
             "left_at_service": self.left_at_service,
+            "outcome_due": self.outcome_due,
             "control": self.control,
             "written_at": round(self.clock.unix(), 3),
             **self.clock.marks(),
@@ -171,6 +174,21 @@ def left_at_service(fields: Mapping[str, Any]) -> str | None:
     """
     left = fields.get("left_at_service")
     return left if fields.get("status") == "failed" and left in {"session", "export"} else None
+
+
+def is_outcome_due(fields: Mapping[str, Any]) -> bool:
+    """Tell whether a capture was told to stop, and nobody has been told since what came of it."""
+    return fields.get("outcome_due") is True
+
+
+def outcome_told(run_dir: RunDir, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Note that somebody was told, so that nobody else takes this outcome for his own. Returns the new state."""
+    if not is_outcome_due(fields):
+        return dict(fields)
+    told = {**fields, "outcome_due": False}
+    with contextlib.suppress(VideodbError, OSError):
+        write(run_dir, {name: value for name, value in told.items() if name != "v"})
+    return told
 
 
 def _end_leftovers(fields: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from videodb_cli import cells, console
+from videodb_cli import cells, console, mediafile
 from videodb_cli.commands.live import LiveRows
 from videodb_cli.commands.options import JsonOption
 from videodb_cli.commands.tree import PanelCommand, new_app
@@ -27,7 +27,7 @@ _LEAST_WORDS = 20  # cells beside the columns; with fewer, the words stand below
 @app.command(cls=PanelCommand)
 def demo(
     media: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Any media file of yours.  [default: the bundled sample]")
+        str | None, typer.Argument(metavar="[FILE]", help="Any media file of yours.  [default: the bundled sample]")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave files, service and player page to look around.")] = False,
     as_json: JsonOption = False,
@@ -38,7 +38,8 @@ def demo(
     """
     import asyncio
 
-    outcome = asyncio.run(_run(media and absolute(media), keep=keep, view=_DemoView(as_json=as_json)))
+    file = None if media is None else mediafile.named_file(media, "demo plays")
+    outcome = asyncio.run(_run(file and absolute(file), keep=keep, view=_DemoView(as_json=as_json)))
     if as_json:
         console.data_json(_as_json(outcome))
     else:

@@ -27,8 +27,8 @@ def show_field(name: str, value: str, column: int, *styles: str) -> None:
         console.data(f"{_painted(cells.pad(name, column), *styles)} {lines[0]}".rstrip())
         indent, lines = column + 1, lines[1:]
     else:
-        if name:
-            console.data(_painted(name, *styles))
+        for line in cells.wrap(name, room) if name else ():
+            console.data(_painted(line, *styles))
         indent, lines = _INDENT, cells.wrap(value, room - _INDENT, break_words=False)
     for line in lines:
         console.data(" " * indent + line)

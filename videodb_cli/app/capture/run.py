@@ -79,6 +79,7 @@ class CaptureRun:
 
     def stop(self) -> None:
         """Ask for a graceful end. Idempotent; from the event loop's thread."""
+        self.info.outcome_due = True
         self._stop.set()
         self._news.set()
 

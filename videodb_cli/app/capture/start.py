@@ -131,6 +131,8 @@ def _refuse_second(run_dir: RunDir) -> dict[str, Any] | None:
             hint="videodb capture status · videodb capture stop",
         )
     fields = capture_info.mark_crashed(run_dir) or {}
+    # From here on `stop` is about the capture that begins, even if nothing comes of it.
+    fields = capture_info.outcome_told(run_dir, fields)
     return fields if capture_info.has_died(fields) else None
 
 

@@ -26,6 +26,7 @@ from videodb_cli.errors import (
     UnreachableError,
     VideodbError,
 )
+from videodb_cli.rundir import lock
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials
 
@@ -36,8 +37,8 @@ _REACH_S: Final = 15.0
 # A session that was over before we came, and of which the service still says that nothing was recorded.
 _NOTHING_AFTER_S: Final = 5.0
 _HIDDEN: Final = {
-    "v", "pid", "start_token", "control", "written_at", "listener_started", "listener_pid", "left_at_service",
-    "boot_id", "uptime_s",
+    *("v", "pid", "start_token", "control", "written_at", "listener_started", "listener_pid", "left_at_service"),
+    *("boot_id", "uptime_s", "outcome_due"),
 }  # fmt: skip
 
 
@@ -49,7 +50,10 @@ def stop_capture(
     tell: Callable[[str], None] = lambda _status: None,
     note: Callable[[str], None] = lambda _sentence: None,
 ) -> dict[str, Any] | None:
-    """Stop the capture and wait until it is over. Returns its last state, or None if there never was one.
+    """Stop the capture and wait until it is over. Returns its last state, or None if there is nothing to stop.
+
+    A capture that ended by itself, or whose end an earlier `stop` has told, is nothing to stop: whoever asks would take
+    its export for one of his own.
 
     ``credentials`` are asked for only if the background process is dead and the session must be ended from here;
     ``tell`` gets each new status. Raises TimedOutError (the rest goes on without us), and RefusedError if the capture
@@ -58,14 +62,16 @@ def stop_capture(
     Of a capture that had failed by itself what was recorded until then is fetched, once; it stays ``failed``. What
     stands in the way of that is no error: ``note`` gets it as a sentence.
     """
-    fields = capture_info.read(run_dir)
     deadline = time.monotonic() + timeout_s
+    _until_started(run_dir, deadline, timeout_s)
+    fields = capture_info.read(run_dir)
+    is_failing = False
     if capture_info.is_running(run_dir):
-        failing = fields is not None and fields.get("status") == "stopping" and fields.get("error") is not None
-        fields = _stop_running(run_dir, timeout_s, tell, failing=failing)
-        if not failing:
-            return fields
-    if fields is None:
+        is_failing = fields is not None and fields.get("status") == "stopping" and fields.get("error") is not None
+        fields = _stop_running(run_dir, timeout_s, tell, failing=is_failing)
+        if not is_failing:
+            return fields or None
+    if not fields:
         return None
     died = capture_info.mark_crashed(run_dir) or fields
     if capture_info.has_died(died):
@@ -80,7 +86,23 @@ def stop_capture(
     elif capture_info.left_at_service(died) is not None:
         remaining_s = max(0.1, deadline - time.monotonic())
         died = _end_failed(run_dir, died, credentials, remaining_s, tell, note)
+    else:
+        is_news = is_failing or capture_info.is_outcome_due(died)
+        died = _let_listener_go(run_dir, died)
+        return died if is_news else None
     return _let_listener_go(run_dir, died)
+
+
+def _until_started(run_dir: RunDir, deadline: float, timeout_s: float) -> None:
+    """Wait while somebody starts a capture: it has no process yet that could be stopped, and will have one soon."""
+    while not capture_info.is_running(run_dir) and lock.is_held(capture_info.start_lock_path(run_dir)):
+        if time.monotonic() >= deadline:
+            raise TimedOutError(
+                f"a capture is still being started after {timeout_s:g} s",
+                code="stop_timeout",
+                hint="videodb capture status · videodb capture stop",
+            )
+        time.sleep(_LOOK_S)
 
 
 def _stop_running(run_dir: RunDir, timeout_s: float, tell: Callable[[str], None], *, failing: bool) -> dict[str, Any]:
@@ -94,7 +116,7 @@ def _stop_running(run_dir: RunDir, timeout_s: float, tell: Callable[[str], None]
     pid, _ = found
     deadline = time.monotonic() + timeout_s
     # A second signal would tell it not to wait for the export, which is what the user is here for.
-    if (capture_info.read(run_dir) or {}).get("status") not in {"stopping", "stopped"}:
+    if _state_of(run_dir, pid).get("status") not in {"stopping", "stopped"}:
         try:
             os.kill(pid, signal.SIGTERM)
         except ProcessLookupError:
@@ -102,8 +124,9 @@ def _stop_running(run_dir: RunDir, timeout_s: float, tell: Callable[[str], None]
         except PermissionError:
             raise RefusedError(f"pid {pid} belongs to somebody else", code="not_ours") from None
     told = None
+    seen: dict[str, Any] = {}
     while capture_info.runner(run_dir) == found:
-        fields = capture_info.read(run_dir) or {}
+        fields = seen = _state_of(run_dir, pid)
         status = fields.get("status")
         if status not in {told, "active"}:
             told = status
@@ -115,7 +138,10 @@ def _stop_running(run_dir: RunDir, timeout_s: float, tell: Callable[[str], None]
                 hint="videodb capture status · videodb capture stop --timeout 600",
             )
         time.sleep(_LOOK_S)
-    fields = capture_info.mark_crashed(run_dir) or {}
+    capture_info.mark_crashed(run_dir)
+    fields = _state_of(run_dir, pid)
+    if not fields:
+        return seen  # somebody has started another one since: neither it nor its listener is ours to end
     if failing:
         return fields  # it failed before anybody stopped it: no failure of the stop
     if fields.get("status") != told:
@@ -131,8 +157,15 @@ def _stop_running(run_dir: RunDir, timeout_s: float, tell: Callable[[str], None]
     return fields
 
 
+def _state_of(run_dir: RunDir, pid: int) -> dict[str, Any]:
+    """Return the state that this process has written; empty if the file is of another capture, before it or after."""
+    fields = capture_info.read(run_dir) or {}
+    return fields if fields.get("pid", pid) == pid else {}
+
+
 def _let_listener_go(run_dir: RunDir, fields: dict[str, Any]) -> dict[str, Any]:
-    """End a listener that `start` had started and nothing has ended yet."""
+    """End a listener that `start` had started and nothing has ended yet; the outcome is told now."""
+    fields = capture_info.outcome_told(run_dir, fields)
     if fields.get("listener_started"):
         stop_own_listener(run_dir, fields.get("listener_pid"))
         fields = {**fields, "listener_started": False}

@@ -27,5 +27,5 @@ def file_channels(path: Path, ffmpeg: FFmpeg | None = None) -> Channels:
     if tracks.audio is None:
         reasons["mic"] = f"{path.name} has no sound"
     if tracks.video is None:
-        reasons["display"] = f"{path.name} has no picture"
+        reasons["display"] = f"{path.name} has {'only a still picture' if tracks.still else 'no picture'}"
     return Channels(tuple(found), reasons)

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import re
 import shutil
-import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from videodb_cli.errors import MissingDependencyError, NotFoundError, RefusedError
+from videodb_cli import mediafile
+from videodb_cli.errors import MissingDependencyError
 from videodb_cli.process.environment import tool_environment
-from videodb_cli.userpaths import absolute, mode_of
+from videodb_cli.userpaths import absolute
 
 INSTALL_HINT = "pip install 'videodb-cli[capture]'"
 _PROBE_S = 15.0
 _VERSION = re.compile(rb"ffmpeg version (?:n|N-)?(\d+)[.\-]?(\S*)")
 _SOURCE = re.compile(r"^\s*(\*)?\s*(\S+) \[(.*)\](?: \(([^()]*)\))?\s*$")
+_INPUT = re.compile(r"^Input #0, ([^,\s]+)")
 _STREAM = re.compile(r"^\s*Stream #0:(\d+).*?: (Video|Audio): (.*)$")
 _DURATION = re.compile(r"^\s*Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _SIZE = re.compile(r"\b(\d{2,5})x(\d{2,5})\b")
@@ -58,12 +59,17 @@ class PulseSource:
 
 @dataclass(frozen=True, slots=True)
 class FileTracks:
-    """What can be played of a media file: indexes of its first picture and first sound. Seconds, pixels."""
+    """What can be played of a media file: indexes of its first picture and first sound. Seconds, pixels.
+
+    ``still`` is whether it has only one picture: that is a cover, and ``video`` is None.
+    """
 
     video: int | None
     audio: int | None
     duration_s: float | None
     size: tuple[int, int] | None
+    demuxer: str = ""
+    still: bool = False
 
 
 def _candidates() -> list[tuple[str, str]]:
@@ -155,8 +161,11 @@ def pulse_sources(ffmpeg: FFmpeg) -> list[PulseSource] | str:
 def parse_tracks(text: str) -> FileTracks:
     """Read what ``ffmpeg -i FILE`` says about its input. A cover picture is no video."""
     video = audio = duration = size = None
+    demuxer = ""
     for line in text.splitlines():
-        if match := _DURATION.match(line):
+        if match := _INPUT.match(line):
+            demuxer = match[1]
+        elif match := _DURATION.match(line):
             duration = int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
         elif match := _STREAM.match(line):
             if match[2] == "Audio" and audio is None:
@@ -165,7 +174,7 @@ def parse_tracks(text: str) -> FileTracks:
                 video = int(match[1])
                 dimensions = _SIZE.search(match[3])
                 size = (int(dimensions[1]), int(dimensions[2])) if dimensions else None
-    return FileTracks(video, audio, duration, size)
+    return FileTracks(video, audio, duration, size, demuxer)
 
 
 def input_name(path: Path) -> str:
@@ -174,22 +183,40 @@ def input_name(path: Path) -> str:
 
 
 def probe_file(ffmpeg: FFmpeg, path: Path) -> FileTracks:
-    """Return the tracks of a media file. Raises NotFoundError or RefusedError."""
-    mode = mode_of(path)
-    if mode is None:
-        raise NotFoundError(f"no such file: {path}", code="no_file")
-    if not stat.S_ISREG(mode):
-        raise RefusedError(f"{path} is not a regular file", code="not_a_file")
+    """Return the tracks of a media file, of which something was decoded. Raises what `mediafile` does."""
+    mediafile.check_file(path)
+    tracks = parse_tracks(_answer(ffmpeg, path).stderr.decode("utf-8", "replace"))
+    if tracks.video is None and tracks.audio is None:
+        raise mediafile.unplayable(path, mediafile.NOT_MEDIA)
+    contents = mediafile.Contents(
+        tracks.demuxer,
+        _decoded(ffmpeg, path, tracks.video, mediafile.LEAST_PICTURES),
+        _decoded(ffmpeg, path, tracks.audio, 1) > 0,
+        tracks.duration_s,
+    )
+    mediafile.check_contents(path, contents)
+    return replace(
+        tracks,
+        video=tracks.video if contents.has_film else None,
+        audio=tracks.audio if contents.has_sound else None,
+        still=contents.pictures > 0 and not contents.has_film,
+    )
+
+
+def _decoded(ffmpeg: FFmpeg, path: Path, track: int | None, wanted: int) -> int:
+    """Return how many pictures, or pieces of sound, could be decoded of a track, counted up to ``wanted``."""
+    if track is None:
+        return 0
+    answer = _answer(ffmpeg, path, "-map", f"0:{track}", "-frames", str(wanted), "-f", "framecrc", "-")
+    return sum(not line.startswith(b"#") for line in answer.stdout.splitlines())
+
+
+def _answer(ffmpeg: FFmpeg, path: Path, *output: str) -> subprocess.CompletedProcess[bytes]:
+    """Let ffmpeg open a file; nothing that the file names elsewhere is opened."""
+    safe = ("-protocol_whitelist", "file,crypto,data")
     try:
-        answer = _run([ffmpeg.path, "-hide_banner", "-protocol_whitelist", "file,crypto,data", "-i", input_name(path)])
+        return _run([ffmpeg.path, "-hide_banner", *safe, "-i", input_name(path), *output])
     except subprocess.TimeoutExpired:
-        raise RefusedError(f"ffmpeg cannot make sense of {path} in {_PROBE_S:g} s", code="bad_media") from None
+        raise mediafile.unplayable(path, f"ffmpeg makes no sense of it in {_PROBE_S:g} s") from None
     except OSError as error:
         raise MissingDependencyError(f"ffmpeg does not run: {error.strerror}", hint=INSTALL_HINT) from error
-    text = answer.stderr.decode("utf-8", "replace")
-    tracks = parse_tracks(text)
-    if tracks.video is None and tracks.audio is None:
-        lines = [line for line in text.splitlines() if line.strip() and "At least one output file" not in line]
-        why = lines[-1].strip()[:200] if lines else "ffmpeg says nothing about it"
-        raise RefusedError(f"{path} has neither picture nor sound that ffmpeg can play ({why})", code="bad_media")
-    return tracks

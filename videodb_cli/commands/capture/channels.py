@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from videodb_cli import cells, console
+from videodb_cli import cells, console, mediafile
 from videodb_cli.capture.channels import GROUPS, KINDS, Channel, Channels
 from videodb_cli.commands.options import EnvFileOption, JsonOption
 from videodb_cli.commands.tree import PanelCommand, new_app
@@ -17,7 +17,7 @@ app = new_app()
 _INDENT = 2
 
 SourceOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--source", metavar="FILE", help="A media file in place of this machine's devices.", show_default=False
     ),
@@ -44,11 +44,17 @@ def channels(
     from videodb_cli.app.capture.channels import list_channels
     from videodb_cli.settings import base_url
 
-    listing = list_channels(source, recorder, api_url=base_url(env_file), log=lambda line: None)
+    file = named_source(source)
+    listing = list_channels(file, recorder, api_url=base_url(env_file), log=lambda line: None)
     if as_json:
         console.data_json({**listing.channels.as_json(), "recorder": listing.recorder.name})
         return
     _show(listing.channels)
+
+
+def named_source(typed: str | None) -> Path | None:
+    """Return the file of ``--source``. Raises UsageError for what is none."""
+    return None if typed is None else mediafile.named_file(typed, "--source takes")
 
 
 def _show(found: Channels) -> None:

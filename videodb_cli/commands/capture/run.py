@@ -60,7 +60,7 @@ def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_jso
         if request.listener_started:
             stop_own_listener(run_dir, request.listener_pid)
         raise
-    show_outcome(capture_info.read(run_dir) or {}, as_json=as_json)
+    show_outcome(capture_info.outcome_told(run_dir, capture_info.read(run_dir) or {}), as_json=as_json)
 
 
 def _access_from_environment() -> Access:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from videodb_cli import console, hints
 from videodb_cli.commands.capture import flags
-from videodb_cli.commands.capture.channels import RecorderOption, SourceOption
+from videodb_cli.commands.capture.channels import RecorderOption, SourceOption, named_source
 from videodb_cli.commands.options import (
     DirectoryOption,
     EnvFileOption,
@@ -98,12 +98,13 @@ def start(
         model=model,
         alerts=tuple(flags.pairs(alert, "--alert LABEL=PROMPT")),
     )
-    _check(wish, pipelines, source, session=session, loop=loop, speed=speed)
+    file = named_source(source)
+    _check(wish, pipelines, file, session=session, loop=loop, speed=speed)
     run_dir = made_run_dir(directory, env_file)
     remove_stale(run_dir)
     with sole_start(run_dir) as crashed:
         quality = flags.quality_of(fps, size, video_kbps, audio_kbps)
-        chosen, recorder_name = _channels(wish, source, recorder, env_file)
+        chosen, recorder_name = _channels(wish, file, recorder, env_file)
         check_request(chosen, pipelines)
         key, token = _access(run_dir, session=session, local=local, env_file=env_file)
         if key is None and not pipelines.is_empty:
@@ -120,7 +121,7 @@ def start(
             end_user=end_user,
             metadata=dict(flags.pairs(metadata, "--metadata KEY=VALUE")),
             quality=quality,
-            playback=Playback(absolute(source), loop, speed) if source is not None else None,
+            playback=Playback(absolute(file), loop, speed) if file is not None else None,
             pipelines=pipelines,
             duration_s=duration,
             timeout_s=timeout,

@@ -50,7 +50,8 @@ def _show(found: CaptureStatus, connection_id: str | None) -> None:
     error = fields.get("error")
     reason = f" · {error.get('message')}" if isinstance(error, dict) else ""
     trouble = why or (f"service: {fields['service_trouble']}" if fields.get("service_trouble") else "")
-    rows = [("capture", f"{fields.get('session_id')} {state}{age}{reason}{' · ' if trouble else ''}{trouble}")]
+    last = "" if found.running else "none runs · the last one: "
+    rows = [("capture", f"{last}{fields.get('session_id')} {state}{age}{reason}{' · ' if trouble else ''}{trouble}")]
     rows += [("channel", f"{c.get('channel_id')} · {_channel(c, now)}") for c in _objects(fields.get("channels"))]
     rows += [("pipeline", _pipeline(item, connection_id)) for item in _objects(fields.get("pipelines"))]
     exports = ("exported_video_id", "player_url", "stream_url")

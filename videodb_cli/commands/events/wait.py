@@ -33,6 +33,7 @@ app = new_app()
 
 _DEFAULT_TIMEOUT_S = 300.0
 _LOOK_S = 1.0
+_OLD_S = 60.0
 
 
 class WaitCommand(SelectingCommand):
@@ -93,7 +94,9 @@ def wait(
                 raise UsageError(f"{source.name} is a pipe: wait follows files", hint="videodb events filter --limit 1")
         condition = WaitCondition(reading.matches.selection, tuple(fail_on or ()), recovered=recovered)
         reading.matches.skip_backlog()
-        waiting = _Waiting(condition, count, cursor)
+        session = reading.matches.selection.session
+        last = session.ident if session is not None and criteria.session == "last" else None
+        waiting = _Waiting(condition, count, cursor, last)
         health = None if files else _Health(log.run_dir)
         deadline = None if timeout is None else started + timeout
         for batch in reading.matches.batches():
@@ -108,12 +111,13 @@ def wait(
 
 
 class _Waiting:
-    """Prints events that are waited for and counts them down."""
+    """Prints events that are waited for and counts them down. ``last`` is the session that ``--session last`` means."""
 
-    def __init__(self, condition: WaitCondition, count: int, cursor: Cursor | None) -> None:
+    def __init__(self, condition: WaitCondition, count: int, cursor: Cursor | None, last: str | None) -> None:
         self._condition = condition
         self._left = count
         self._cursor = cursor
+        self._last = last
         self._output = _RowByRow() if console.is_terminal() else RawOutput()
 
     def take(self, batch: Batch) -> bool:
@@ -129,6 +133,8 @@ class _Waiting:
                 continue
             self._output.write([line])
             self._save(batch, line.offset + len(line.raw) + 1)
+            if self._last is not None:
+                _tell_old(event, self._last)
             if verdict is Verdict.FAILS:
                 said = ev.text_of(event)
                 raise NoMatchError(f"{event.get('event')} came first" + (f": {said}" if said else ""), code="failed")
@@ -141,6 +147,15 @@ class _Waiting:
     def _save(self, batch: Batch, end: int) -> None:
         if self._cursor is not None and batch.source is not None:
             self._cursor.save(batch.source, end)
+
+
+def _tell_old(event: ev.Event, last: str) -> None:
+    """Say if an event came long ago: a script whose own capture did not start would take it for news of that."""
+    received_at = ev.received_at(event)
+    age_s = 0.0 if received_at is None else time.time() - received_at
+    if age_s > _OLD_S:
+        age = f"{age_s / 60:.0f} min" if age_s < 7200 else f"{age_s / 3600:.0f} h"
+        console.talk(f"this came {age} ago: --session last is {console.one_line(last)}")
 
 
 class _RowByRow(RawOutput):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
+from videodb_cli import mediafile
 from videodb_cli.errors import NotFoundError, RefusedError, UnreachableError, UsageError, VideodbError
 from videodb_cli.userpaths import absolute, expanded
 
@@ -29,8 +30,6 @@ _TRANSPORTS = {
     "https": "http,https,tcp,tls,crypto,data,httpproxy",
 }
 _RTSP_OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "0", "fpsprobesize": "0", "probesize": "32768"}
-# Demuxers that find "media" in any text or still picture.
-_NOT_MEDIA = ("tty", "bin", "xbin", "idf", "adf", "image2", "concat", "ffmetadata", "lrc", "srt", "ass", "webvtt")
 
 SourceKind = Literal["file", "http", "rtsp"]
 
@@ -117,17 +116,21 @@ def open_source(url: str, *, patient: bool = False) -> MediaSource:
 
 
 def _with_streams(address: MediaAddress, container: av.container.InputContainer) -> MediaSource:
-    if container.format.name in _NOT_MEDIA or container.format.name.endswith("_pipe"):
-        raise _unreadable(address, "it is not a video or a sound recording")
+    if mediafile.is_text(container.format.name):
+        raise _unreadable(address, mediafile.NOT_MEDIA)
     video, audio = _best_video(container), _best_audio(container)
-    if video is None and audio is None:
-        raise _unreadable(address, "it has neither picture nor sound")
-    if video is None or address.kind == "rtsp":
+    if address.kind == "rtsp" and video is not None:
+        if video.codec_context.name == "h264" and not video.codec_context.width:
+            raise _unreadable(address, "too little of its picture came to show it")
         return MediaSource(address, container, video, audio, None, True)
-    picture, close = _look_ahead(address)
-    if picture is None and audio is None:
-        raise _unreadable(address, "none of its pictures can be decoded")
-    return MediaSource(address, container, video if picture else None, audio, picture, close)
+    picture, close, pictures = _look_ahead(address) if video is not None else (None, True, 0)
+    contents = mediafile.Contents(container.format.name, pictures, audio is not None, None)
+    reason = mediafile.why_unplayable(contents)
+    if reason is not None:
+        raise _unreadable(address, reason)
+    if not contents.has_film:
+        return MediaSource(address, container, None, audio, None, True)
+    return MediaSource(address, container, video, audio, picture, close)
 
 
 def _file_address(path: Path) -> MediaAddress:
@@ -203,13 +206,13 @@ def _told(address: MediaAddress, error: Exception) -> VideodbError:
     if address.kind == "file":
         if isinstance(error, av.error.PermissionError):
             return _unreadable(address, "permission denied")
-        return _unreadable(address, "it is not a video or a sound recording, or it is damaged")
+        return _unreadable(address, mediafile.NOT_MEDIA)
     if isinstance(error, av.error.HTTPNotFoundError):
         return NotFoundError(f"There is nothing at {address.shown} (404).", code="source_missing")
     if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
         return RefusedError(f"{address.shown} refuses to give the stream.", code="source_refused")
     if isinstance(error, av.error.InvalidDataError) and address.kind == "http":
-        return _unreadable(address, "it is not a video or a sound recording, or it is damaged")
+        return _unreadable(address, mediafile.NOT_MEDIA)
     if isinstance(error, av.error.ExitError):
         return UnreachableError(
             f"{address.shown} gave no answer within {_OPEN_TIMEOUT_S:.0f} s.", code="source_unreachable"
@@ -219,11 +222,7 @@ def _told(address: MediaAddress, error: Exception) -> VideodbError:
 
 
 def _unreadable(address: MediaAddress, reason: str) -> RefusedError:
-    return RefusedError(
-        f"{address.shown} cannot be played: {reason}.",
-        code="source_unreadable",
-        hint="Give a video or sound file that other players can play.",
-    )
+    return mediafile.unplayable(address.shown, reason)
 
 
 def _best_video(container: av.container.InputContainer) -> av.VideoStream | None:
@@ -244,24 +243,26 @@ def _has_decoder(stream: av.VideoStream | av.AudioStream) -> bool:
     return stream.codec_context is not None
 
 
-def _look_ahead(address: MediaAddress) -> tuple[Picture | None, bool]:
-    """The first picture, and whether key frames come often enough to cut segments at them.
+def _look_ahead(address: MediaAddress) -> tuple[Picture | None, bool, int]:
+    """The first picture, whether key frames come often enough to cut segments at them, and how many pictures were seen.
 
     Reads up to 15 s of the source through a second opening, so that the first one still stands at its beginning.
     """
     import av
 
     picture: Picture | None = None
+    pictures = 0
     key_frames: list[float] = []
     first = last = None
     try:
         with _open(address) as container:
             stream = _best_video(container)
             if stream is None:
-                return None, True
+                return None, True, 0
             for count, packet in enumerate(container.demux(stream)):
                 if picture is None and count < _FIRST_PICTURE_PACKETS:
                     picture = _decoded_picture(packet)
+                pictures += packet.size > 0
                 if packet.pts is None or packet.time_base is None:
                     continue
                 last = float(packet.pts * packet.time_base)
@@ -272,11 +273,12 @@ def _look_ahead(address: MediaAddress) -> tuple[Picture | None, bool]:
                     break
     except av.error.FFmpegError:
         pass  # a damaged end is met again, and told, when it is played
+    pictures = pictures if picture is not None else 0
     if first is None or last is None or not key_frames:
-        return picture, False
+        return picture, False, pictures
     marks = [first, *key_frames, last]
     gaps = [later - earlier for earlier, later in pairwise(marks)]
-    return picture, max(gaps) <= _KEY_FRAME_EVERY_S
+    return picture, max(gaps) <= _KEY_FRAME_EVERY_S, pictures
 
 
 def _decoded_picture(packet: av.Packet[av.VideoStream]) -> Picture | None:

@@ -1,7 +1,9 @@
 """What `capture stop` does to a capture that is already ending, or dead."""
 
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from videodb_cli.errors import (
     VideodbError,
 )
 from videodb_cli.process.start_token import current_start_token
+from videodb_cli.rundir.lock import DirectoryLock
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials, Secret
 
@@ -92,11 +95,11 @@ def test_an_embedded_service_that_is_gone_took_the_session_along(tmp_path: Path)
     def none() -> Credentials:
         raise NotFoundError("the embedded service does not run")
 
-    for _ in range(2):
-        fields = flow.stop_capture(run_dir, timeout_s=5, credentials=none)
-        assert fields is not None
-        assert fields["status"] == "failed"
-        assert not capture_info.has_died(fields)
+    fields = flow.stop_capture(run_dir, timeout_s=5, credentials=none)
+    assert fields is not None
+    assert fields["status"] == "failed"
+    assert not capture_info.has_died(fields)
+    assert flow.stop_capture(run_dir, timeout_s=5, credentials=none) is None
 
 
 # ---- a capture that failed and lived to say so -----------------------------------------------------------------------
@@ -159,3 +162,45 @@ def test_a_capture_that_is_failing_when_it_is_stopped_is_no_failure_of_the_stop(
         fields = flow.stop_capture(run_dir, timeout_s=60, credentials=lambda: found)
     assert fields is not None
     assert (fields["status"], fields["exported_video_id"]) == ("failed", "m-1")
+
+
+# ---- a capture that is being started, or was replaced by another -----------------------------------------------------
+
+
+def test_a_stop_waits_for_a_start_that_has_no_process_yet(tmp_path: Path) -> None:
+    run_dir = RunDir(tmp_path)
+    starting = DirectoryLock(capture_info.start_lock_path(run_dir))
+    starting.acquire(current_start_token())
+    with pytest.raises(TimedOutError, match="still being started"):
+        flow.stop_capture(run_dir, timeout_s=0.2, credentials=lambda: CREDENTIALS)
+    looked = threading.Event()
+    with ThreadPoolExecutor() as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.sleep", lambda _: looked.set())
+        stop = pool.submit(flow.stop_capture, run_dir, timeout_s=20, credentials=lambda: CREDENTIALS)
+        assert looked.wait(10)
+        assert not stop.done()
+        starting.release()
+        assert stop.result(10) is None
+
+
+def test_a_capture_that_somebody_starts_meanwhile_is_neither_told_nor_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = RunDir(tmp_path)
+    ours = {"pid": os.getpid(), "session_id": "cap-1", "status": "active", "channels": []}
+    capture_info.write(run_dir, ours)
+    looks = iter([(os.getpid(), current_start_token())] * 2)
+
+    def runner(_: RunDir) -> tuple[int, str] | None:
+        found = next(looks, None)
+        if found is None:
+            capture_info.write(run_dir, {**ours, "pid": 1, "session_id": "cap-2", "listener_started": True})
+        return found
+
+    monkeypatch.setattr(capture_info, "is_running", lambda _: True)
+    monkeypatch.setattr(capture_info, "runner", runner)
+    monkeypatch.setattr(os, "kill", lambda *_: None)
+    monkeypatch.setattr(flow, "stop_own_listener", lambda *_: pytest.fail("it is the other's"))
+    fields = flow.stop_capture(run_dir, timeout_s=5, credentials=lambda: CREDENTIALS)
+    assert fields is not None
+    assert fields["session_id"] == "cap-1"

@@ -182,6 +182,7 @@ def test_joined_transport_streams_play_through_the_seam(tmp_path: Path) -> None:
 
 
 def _bad_sources(folder: Path, good: Path) -> dict[str, tuple[str, type[VideodbError]]]:
+    picture = write_media(folder / "picture.png", video="png", pixels="rgb24", audio=None, seconds=0.1)
     (folder / "empty.mp4").touch()
     (folder / "text.txt").write_text("just words\n" * 100)
     (folder / "noise.mp4").write_bytes(bytes(range(256)) * 200)
@@ -198,6 +199,8 @@ def _bad_sources(folder: Path, good: Path) -> dict[str, tuple[str, type[VideodbE
         "noise": (str(folder / "noise.mp4"), RefusedError),
         "torn": (str(folder / "torn.mp4"), RefusedError),
         "subtitles": (str(folder / "subtitles.srt"), RefusedError),
+        "picture": (str(picture), RefusedError),
+        "one_picture": (str(write_media(folder / "one.mp4", audio=None, seconds=0.1)), RefusedError),
         "remote_playlist": (str(folder / "remote.m3u8"), RefusedError),
         "nul": ("a\0b", RefusedError),
         "scheme": ("ftp://127.0.0.1/a.mp4", UsageError),
@@ -209,6 +212,7 @@ def _bad_sources(folder: Path, good: Path) -> dict[str, tuple[str, type[VideodbE
 
 KINDS = [
     *("missing", "file_as_directory", "directory", "device", "empty", "text", "noise", "torn", "subtitles"),
+    *("picture", "one_picture"),
     *("remote_playlist", "nul", "scheme", "no_host", "refused_http", "refused_rtsp"),
 ]
 
