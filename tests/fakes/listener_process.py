@@ -56,9 +56,9 @@ class ListenerProcess:
             pass  # collected before
         return self.process.returncode
 
-    def wait_for_id(self, other_than: str | None = None) -> str:
+    def wait_for_id(self, other_than: str | None = None, timeout_s: float = 15.0) -> str:
         """Wait until an id is published, and return it."""
-        return wait_for(lambda: self._id(other_than), "no connection id")
+        return wait_for(lambda: self._id(other_than), "no connection id", timeout_s)
 
     def _id(self, other_than: str | None) -> str | None:
         try:

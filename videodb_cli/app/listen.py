@@ -34,6 +34,8 @@ from videodb_cli.rundir import lock, process_log, state
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
 from videodb_cli.rundir.paths import RunDir
 
+_LAST_WRITES_S = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class ListenRequest:
@@ -150,7 +152,11 @@ async def listen(request: ListenRequest, audience: Audience, *, stopping: asynci
                 capture.last_look()
                 listener.stop()
 
-            ending = stop_on_signals(stop, audience.forced) if stopping is None else _stop_when(stopping, stop)
+            ending = (
+                stop_on_signals(stop, lambda: force_end(store, audience.forced))
+                if stopping is None
+                else _stop_when(stopping, stop)
+            )
             with ending:
                 try:
                     return await listener.run()
@@ -175,6 +181,15 @@ def _stop_when(stopping: asyncio.Event, stop: Callable[[], None]) -> Iterator[No
         yield
     finally:
         waiting.cancel()
+
+
+def force_end(store: LogStore, forced: Callable[[], None]) -> None:
+    """Ends at once, but with what was received in the log, unless the disk is stuck.
+
+    Two signals may be one wish: a process that gets few turns sees them far apart.
+    """
+    store.flush(_LAST_WRITES_S)
+    forced()
 
 
 async def _fresh_url(request: ListenRequest, service: ControlPlane) -> str:

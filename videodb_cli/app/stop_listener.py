@@ -17,6 +17,8 @@ from videodb_cli.rundir.stale import remove_stale
 _LOOK_S = 0.02
 # Ask, insist, force: each with the seconds that it gets.
 _LADDER = (("SIGTERM", 10.0), ("SIGTERM", 3.0), ("SIGKILL", 5.0))
+# A listener that still writes what it has received is not hurried for so long: on a slow disk it would be lost.
+_WRITING_S = 60.0
 
 
 def stop_listener(run_dir: RunDir, *, pause: Callable[[float], None] = time.sleep) -> int | None:
@@ -35,7 +37,8 @@ def stop_listener(run_dir: RunDir, *, pause: Callable[[float], None] = time.slee
             code="unknown_holder",
             hint=f"fuser {run_dir.lock}",
         )
-    pid, token = holder
+    pid, _ = holder
+    patient_until = time.monotonic() + _WRITING_S
     for name, seconds in _LADDER:
         try:
             os.kill(pid, getattr(signal, name))
@@ -43,7 +46,7 @@ def stop_listener(run_dir: RunDir, *, pause: Callable[[float], None] = time.slee
             break
         except PermissionError:
             raise RefusedError(f"pid {pid} belongs to somebody else", code="not_ours") from None
-        if _ended_within(run_dir, pid, token, seconds, pause):
+        if _ended_within(run_dir, holder, seconds, patient_until, pause):
             break
     else:
         raise RefusedError(f"pid {pid} does not end", code="will_not_end", hint=f"kill -9 {pid}")
@@ -59,10 +62,24 @@ def stop_own_listener(run_dir: RunDir, pid: int | None) -> None:
         stop_listener(run_dir)
 
 
-def _ended_within(run_dir: RunDir, pid: int, token: str, seconds: float, pause: Callable[[float], None]) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not is_same_process(pid, token) or not lock.is_held(run_dir.lock):
+def _ended_within(
+    run_dir: RunDir, holder: tuple[int, str], seconds: float, patient_until: float, pause: Callable[[float], None]
+) -> bool:
+    """Wait for its end for so long; before a time (monotonic) that counts anew whenever the log grows."""
+    grown_at = time.monotonic()
+    size = _log_size(run_dir)
+    while (now := time.monotonic()) < grown_at + seconds:
+        if not is_same_process(*holder) or not lock.is_held(run_dir.lock):
             return True
         pause(_LOOK_S)
+        before, size = size, _log_size(run_dir)
+        if size > before and now < patient_until:
+            grown_at = now
     return False
+
+
+def _log_size(run_dir: RunDir) -> int:
+    try:
+        return run_dir.log.lstat().st_size
+    except OSError:
+        return 0

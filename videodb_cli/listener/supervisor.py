@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from videodb_cli.api.failures import KeyRefusedError
 from videodb_cli.errors import RefusedError, UnreachableError, VideodbError
 from videodb_cli.eventlog.write.store import LogBack, LogStore, LogTrouble
+from videodb_cli.eventlog.write.watchdog import WriteWatchdog
 from videodb_cli.listener.backoff import CAP_S, FIRST_S, Backoff
 from videodb_cli.listener.connection import AttemptFailedError, Connection, Ended, Timing, open_connection
 from videodb_cli.listener.counters import Counters
@@ -274,6 +275,7 @@ class Listener:
             self._opening = asyncio.ensure_future(asyncio.to_thread(lambda: self._store.open(clear=clear)))
         await asyncio.shield(self._opening)
         self._log_is_open = True
+        WriteWatchdog(self._store, asyncio.get_running_loop().call_later).start()
         if self._policy.clear and self._recoverer is not None:
             self._recoverer.floor = self._clock.unix()
 
@@ -323,7 +325,8 @@ class Listener:
         self._last_failure = reason
         self._retry_at = self._clock.uptime() + delay_s
         self._on_update(Retrying(None if was_lost else reason, delay_s))
-        await self._files.write_state()
+        # Not waited for: a stuck disk must not make the gap longer.
+        self._in_background(self._files.write_state())
         await asyncio.sleep(delay_s)
         # What waits for the disk must go first, or the next connection fills the memory at once.
         while self._log_is_open and self._store.pending_bytes > MAX_PENDING_BYTES // 2:  # noqa: ASYNC110 - a thread
@@ -363,10 +366,11 @@ class Listener:
         younger: Connection | None = None
         try:
             gap_s = await self._note(connection, previous)
+            connection_id = connection.connection_id
+            # A slow disk may keep us from making this id known, or the one before it: what comes meanwhile goes to the
+            # log all the same, and does not wait in memory.
+            hearing = asyncio.create_task(connection.hear(handler.handle), name="hear")
             async with self._telling:
-                connection_id = connection.connection_id
-                # A slow disk may keep us from making the id known; what comes meanwhile goes to the log all the same.
-                hearing = asyncio.create_task(connection.hear(handler.handle), name="hear")
                 await self._make_known(connection_id)
                 self._announce(Connected(connection_id, gap_s) if previous is None else Renewed(connection_id))
             await asyncio.wait({hearing, renewing}, return_when=asyncio.FIRST_COMPLETED)

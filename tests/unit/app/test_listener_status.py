@@ -229,6 +229,49 @@ def test_the_ladder(
     assert signals == sent
 
 
+@pytest.mark.parametrize(
+    ("grows_until", "ends_at", "sent"),
+    [(30.0, 35.0, ["TERM"]), (20.0, 32.0, ["TERM", "TERM"]), (1e9, 1e9, ["TERM", "TERM", "KILL"])],
+)
+def test_one_that_still_writes_is_not_hurried(
+    run_dir: RunDir,
+    held: DirectoryLock,
+    monkeypatch: pytest.MonkeyPatch,
+    grows_until: float,
+    ends_at: float,
+    sent: list[str],
+) -> None:
+    signals: list[str] = []
+    now = 0.0
+    run_dir.log.touch()
+
+    def kill(_: int, number: Any) -> None:
+        signals.append(number.name.removeprefix("SIG"))
+        if number.name == "SIGKILL":
+            held.release()
+
+    def pause(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        if now < grows_until:
+            with run_dir.log.open("ab") as log:
+                log.write(b"{}\n")
+        if now > ends_at:
+            held.release()
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return now
+
+    monkeypatch.setattr(stopping, "time", Clock)
+    monkeypatch.setattr(stopping.os, "kill", kill)
+    monkeypatch.setattr(stopping.lock, "is_held", lambda _: held._fd is not None)
+    assert stop_listener(run_dir, pause=pause) == os.getpid()
+    assert signals == sent
+    assert now < 120
+
+
 def test_one_that_does_not_end_or_is_not_ours(
     run_dir: RunDir, held: DirectoryLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,13 @@ def contents(path: Path) -> list[dict[str, Any]]:
 
 def numbers(path: Path) -> list[int]:
     return [line["n"] for line in contents(path) if "n" in line]
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to pass"
+        time.sleep(0.002)
 
 
 def test_rotation_by_size_loses_nothing_and_keeps_so_many(log: Path) -> None:
@@ -77,15 +86,38 @@ def test_when_it_is_synced(log: Path, mode: str, monkeypatch: pytest.MonkeyPatch
         synced.append(os.fstat(fd).st_size)
 
     monkeypatch.setattr(syncing, "sync", sync)
-    monkeypatch.setattr(store_module, "sync", sync)
+    monkeypatch.setattr(store_module, "INTERVAL_S", 3600.0)
     store = LogStore(log, keeping=Keeping(sync=mode))
     store.open()
     store.receive(b'{"n":1}')
     assert store.flush(5)
     if mode == "always":
-        assert synced[-1] == log.stat().st_size
+        eventually(lambda: synced[-1:] == [log.stat().st_size])
+    elif mode == "interval":
+        assert synced[-1:] != [log.stat().st_size], "it waits for more"
     assert store.close() == 0
     assert (synced[-1:] == [log.stat().st_size]) == (mode != "none")
+
+
+@pytest.mark.parametrize("mode", ["interval", "always"])
+def test_no_line_waits_in_memory_for_a_sync(log: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck, let_go = threading.Event(), threading.Event()
+
+    def sync(_: int) -> None:
+        stuck.set()
+        assert let_go.wait(30)
+
+    monkeypatch.setattr(syncing, "sync", sync)
+    store = LogStore(log, keeping=Keeping(sync=mode))
+    store.open()
+    store.receive(b'{"n":1}')
+    assert stuck.wait(10)
+    store.receive(b'{"n":2}')
+    assert store.flush(10)
+    assert numbers(log) == [1, 2]
+    let_go.set()
+    assert store.close() == 0
+    assert store.is_confirmed
 
 
 def test_commits_are_grouped_and_failures_told(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

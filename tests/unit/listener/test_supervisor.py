@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,12 +16,12 @@ import pytest
 from videodb_cli.api.failures import KeyRefusedError, RequestFailedError
 from videodb_cli.errors import UnreachableError
 from videodb_cli.eventlog.write.store import LogStore
-from videodb_cli.listener import supervisor
+from videodb_cli.listener import publication, supervisor
 from videodb_cli.listener.backoff import Backoff
 from videodb_cli.listener.connection import Ended
 from videodb_cli.listener.presence import Presence
 from videodb_cli.listener.supervisor import Listener, ListenerPolicy
-from videodb_cli.listener.updates import ListenerUpdate, LogUnwritable
+from videodb_cli.listener.updates import Connected, ListenerUpdate, LogUnwritable
 from videodb_cli.process.clock import uptime_s
 from videodb_cli.rundir.paths import RunDir
 
@@ -199,3 +200,37 @@ async def test_a_link_put_in_the_place_of_the_state_file_does_not_end_the_heartb
     listener.stop()
     await asyncio.wait_for(run, 5)
     assert not (setting.run_dir.path / "target").exists()
+
+
+async def test_what_comes_is_logged_while_an_id_cannot_be_published(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of the id before this one is stuck: messages must not wait in memory for it."""
+    stuck, let_go = threading.Event(), threading.Event()
+    publish_id = Presence.publish_id
+
+    def publish(presence: Presence, connection_id: str) -> None:
+        if connection_id == "ws-1-new":
+            stuck.set()
+            assert let_go.wait(20)
+        publish_id(presence, connection_id)
+
+    monkeypatch.setattr(Presence, "publish_id", publish)
+    monkeypatch.setattr(publication, "_PATIENCE_S", 0.01)
+    first = FakeConnection(1, stays=True)
+    setting.answers = [first, FakeConnection(2, (b'{"n":2}',), stays=True)]
+    listener = setting.make()
+    run = asyncio.create_task(listener.run())
+    try:
+        await until(lambda: Connected("ws-1", None) in setting.updates)
+        listener._on_new_id(first, "ws-1-new")  # type: ignore[arg-type]
+        await until(stuck.is_set)
+        first.abort()
+        await until(lambda: any(line.get("n") == 2 for line in setting.lines()))
+        assert not let_go.is_set()
+    finally:
+        let_go.set()
+        await until(lambda: any(isinstance(update, Connected) and update.gap_s for update in setting.updates))
+        listener.stop()
+        await asyncio.wait_for(run, 10)
+    assert not setting.run_dir.ws_id.exists()

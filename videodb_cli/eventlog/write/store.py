@@ -1,8 +1,8 @@
 """The one writer of the log: a thread that appends whole lines, in order, and never makes the receiver wait.
 
 The receiver stamps a line and puts it into a queue; whatever has gathered is written with one system call as soon as
-the thread wakes. A disk that is full or gone leaves the lines waiting in memory; the receiver watches
-`pending_bytes` and gives the connection up before memory does.
+the thread wakes. While the thread gets no turn, the receiver may write itself (`watchdog`). A disk that is full or gone
+leaves the lines waiting in memory; the receiver watches `pending_bytes` and gives the connection up before memory does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from videodb_cli.eventlog.write import rotation
 from videodb_cli.eventlog.write.record import compose, members, own_members, with_stamps
 from videodb_cli.eventlog.write.repair import last_stamp_ms, repair_tail
 from videodb_cli.eventlog.write.stamps import ClockFellError, Stamper
-from videodb_cli.eventlog.write.sync import GroupCommit, sync
+from videodb_cli.eventlog.write.sync import INTERVAL_S, GroupCommit
 from videodb_cli.model import own_lines
 from videodb_cli.model.event import Event
 from videodb_cli.rundir import private
@@ -87,6 +87,11 @@ class LogStore:
         self._stamper = Stamper(clock=clock)
         self._on_trouble = on_trouble
         self._queue: deque[_QueueItem] = deque()
+        # Held by whoever takes lines from the queue and writes them.
+        self._turn = threading.Lock()
+        # The watchdog's: called when a line is queued, and None while it looks; whether queueing wakes the thread.
+        self.on_waiting: Callable[[], None] | None = None
+        self.wakes_writer = True
         self._wake = threading.Event()
         self._written = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -104,6 +109,8 @@ class LogStore:
         self.lines = 0
         self.size = 0
         self.is_confirmed = True
+        # Whether somebody is inside the system call that writes, or waits to be told that it is over.
+        self.is_at_disk = False
         # What was there when the log was opened: nothing of this run.
         self.opened_size = 0
 
@@ -118,6 +125,16 @@ class LogStore:
     def pending_bytes(self) -> int:
         """Bytes that wait in memory because the disk is slow, full or gone."""
         return self._received_bytes - self._taken_bytes + len(self._unwritten)
+
+    @property
+    def received_bytes(self) -> int:
+        """Bytes of all lines that were queued so far."""
+        return self._received_bytes
+
+    @property
+    def written_bytes(self) -> int:
+        """Bytes of all queued lines that are in the file."""
+        return self._taken_bytes - len(self._unwritten)
 
     @property
     def is_troubled(self) -> bool:
@@ -171,12 +188,47 @@ class LogStore:
         self.lines += 1
         self._received_bytes += len(line)
         self._queue.append(line)
-        if not self._wake.is_set():
+        if self.on_waiting is not None:
+            self.on_waiting()
+        if self.wakes_writer and not self._wake.is_set():
             self._wake.set()
 
     def _put_rotation(self) -> None:
         self._queue.append(_Rotate())
         self._wake.set()
+
+    def wake_writer(self) -> None:
+        """Leave what is queued to the writing thread."""
+        self._wake.set()
+
+    def write_waiting(self) -> bool:
+        """Write what is queued from the receiver's thread, if nothing but a plain append is to be done.
+
+        Returns False if something is left to the writing thread: because it is writing, because the disk is slow or in
+        trouble, or because a new file has to be begun. Never waits for the thread or for a sync.
+        """
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if not self._is_plain_append():
+                return False
+            self._take_batch()
+            self._write_batch(len(self._unwritten))
+        except OSError as error:
+            self._note_trouble(error)
+            return False
+        finally:
+            self._turn.release()
+        self._tell_flushers()
+        return not self._queue
+
+    def _is_plain_append(self) -> bool:
+        if self._thread is None or self._closing or self.is_troubled or (self._commit and self._commit.is_slow):
+            return False
+        if self._unwritten or self._untold or self._spilt or not self._queue or isinstance(self._queue[0], _Rotate):
+            return False
+        limit = self._keeping.max_size
+        return (limit is None or self.size + self.pending_bytes <= limit) and self._is_in_place()
 
     # ---- opening and closing -------------------------------------------------------------------------------------
 
@@ -190,8 +242,9 @@ class LogStore:
             self._reopen(clear=clear)
         except OSError as error:
             raise RefusedError(f"cannot write {self._path}: {error.strerror}", code="log") from error
-        if self._keeping.sync == "interval":
-            self._commit = GroupCommit(self._note_trouble)
+        if self._keeping.sync != "none":
+            # Never in the writing thread: while it waited for the disk, the next lines would wait in memory.
+            self._commit = GroupCommit(self._note_trouble, 0.0 if self._keeping.sync == "always" else INTERVAL_S)
             self._commit.follow(self._fd)
         self._thread = threading.Thread(target=self._write_until_closed, name="log-writer", daemon=True)
         self._thread.start()
@@ -199,21 +252,28 @@ class LogStore:
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything queued so far is in the file. Returns False if that did not happen in time."""
         target = self._received_bytes
+        self._wake.set()
         with self._written:
             return self._written.wait_for(
                 lambda: (self._taken_bytes >= target and not self._unwritten) or self._thread is None, timeout_s
             )
 
     def close(self, timeout_s: float = 5.0) -> int:
-        """Write what is left and close. Returns the number of bytes that could not be written in time.
+        """Write what is left and close. Returns the number of bytes that could not be written.
 
-        `is_confirmed` says afterwards whether the disk has confirmed the rest, or is too slow to be waited for.
+        It gives up when nothing at all was written for ``timeout_s``. `is_confirmed` says afterwards whether the disk
+        has confirmed the rest, or is too slow to be waited for.
         """
-        deadline = time.monotonic() + timeout_s
         if self._thread is not None:
             self._closing = True
             self._wake.set()
-            self._thread.join(timeout_s)
+            # A thread that gets few turns, or a slow disk, may need longer for much that is queued.
+            while True:
+                before = self.written_bytes
+                deadline = time.monotonic() + timeout_s
+                self._thread.join(timeout_s)
+                if not self._thread.is_alive() or self.written_bytes <= before:
+                    break
             self.is_confirmed = not self._thread.is_alive()
             if not self._thread.is_alive():
                 self._thread = None
@@ -271,10 +331,14 @@ class LogStore:
                 if not self._queue and not self._closing:
                     # Looking once a second keeps a log that somebody removed from staying away until the next event.
                     self._wake.wait(_LOOK_S)
-            self._write_some()
+            with self._turn:
+                is_written = self._write_some()
+            if not is_written:
+                self._wake.clear()
+                self._wake.wait(_RETRY_S)
 
-    def _take(self) -> bytes:
-        """Return queued lines up to a rotation, as one batch."""
+    def _take_batch(self) -> None:
+        """Take queued lines up to a rotation, as one batch that is to be written now."""
         batch: list[bytes] = []
         size = 0
         while self._queue and size < _MAX_BATCH_BYTES:
@@ -284,28 +348,31 @@ class LogStore:
             batch.append(item)
             size += len(item)
             self._queue.popleft()
-        return b"".join(batch)
+        self._unwritten = b"".join(batch)
+        self._taken_bytes += size
 
-    def _write_some(self) -> None:
-        """Carry out a rotation, then write one batch. After a failure, wait a moment and leave the rest queued."""
+    def _write_some(self) -> bool:
+        """Carry out a rotation, then write one batch. Returns False after a failure, which leaves the rest queued."""
         try:
             if not self._unwritten:
                 if self._queue and isinstance(self._queue[0], _Rotate):
                     rotation.shift(self._path, self._keeping.keep)
                     self._queue.popleft()
-                self._unwritten = self._take()
-                self._taken_bytes += len(self._unwritten)
-            self._follow_the_path()
+                self._take_batch()
+            if not self._is_in_place():
+                self._reopen()
             while self._unwritten:
                 self._write_batch(self._what_fits())
         except (OSError, RefusedError) as error:
             self._note_trouble(error)
-            self._wake.clear()
-            self._wake.wait(_RETRY_S)
-            return
+            return False
         if self._troubled_since is not None:
             self._on_trouble(LogBack(time.monotonic() - self._troubled_since))
             self._troubled_since = None
+        self._tell_flushers()
+        return True
+
+    def _tell_flushers(self) -> None:
         with self._written:
             self._written.notify_all()
 
@@ -316,17 +383,15 @@ class LogStore:
         self._trouble = reason or type(error).__name__
         self._on_trouble(LogTrouble(self._trouble))
 
-    def _follow_the_path(self) -> None:
-        """Go on in a new file if somebody renamed, removed or emptied the log."""
+    def _is_in_place(self) -> bool:
+        """Tell whether the path still leads to our file, which nobody has renamed, removed or emptied."""
         try:
             there = self._path.lstat()
         except FileNotFoundError:
-            self._reopen()
-            return
+            return False
         ours = os.fstat(self._fd)
         # A file that was cut (copytruncate) may end in the middle of a line: what comes now must not be joined to it.
-        if (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev) or ours.st_size < self.size:
-            self._reopen()
+        return (there.st_ino, there.st_dev) == (ours.st_ino, ours.st_dev) and ours.st_size >= self.size
 
     def _what_fits(self) -> int:
         """Return how many of the unwritten bytes go to this file; if it is full, begin a new one."""
@@ -362,6 +427,7 @@ class LogStore:
         self._take_back()
         data = memoryview(self._unwritten)[:count]
         done = 0
+        self.is_at_disk = True
         try:
             while done < len(data):
                 done += os.write(self._fd, data[done:])
@@ -371,12 +437,12 @@ class LogStore:
             self._spilt = done - whole
             self._take_back()
             raise
+        finally:
+            self.is_at_disk = False
         self.size = os.lseek(self._fd, 0, os.SEEK_END)
         self._unwritten = self._unwritten[count:]
         if self._commit is not None:
             self._commit.wrote()
-        elif self._keeping.sync == "always":
-            sync(self._fd)
 
     def _take_back(self) -> None:
         """Remove the part of a line that a failed write left, before anything else is written."""

@@ -1,14 +1,21 @@
-"""Bringing what was written from the system's memory to the disk, in groups, without making the writer wait."""
+"""Bringing what was written from the system's memory to the disk, in groups, without making the writer wait.
+
+With an interval of 0, as ``--sync always`` has it, the next sync begins as soon as the one before has ended: no line is
+on the disk later than if each write waited for its own sync, and none waits in the memory of the process meanwhile.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable
 
 MODES = ("none", "interval", "always")
 INTERVAL_S = 0.05
+# A sync that takes longer means that the disk has other things to do: a write may have to wait for it, too.
+SLOW_S = 0.1
 
 
 def sync(fd: int) -> None:
@@ -31,6 +38,7 @@ class GroupCommit:
         self._dirty = threading.Event()
         self._end = threading.Event()
         self._fd = -1
+        self._syncing_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="log-sync", daemon=True)
         self._thread.start()
 
@@ -42,6 +50,12 @@ class GroupCommit:
                 os.close(self._fd)
             # A descriptor of our own: the writer may close its own at any time.
             self._fd = os.dup(fd)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a sync is under way that takes long."""
+        since = self._syncing_since
+        return since is not None and time.monotonic() - since > SLOW_S
 
     def wrote(self) -> None:
         """There is something new to sync."""
@@ -80,9 +94,12 @@ class GroupCommit:
         with self._lock:
             if self._fd < 0:
                 return
+            self._syncing_since = time.monotonic()
             try:
                 sync(self._fd)
             except OSError as error:
                 # Whoever is told must not be able to end the syncing, in whose thread nobody would see it.
                 with contextlib.suppress(Exception):
                     self._on_failure(error)
+            finally:
+                self._syncing_since = None

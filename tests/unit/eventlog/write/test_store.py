@@ -199,6 +199,25 @@ def test_closing_on_a_full_disk_says_what_is_lost(store: LogStore, log: Path, mo
     assert texts(log) == [1]
 
 
+def test_closing_waits_for_a_disk_that_is_only_slow(
+    store: LogStore, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is queued is not given up while it grows less, however long that takes in all."""
+    real = os.write
+    monkeypatch.setattr(store_module, "_MAX_BATCH_BYTES", 1)
+
+    def write(fd: int, data: Any) -> int:
+        if threading.current_thread().name == "log-writer":
+            time.sleep(0.05)
+        return real(fd, data)
+
+    monkeypatch.setattr(store_module.os, "write", write)
+    put(store, *range(30))
+    store.open()
+    assert store.close(0.5) == 0
+    assert texts(log) == list(range(30))
+
+
 @pytest.mark.parametrize("how", ["renamed", "removed", "truncated", "replaced"])
 def test_somebody_else_rotates(store: LogStore, log: Path, how: str) -> None:
     store.open()
