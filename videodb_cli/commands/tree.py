@@ -7,9 +7,10 @@ start-up time of `--help`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -53,7 +54,45 @@ def _own_help(option: Any) -> Any:
 
 
 class PanelCommand(TyperCommand):
-    """A command whose plain help keeps the panels, e.g. "Advanced", and that takes no NaN for a number."""
+    """A command whose plain help keeps the panels, e.g. "Advanced".
+
+    It takes no NaN for a number, and no option's name for the value of another.
+    """
+
+    # Options that are taken out of the arguments before they are parsed, and how many values each has.
+    own_options: ClassVar[Mapping[str, int]] = {}
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        self.check_values(ctx, args)
+        left: list[str] = super().parse_args(ctx, args)
+        return left
+
+    def check_values(self, ctx: Any, args: Sequence[str]) -> None:
+        """Raise UsageError where an option would take an option's name for its value: ``--stream -c``."""
+        if ctx.resilient_parsing:
+            return  # somebody is still typing, and asks for completion
+        names = self.option_names(ctx)
+        for option, place in places_of_values(args, names, self.own_options):
+            value = args[place]
+            if _names_option(value, names):
+                example = f"{option}={value}" if option.startswith("--") else f"{option}{value}"
+                what = "ends the options" if value == "--" else "is an option"
+                raise UsageError(
+                    f"{option} takes a value, and {value} {what}",
+                    hint=f"if that is the value: {example}",
+                )
+
+    def option_names(self, ctx: Any) -> dict[str, bool]:
+        """The names of all options, those of the groups above included; whether each takes a value."""
+        names = dict.fromkeys(self.own_options, False)
+        while ctx is not None:
+            for parameter in ctx.command.get_params(ctx):
+                if parameter.param_type_name == "option":
+                    takes_value = ctx.command is self and not parameter.is_flag and not getattr(parameter, "count", 0)
+                    for name in (*parameter.opts, *parameter.secondary_opts):
+                        names.setdefault(name, takes_value)
+            ctx = ctx.parent
+        return names
 
     def invoke(self, ctx: Any) -> Any:
         hints.use_command(ctx.command_path, takes_local=any(each.name == "local" for each in self.params))
@@ -71,6 +110,47 @@ class PanelCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_panels(self, ctx, formatter)
+
+
+def places_of_values(
+    args: Sequence[str], names: Mapping[str, bool], own: Mapping[str, int] = MappingProxyType({})
+) -> Iterator[tuple[str, int]]:
+    """Each option that takes its value from the next argument, with the place of that.
+
+    ``names`` says of every option whether it takes a value. ``own`` are options whose values, as many as it says, are
+    data of any kind: they are passed over.
+    """
+    index = 0
+    while index < len(args) and args[index] != "--":
+        token = args[index]
+        index += 1
+        if token in own:
+            index += own[token]
+        elif (option := _awaiting(token, names)) is not None and index < len(args):
+            yield option, index
+            index += 1
+
+
+def _awaiting(token: str, names: Mapping[str, bool]) -> str | None:
+    """The option in this argument that takes the next one for its value."""
+    if token in names:
+        return token if names[token] else None
+    if not token.startswith("-") or token.startswith("--"):
+        return None
+    for place, letter in enumerate(token[1:], 2):
+        option = f"-{letter}"
+        if option not in names:
+            return None
+        if names[option]:
+            return option if place == len(token) else None  # else the rest of the argument is the value
+    return None
+
+
+def _names_option(value: str, names: Mapping[str, bool]) -> bool:
+    """Whether an argument is an option, with its value perhaps, or several short ones."""
+    if value == "--" or value.partition("=")[0] in names:
+        return True
+    return len(value) > 2 and value[0] == "-" != value[1] and all(f"-{letter}" in names for letter in value[1:])
 
 
 class LazyGroup(TyperGroup):

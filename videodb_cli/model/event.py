@@ -8,6 +8,7 @@ Every function takes a decoded event of any shape, because services, proxies and
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 Event = dict[str, Any]
@@ -88,12 +89,22 @@ def is_recovered(event: Event) -> bool:
     return event.get("recovered") is True
 
 
+def number(value: object) -> float | None:
+    """A number of JSON as a float; None for anything else. One that no float holds is infinite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
+
+
 def received_at(event: Event) -> float | None:
     """When it was received, in Unix seconds: ``unix_ts``, else ``ts``."""
     stamp = event.get("unix_ts")
-    if isinstance(stamp, int | float) and not isinstance(stamp, bool):
-        return float(stamp)
-    return parse_iso(event.get("ts"))
+    if type(stamp) is not float:  # it mostly is, and this is asked of every event
+        stamp = number(stamp)
+    return parse_iso(event.get("ts")) if stamp is None else stamp
 
 
 def parse_iso(value: object) -> float | None:
@@ -109,9 +120,8 @@ def parse_iso(value: object) -> float | None:
 
 def seconds(value: object) -> float | None:
     """``start`` and ``end`` in Unix seconds: milliseconds when the number is that large."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value / 1000 if abs(value) >= 1e11 else float(value)
+    found = number(value)
+    return found / 1000 if found is not None and abs(found) >= 1e11 else found
 
 
 def happened_at(event: Event) -> float | None:

@@ -13,6 +13,7 @@ from videodb_cli.commands.events.flags import CursorOption, with_selection
 from videodb_cli.commands.events.jq_options import FilterCommand, variables_of
 from videodb_cli.commands.events.output import CursorOutput
 from videodb_cli.commands.events.reading import Failures, open_log, tell_broken, tell_skipped
+from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
@@ -45,6 +46,7 @@ def _output(*names: str, text: str) -> Any:
     epilog="--arg NAME VALUE, --argjson NAME JSON and --slurpfile NAME FILE set $NAME, each as often as needed.",
 )
 @with_selection
+@hints_at_unread_input
 def filter_events(
     ctx: typer.Context,
     criteria: Criteria,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from videodb_cli.commands.tree import PanelCommand
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _META = "videodb_cli.jq_variables"
 _OPTIONS = ("--arg", "--argjson", "--slurpfile", "--rawfile")
@@ -19,7 +17,10 @@ _OPTIONS = ("--arg", "--argjson", "--slurpfile", "--rawfile")
 class FilterCommand(PanelCommand):
     """A command that knows ``--arg NAME VALUE`` and its kind."""
 
+    own_options: ClassVar[Mapping[str, int]] = dict.fromkeys(_OPTIONS, 2)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        self.check_values(ctx, args)  # before the values that may be anything are taken out
         rest, variables = take_variables(args)
         ctx.meta[_META] = variables
         left: list[str] = super().parse_args(ctx, rest)

@@ -15,13 +15,14 @@ from videodb_cli.commands.events.output import RawOutput
 from videodb_cli.commands.events.progress import ProgressBar
 from videodb_cli.commands.events.reading import open_log, tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
-from videodb_cli.commands.tree import new_app
+from videodb_cli.commands.tree import new_app, places_of_values
 from videodb_cli.errors import NoMatchError, RefusedError, UsageError
 from videodb_cli.eventlog.matches import ReadOptions
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.scan import Line
 from videodb_cli.eventlog.query.times import parse_duration
 from videodb_cli.eventlog.read.decode import decode
+from videodb_cli.eventlog.read.sources import open_source
 from videodb_cli.eventlog.views.lookup import lines_at
 from videodb_cli.eventlog.views.search_db import IndexUnusableError
 from videodb_cli.eventlog.views.search_index import Found, SearchIndex
@@ -57,13 +58,15 @@ class SearchCommand(SelectingCommand):
     }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        self.check_values(ctx, args)
         rest: list[str] = []
         unwanted: list[str] = []
+        values = {place for _, place in places_of_values(args, self.option_names(ctx))}
         for number, argument in enumerate(args):
             if argument == "--":
                 rest += args[number:]
                 break
-            is_unwanted = re.match(r'-["\w]', argument) and argument != "-h"
+            is_unwanted = re.match(r'-["\w]', argument) and argument != "-h" and number not in values
             (unwanted if is_unwanted else rest).append(argument)
         ctx.meta[_META] = unwanted
         left: list[str] = super().parse_args(ctx, rest)
@@ -115,6 +118,9 @@ def search(
                 "search reads more than once, which standard input and pipes do not allow",
                 hint="videodb events filter --grep REGEX . -",
             )
+        for source in sources:
+            if not source.is_rotated:
+                open_source(source).close()  # what cannot be read is no fault of the index
         index, found = _searched(sources, fts5_query(terms), no_index=no_index)
         try:
             tell_broken(index.faults(), strict=strict)

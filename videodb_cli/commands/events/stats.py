@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from datetime import datetime
 from itertools import zip_longest
@@ -12,6 +13,7 @@ import typer
 from videodb_cli import cells, console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
 from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
@@ -46,6 +48,7 @@ class StatsCommand(SelectingCommand):
 
 @app.command(cls=StatsCommand)
 @with_selection
+@hints_at_unread_input
 def stats(
     criteria: Criteria,
     files: Annotated[
@@ -76,11 +79,20 @@ def stats(
         tell_broken(broken)
     report = counts.report(broken.count, broken.damaged)
     if as_json:
-        console.data_json(report)
+        console.data_json(_finite(report))
         return 0
     for row in _fitting(report, full=full):
         console.data(row)
     return 0
+
+
+def _finite(value: Any) -> Any:
+    """The same without numbers that JSON does not have: events may carry a stamp such as 1e400."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _fitting(report: Mapping[str, Any], *, full: bool) -> list[str]:

@@ -11,6 +11,7 @@ from videodb_cli import console
 from videodb_cli.commands.events.flags import CursorOption, with_selection
 from videodb_cli.commands.events.output import line_output
 from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UsageError
@@ -25,6 +26,7 @@ app = new_app()
 
 @app.command(cls=PanelCommand)
 @with_selection
+@hints_at_unread_input
 def tail(
     criteria: Criteria,
     files: Annotated[

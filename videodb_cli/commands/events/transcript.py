@@ -9,6 +9,7 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
 from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
@@ -41,6 +42,7 @@ class TranscriptCommand(SelectingCommand):
 
 @app.command(cls=TranscriptCommand)
 @with_selection
+@hints_at_unread_input
 def transcript(
     criteria: Criteria,
     files: Annotated[

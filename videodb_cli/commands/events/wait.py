@@ -100,9 +100,9 @@ def wait(
         health = None if files else _Health(log.run_dir)
         deadline = None if timeout is None else started + timeout
         for batch in reading.matches.batches():
+            tell_broken(reading.matches.broken)  # the wait may be over with one of these lines
             if waiting.take(batch):
                 return 0
-            tell_broken(reading.matches.broken)
             if deadline is not None and batch.is_news and time.monotonic() >= deadline:
                 raise TimedOutError("what was waited for did not come in time (--timeout)")
             if health is not None and batch.source is None:

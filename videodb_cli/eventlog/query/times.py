@@ -1,9 +1,9 @@
-"""Times as people type them: ``10m``, ``2h30m``, ``10:15``, ``2026-03-02T10:15``, epoch seconds or milliseconds."""
+"""Times as people type them: ``10m``, ``2h30m``, ``10:15``, ``2026-03-02T10:15``, or a count since 1970."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from videodb_cli.errors import UsageError
 
@@ -13,6 +13,10 @@ _DURATION = r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+"
 _PART = r"(\d+(?:\.\d+)?)(ms|[smhdw])"
 _CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?"
 _NUMBER = r"\d+(?:\.\d+)?"
+_EPOCH = rf"-?{_NUMBER}"
+_ANY_YEAR = r"([+-]?\d{4,})(-\d{2}-\d{2}(?:[T ].*)?)"
+_LONGEST_YEAR = 20
+_BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 _HINT = "for example 10m, 2h30m, 10:15, 2026-03-02T10:15, 1772446530"
 
 
@@ -28,13 +32,13 @@ def parse_duration(text: str) -> float:
 def parse_time(text: str, now: float) -> float:
     """Unix seconds of a moment, given the present one.
 
-    A length of time means that long ago; a clock time is the latest one past; a bare number is epoch seconds, or
-    milliseconds from 1e11 on; no zone means local. Raises ``UsageError``.
+    A length of time means that long ago; a clock time is the latest one past; a bare number is epoch seconds,
+    milliseconds, microseconds or nanoseconds by its size; no zone means local. What no clock can show is as far past
+    or future as it says, up to infinity. Raises ``UsageError``.
     """
     text = text.strip()
-    if re.fullmatch(_NUMBER, text, re.ASCII):
-        value = float(text)
-        return value / 1000 if value >= 1e11 else value
+    if re.fullmatch(_EPOCH, text, re.ASCII):
+        return _epoch(float(text))
     if re.fullmatch(_DURATION, text, re.ASCII):
         return now - parse_duration(text)
     if text == "now":
@@ -47,8 +51,29 @@ def parse_time(text: str, now: float) -> float:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
+        return _beyond_calendar(text)
+    return (moment - _BEGIN).total_seconds() if moment.tzinfo else _local(moment)
+
+
+def _epoch(value: float) -> float:
+    """Seconds of a count since 1970 in whatever unit gives a year that people mean: 1973 to 5138."""
+    size = abs(value)
+    if size < 1e11:
+        return value
+    return value / (1e3 if size < 1e14 else 1e6 if size < 1e17 else 1e9)
+
+
+def _beyond_calendar(text: str) -> float:
+    """The far past or future of a date whose year Python's calendar does not have. Raises ``UsageError``."""
+    dated = re.fullmatch(_ANY_YEAR, text, re.ASCII)
+    year = int(dated[1][:_LONGEST_YEAR]) if dated else 1
+    if dated is None or 1 <= year <= 9999:
+        raise UsageError(f"not a time: {text}", hint=_HINT)
+    try:
+        datetime.fromisoformat(f"2000{dated[2]}")
+    except ValueError:
         raise UsageError(f"not a time: {text}", hint=_HINT) from None
-    return moment.timestamp() if moment.tzinfo else _local(moment)
+    return float("inf") if year > 0 else float("-inf")
 
 
 def _latest_past(clock: re.Match[str], now: float, text: str) -> float:
@@ -66,4 +91,8 @@ def _latest_past(clock: re.Match[str], now: float, text: str) -> float:
 
 
 def _local(moment: datetime) -> float:
-    return moment.timestamp()
+    try:
+        return moment.timestamp()
+    except (OverflowError, ValueError, OSError):
+        # In the first and the last hours of the calendar the local clock leads out of it; a day more or less is alike.
+        return (moment.replace(tzinfo=UTC) - _BEGIN).total_seconds()

@@ -11,13 +11,15 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
-from videodb_cli.eventlog.read.sources import LogSource, open_source
+from videodb_cli.eventlog.views.lookup import first_and_last_bytes
 from videodb_cli.rundir import state
 from videodb_cli.userpaths import mode_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from videodb_cli.eventlog.read.sources import LogSource
 
 _HEAD = 4096
 _RECENT = 64
@@ -115,15 +117,9 @@ def marks_of(source: LogSource, offset: int) -> tuple[str, str] | None:
     """Fingerprints of the first line and of the bytes before an offset; None when the file ends before it."""
     from hashlib import sha256
 
-    with open_source(source) as file:
-        head = file.read(min(_HEAD + _RECENT, offset))
-        begin = max(0, offset - _RECENT)
-        recent = head[begin:offset]
-        if offset > len(head):
-            file.seek(begin)  # forwards, as compressed files are read
-            recent = file.read(_RECENT)
-        if len(recent) < offset - begin:
-            return None
-    head = head[:_HEAD]
+    found = first_and_last_bytes(source, offset, _HEAD, _RECENT)
+    if found is None:
+        return None
+    head, recent = found
     first = head[: head.find(b"\n") + 1] or head
     return sha256(first).hexdigest()[:32], sha256(recent).hexdigest()[:32]

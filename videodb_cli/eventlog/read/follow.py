@@ -18,6 +18,7 @@ from videodb_cli.eventlog.read.blocks import count_lines, iter_blocks
 from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.decode import decode
 from videodb_cli.eventlog.read.sources import BOM, LogSource, open_source, rotated_sources
+from videodb_cli.eventlog.views.lookup import first_and_last_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -226,18 +227,11 @@ class Follower:
 
     def _begins_as_read(self, source: LogSource) -> bool:
         """Whether a file holds what we have read, from its first line to the bytes read last."""
-        begin = self.offset - len(self._recent)
         try:
-            with open_source(source) as file:
-                head = file.read(min(_HEAD + _RECENT, self.offset))
-                if head[: len(self._head)] != self._head:
-                    return False
-                if self.offset <= len(head):
-                    return head[begin:] == self._recent
-                file.seek(begin)  # forwards, as compressed files are read
-                return file.read(len(self._recent)) == self._recent
+            found = first_and_last_bytes(source, self.offset, len(self._head), len(self._recent))
         except VideodbError:
             return False
+        return found == (self._head, self._recent)
 
     def _rest_of_copy(self) -> Iterator[Block]:
         """What copytruncate had copied and we had not read: the newest rotated file, if it begins as ours did."""

@@ -70,7 +70,7 @@ class LogSource(NamedTuple):
         if self.is_stream:
             return False
         head = self._head()
-        return head is not None and compression.kind_of(head) is None
+        return head is not None and compression.kind_of(head) is None and _foreign_encoding(head) is None
 
     def _head(self) -> bytes | None:
         """The first bytes of a file; None for a stream, and for what cannot be opened."""
@@ -239,16 +239,20 @@ def _by_kind(source: LogSource, file: BinaryIO, head: bytes) -> BinaryIO:
 
 def check_encoding(source: LogSource, head: bytes) -> None:
     """Raise ``RefusedError`` for text whose first bytes say that it is not UTF-8."""
-    for mark, encoding in _FOREIGN_MARKS:
-        if head.startswith(mark):
-            import shlex
+    encoding = _foreign_encoding(head)
+    if encoding is not None:
+        import shlex
 
-            name = "-" if source.path is None else shlex.quote(str(source.path))
-            raise RefusedError(
-                f"{source.name} is {encoding}, and events are UTF-8; it was not read",
-                code="encoding",
-                hint=f"iconv -f {encoding} -t UTF-8 {name} | videodb events filter . -",
-            )
+        name = "-" if source.path is None else shlex.quote(str(source.path))
+        raise RefusedError(
+            f"{source.name} is {encoding}, and events are UTF-8; it was not read",
+            code="encoding",
+            hint=f"iconv -f {encoding} -t UTF-8 {name} | videodb events filter . -",
+        )
+
+
+def _foreign_encoding(head: bytes) -> str | None:
+    return next((encoding for mark, encoding in _FOREIGN_MARKS if head.startswith(mark)), None)
 
 
 class _Prefixed:

@@ -1,4 +1,4 @@
-"""Lines whose places are known."""
+"""What stands at places that are known: lines, and the bytes that a file is known by."""
 
 from __future__ import annotations
 
@@ -10,6 +10,22 @@ from videodb_cli.eventlog.read.sources import LogSource, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+def first_and_last_bytes(source: LogSource, offset: int, first: int, last: int) -> tuple[bytes, bytes] | None:
+    """The first bytes of a source and the last ones before an offset; None when it ends before that.
+
+    Read forwards only, as compressed files are. Raises the errors of ``open_source``, and ``DamagedError``.
+    """
+    begin = max(0, offset - last)
+    with open_source(source) as file:
+        if offset <= first + last:
+            head = file.read(offset)
+            return (head[:first], head[begin:]) if len(head) == offset else None
+        head = file.read(first)
+        file.seek(begin)
+        recent = file.read(last)
+        return (head, recent) if len(recent) == last else None
 
 
 def lines_at(source: LogSource, offsets: Sequence[int]) -> dict[int, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from videodb_cli.eventlog.query.fast.group_count import GroupCount, group_name
@@ -33,11 +34,11 @@ class Group:
         self.late: Counter[int] = Counter()
 
     def see(self, count: int, first: float | None, last: float | None) -> None:
-        """Add events that lie between two times."""
+        """Add events that lie between two times; one that no calendar could have is none."""
         self.count += count
-        if first is not None:
+        if first is not None and isfinite(first):
             self.first = min(self.first, first)
-        if last is not None:
+        if last is not None and isfinite(last):
             self.last = max(self.last, last)
 
     def dump(self) -> list[Any]:
@@ -102,8 +103,7 @@ class EventCounts:
         self.recovered += ev.is_recovered(event)
         if ev.is_own(event) and event.get("event") == own_lines.GAP:
             self.gaps += 1
-            seconds = ev.data_of(event).get("seconds")
-            self.gap_s += seconds if isinstance(seconds, int | float) else 0
+            self.gap_s += ev.number(ev.data_of(event).get("seconds")) or 0
         if self.full:
             self._add_text(group, event)
 

@@ -175,3 +175,32 @@ def test_snippets_show_what_was_found() -> None:
     assert [shown[a:b] for a, b in moved] == ["Access Keys"]
     assert len(shown) < 64
     assert found_spans("Régulier", parse_terms("regul*")) == [(0, 8)]
+
+
+def count_of(log: Path, typed: str) -> int:
+    index = SearchIndex(log.with_name(log.name + ".index"))
+    try:
+        index.update(log_sources(RunDir(log.parent)), lambda _done, _total: None)
+        return sum(1 for _ in index.search(fts5_query(parse_terms(typed))))
+    finally:
+        index.close()
+
+
+def test_a_compressed_file_is_taken_up_as_a_whole(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is known by what it is as a whole, so one that is taken up in parts would be begun for ever."""
+    monkeypatch.setattr("videodb_cli.eventlog.views.search_index._COMMIT_BYTES", 1)
+    packed = log.with_name(log.name + ".1.gz")
+    packed.write_bytes(gzip.compress("".join(line(f"packed {n}") for n in range(9000)).encode()))
+    for _ in range(2):
+        assert count_of(log, "packed") == 9000
+
+
+def test_a_log_is_taken_up_in_parts(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("videodb_cli.eventlog.views.search_index._COMMIT_BYTES", 1)
+    with log.open("a") as file:
+        file.writelines(line(f"many {n}") + ("broken\n" if n % 1000 == 0 else "") for n in range(9000))
+    assert count_of(log, "many") == 9000
+    index = SearchIndex(log.with_name(log.name + ".index"))
+    index.update(log_sources(RunDir(log.parent)), lambda _done, _total: None)
+    assert [number for _, number in index.faults().take()] == [5 + 1001 * n for n in range(9)]
+    index.close()

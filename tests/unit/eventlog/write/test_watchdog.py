@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from videodb_cli.eventlog.write import watchdog
 from videodb_cli.eventlog.write import store as store_module
 from videodb_cli.eventlog.write import sync as syncing
+from videodb_cli.eventlog.write import watchdog
 from videodb_cli.eventlog.write.store import Keeping, LogStore
 from videodb_cli.eventlog.write.watchdog import HELP_S, LATE_S, SLOW_S, WriteWatchdog
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from datetime import datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from videodb_cli.eventlog.query.fast.columns import Columns, Path
@@ -87,8 +88,8 @@ class GroupCount:
             is_plain = again is None and type(stamp) in {float, int} and channel != ev.OWN_CHANNEL
             is_named = type(channel) in _NAMES and type(name) in _NAMES
             (plain if is_plain and is_named else odd).append(index)
-        stamps = [float(stamps[index]) for index in plain]
-        if stamps != sorted(stamps):
+        stamps = [ev.number(stamps[index]) for index in plain]
+        if stamps != sorted(stamps) or (stamps and not (isfinite(stamps[0]) and isfinite(stamps[-1]))):
             return None
         self._learn(_CHANNEL, [channels[index] for index in plain])
         if self._name is not None:
