@@ -49,14 +49,15 @@ class TimeContext:
         for at, line in _stamped(block):
             self._now = max(self._now, at)
             if line.offset in wanted:
-                given += [earlier for stamp, earlier in self._waiting if self._is_near(at, stamp)]
+                near = (earlier for stamp, earlier in self._waiting if self._is_near(at, stamp))
+                given += filter(_is_json, near)
                 # What remains is from later than this match, in a log that is not in order.
                 self._waiting = deque(one for one in self._waiting if one[0] > at + self.seconds)
                 given.append(line)
                 self._horizon = max(self._horizon, at + self.seconds)
                 self._matches.append(at)
             elif at <= self._horizon and any(self._is_near(match, at) for match in reversed(self._matches)):
-                given.append(line)
+                given += filter(_is_json, [line])
             else:
                 self._waiting.append((at, line))
         self._forget_before(self._now - self.seconds)
@@ -81,6 +82,15 @@ class TimeContext:
             self._waiting.popleft()
         while len(self._held) > 1 and self._held[0][0] < at:
             self._held.popleft()
+
+
+def _is_json(line: Line) -> bool:
+    """Whether a line may come out: a broken one would break whoever reads the output, and is named on stderr."""
+    try:
+        line.decode()
+    except ValueError:
+        return False
+    return True
 
 
 def _stamped(block: Block) -> Iterator[tuple[float, Line]]:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import ssl
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,37 @@ async def test_plain_rtsp_needs_none_and_other_schemes_are_refused(tmp_path: Pat
     for url in ("file:///etc/passwd", "http://h/x", "rtsp:///x", "-i"):
         with pytest.raises(RefusedError):
             await certificates.target_for(url, None)
+
+
+def test_a_certificate_that_the_service_named_is_kept_and_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = ssl.DER_cert_to_PEM_cert(CERTIFICATE)
+    asked: list[tuple[str, int]] = []
+
+    def fetch(address: tuple[str, int], timeout: float) -> str:
+        asked.append(address)
+        return pem
+
+    monkeypatch.setattr(ssl, "get_server_certificate", fetch)
+    certificates = Certificates(tmp_path)
+    target = asyncio.run(certificates.target_for("rtsps://h:1/x", DIGEST.hex()))
+    assert target.ca_file is not None
+    kept = Path(target.ca_file)
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == (pem, 0o600)
+    asyncio.run(certificates.target_for("rtsps://h/x", DIGEST.hex()))
+    assert asked == [("h", 1), ("h", 322)]
+    certificates.forget()
+    assert not kept.exists()
+    with pytest.raises(RefusedError, match="not the one that the service named"):
+        asyncio.run(certificates.target_for("rtsps://h:1/x", "00" * 32))
+    assert not kept.exists()
+
+
+async def test_a_certificate_that_cannot_be_looked_at_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(address: tuple[str, int], timeout: float) -> str:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(ssl, "get_server_certificate", fetch)
+    with pytest.raises(RefusedError, match=r"cannot look at the TLS certificate of h: .*refused"):
+        await Certificates(tmp_path).target_for("rtsps://h:1/x", DIGEST.hex())

@@ -145,7 +145,7 @@ def test_the_standard_library_of_newer_pythons_is_preferred(monkeypatch: pytest.
             return data.upper()[4:]
 
     module = ModuleType("compression.zstd")
-    module.ZstdDecompressor = ZstdDecompressor
+    module.ZstdDecompressor = ZstdDecompressor  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "compression", ModuleType("compression"))
     monkeypatch.setitem(sys.modules, "compression.zstd", module)
     assert _read(ZSTD[:4] + b"read") == (b"READ", None)
