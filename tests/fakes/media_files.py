@@ -20,6 +20,7 @@ def write_media(
     rate: int = 10,
     gop: int = 10,
     pixels: str = "yuv420p",
+    title: str = "",
     options: dict[str, str] | None = None,
     pictures: int | None = None,
 ) -> Path:
@@ -28,6 +29,8 @@ def write_media(
     ``pictures``: no more of them than these, while the tone goes on.
     """
     with av.open(str(path), "w", options=options or {}) as out:
+        if title:
+            out.metadata["title"] = title
         picture: Any = None
         sound: Any = None
         if video:

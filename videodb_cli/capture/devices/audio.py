@@ -86,7 +86,7 @@ def _server_is_likely() -> bool:
 
 def _ask_ffmpeg(why: str) -> tuple[Probe, Probe]:
     if not _server_is_likely():
-        return _none(f"{why}, and no sound server is to be seen")
+        return _none(f"{_NO_SERVER}, and {why}")
     try:
         answer = pulse_sources(find_ffmpeg("pulse"))
     except MissingDependencyError as error:

@@ -257,7 +257,7 @@ def _length_s(path: Path) -> float:
     with av.open(str(path), "r") as container:
         try:
             for packet in container.demux():
-                if packet.pts is not None and packet.time_base is not None:
+                if packet.pts is not None and packet.time_base:
                     end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         except (av.error.InvalidDataError, av.error.EOFError):
             pass  # damaged from there on

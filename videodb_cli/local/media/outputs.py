@@ -6,12 +6,15 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from videodb_cli.local.media.timebase import exact
+
 if TYPE_CHECKING:
-    from fractions import Fraction
     from pathlib import Path
 
     import av
     import av.container
+
+    from videodb_cli.local.media.timebase import Ratio
 
 PLAYLIST = "index.m3u8"
 RECORDING = "stream.mp4"
@@ -132,10 +135,10 @@ class Outputs:
 
 
 def _make_increasing(
-    packet: av.Packet[Any], last: dict[str, int], name: str, base: Fraction | None, now: Fraction
+    packet: av.Packet[Any], last: dict[str, int], name: str, wanted: Ratio | None, given: Ratio
 ) -> None:
     """Muxers refuse a decoding time that does not grow, and sources do have such."""
-    base = base or now
+    base, now = exact(wanted or given), exact(given)
     dts = packet.dts if packet.dts is not None else packet.pts
     pts = packet.pts if packet.pts is not None else packet.dts
     if dts is None or pts is None:

@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from videodb_cli import mediafile
@@ -192,12 +192,15 @@ def _open_with(address: MediaAddress, options: dict[str, str], read_timeout_s: f
     import av
 
     location = f"file:{address.location}" if address.kind == "file" else address.location
+    # Without it, PyAV below 19 refuses a file with a title that is not UTF-8; 19 knows no such option and reads it.
+    tolerant: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
     try:
-        return av.open(
-            location, "r", options=options, timeout=(_OPEN_TIMEOUT_S, read_timeout_s), metadata_errors="replace"
+        container: av.container.InputContainer = av.open(
+            location, "r", options=options, timeout=(_OPEN_TIMEOUT_S, read_timeout_s), **tolerant
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _told(address, error) from error
+    return container
 
 
 def _told(address: MediaAddress, error: Exception) -> VideodbError:
@@ -263,7 +266,7 @@ def _look_ahead(address: MediaAddress) -> tuple[Picture | None, bool, int]:
                 if picture is None and count < _FIRST_PICTURE_PACKETS:
                     picture = _decoded_picture(packet)
                 pictures += packet.size > 0
-                if packet.pts is None or packet.time_base is None:
+                if packet.pts is None or not packet.time_base:  # None below PyAV 19, then 0/1
                     continue
                 last = float(packet.pts * packet.time_base)
                 first = last if first is None else first

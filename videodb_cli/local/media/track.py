@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from videodb_cli.errors import VideodbError
+from videodb_cli.local.media.timebase import exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from fractions import Fraction
 
     import av
+
+    from videodb_cli.local.media.timebase import Ratio
 
 EARLY_S = 10.0  # what came before an analyser is kept for it this long after the beginning of the stream
 
@@ -120,7 +122,7 @@ def flushed(stream: av.VideoStream | av.AudioStream) -> list[Any]:
         return []
 
 
-def seconds_of(frame: av.VideoFrame | av.AudioFrame, base: Fraction | None, fallback: float) -> float:
+def seconds_of(frame: av.VideoFrame | av.AudioFrame, base: Ratio | None, fallback: float) -> float:
     """When a frame is due. Frames that a codec gives up at the end do not know their own time base."""
-    pts, base = frame.pts, frame.time_base or base
-    return fallback if pts is None or not base else float(pts * base)
+    pts, known = frame.pts, frame.time_base or base
+    return fallback if pts is None or not known else float(pts * exact(known))

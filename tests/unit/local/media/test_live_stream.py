@@ -229,6 +229,14 @@ def test_bad_source_is_one_clear_error(kind: str, tmp_path: Path) -> None:
     watched.stream.stop()
 
 
+def test_a_title_that_is_not_utf8_does_not_matter(tmp_path: Path) -> None:
+    film = write_media(tmp_path / "a.mp4", title="Caf_ ___")
+    data = film.read_bytes()
+    assert b"Caf_ ___" in data
+    film.write_bytes(data.replace(b"Caf_ ___", b"Caf\xe9 \xff\xfe\xfa"))
+    assert Watched(film, tmp_path / "out").played().states[-1] == StreamState("ended", None)
+
+
 def test_password_of_an_address_is_not_told(tmp_path: Path) -> None:
     watched = Watched("rtsp://admin:hunter2@127.0.0.1:1/live?key=hunter2", tmp_path / "out")
     with pytest.raises(UnreachableError) as caught:
