@@ -4,12 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Developers and CI install the releases of constraints.txt, the builder of the package included.
+LOCKED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models test coverage e2e chaos soak reliability lint types format golden docs bench fuzz clean
+.PHONY: help demo models test coverage bare matrix lowest newest tried lock e2e chaos soak reliability lint types format
+.PHONY: golden docs bench fuzz clean
 
 help: ## Show this list.
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -17,14 +20,14 @@ $(VENV)/.python:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.demo: $(VENV)/.python pyproject.toml
+$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "installing into .venv (about 340 MB to download, 1.0 GB on disk; no root) …"
-	@$(BIN)/pip install --quiet --editable '.[local]'
+	@$(LOCKED) $(BIN)/pip install --quiet --editable '.[local]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.python pyproject.toml
+$(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "installing into .venv (about 450 MB to download, 1.3 GB on disk; no root) …"
-	@$(BIN)/pip install --quiet --editable '.[all,dev]'
+	@$(LOCKED) $(BIN)/pip install --quiet --editable '.[all,dev]'
 	@touch $@
 
 # The pinned speech model: 67 MB, verified by its checksum, kept in the user's data directory.
@@ -47,6 +50,27 @@ coverage: $(VENV)/.dev models ## Measure which lines the tests reach, and fail b
 	-@$(BIN)/coverage run -m pytest -q -n 4 --dist worksteal -m "$(COVERAGE_TESTS)" $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --omit "videodb_cli/local/analysis/*" --fail-under $(COVERAGE_FLOOR)
+
+bare: ## Run make demo and make test as if nothing but Python, make and git were installed (root, Debian).
+	@$(PYTHON) scripts/bare.py $(MAKE) demo test
+
+matrix: $(VENV)/.dev models ## Run the tests without models, and the demo, on every other Python of this machine (pyenv's too).
+	@$(BIN)/python scripts/matrix.py locked $(ARGS)
+
+lowest: $(VENV)/.dev models ## The same with the lowest releases that pyproject.toml allows, on the oldest Python.
+	@$(BIN)/python scripts/matrix.py lowest $(ARGS)
+
+newest: $(VENV)/.dev models ## The same with today's newest releases, on the newest Python; types too.
+	@$(BIN)/python scripts/matrix.py newest $(ARGS)
+
+tried: $(VENV)/.dev ## Print the Pythons and the releases with which all of that passed here.
+	@$(BIN)/python scripts/matrix.py tried
+
+lock: $(VENV)/.python ## Write the newest releases, for every Python from 3.11 on, into constraints.txt.
+	@$(BIN)/pip install --quiet 'uv>=0.9'
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate --no-emit-index-url \
+	  --no-emit-find-links --custom-compile-command 'make lock' --extra all --extra dev --output-file constraints.txt \
+	  pyproject.toml
 
 e2e: $(VENV)/.dev models ## Run the tests that need Debian packages (see .ci/run).
 	@$(BIN)/python -m pytest -m "system and not slow" $(ARGS)

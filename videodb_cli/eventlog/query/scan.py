@@ -253,7 +253,9 @@ def _lines_with(needles: Prefilter, data: bytes, limit: int) -> list[bytes] | No
     """The lines that hold one of the needles, in order; None when they are more than ``limit``."""
     import stringzilla as sz
 
-    search = sz.utf8_case_insensitive_find if needles.uncased else sz.find
+    search = sz.find
+    if needles.uncased:
+        search = getattr(sz, "utf8_uncased_search", None) or sz.utf8_case_insensitive_find  # its name before 5
     found: dict[int, bytes] = {}
     for needle in needles.any_of:
         at = search(data, needle)

@@ -1,1 +1,0 @@
-"""Media in: a source played in real time into HLS, a fragmented MP4 and the analysers."""
