@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import os
 import sys
@@ -31,6 +32,8 @@ _ANSI = {
 }
 _MAX_WAITING = 8 << 20
 _forced: bool | None = None
+# Kept, because a stream writes what it holds when it is thrown away.
+_unwritable: list[Any] = []
 _aside: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 DUMB_TERMINALS = frozenset({"dumb", "unknown"})
 
@@ -183,9 +186,20 @@ def flush() -> None:
 
 def talk(line: str) -> None:
     """Write one line of talk to stderr. Never raises: talk must not end the work."""
-    with contextlib.suppress(OSError, ValueError), _aside():
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+    try:
+        with _aside():
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        _forget_unwritten()
+
+
+def _forget_unwritten() -> None:
+    """Drop what stderr did not take: Python would try again as it ends, and exit with 120 for it."""
+    with contextlib.suppress(OSError, ValueError):
+        fd = sys.stderr.fileno()
+        _unwritable.append(sys.stderr.detach() if isinstance(sys.stderr, io.TextIOWrapper) else sys.stderr)
+        sys.stderr = open(fd, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
 def pass_on(content: bytes) -> None:

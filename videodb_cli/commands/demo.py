@@ -12,7 +12,6 @@ from videodb_cli import cells, console, mediafile
 from videodb_cli.commands.live import LiveRows
 from videodb_cli.commands.options import JsonOption
 from videodb_cli.commands.tree import PanelCommand, new_app
-from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,7 +38,7 @@ def demo(
     import asyncio
 
     file = None if media is None else mediafile.named_file(media, "demo plays")
-    outcome = asyncio.run(_run(file and absolute(file), keep=keep, view=_DemoView(as_json=as_json)))
+    outcome = asyncio.run(_run(file, keep=keep, view=_DemoView(as_json=as_json)))
     if as_json:
         console.data_json(_as_json(outcome))
     else:

@@ -138,6 +138,10 @@ def listen(
 
     The id is also in the file that `videodb path ws-id` names. SIGINT, SIGTERM and SIGHUP end it gracefully.
     """
+    from videodb_cli.process.signals import ignore_terminal_output_stop
+
+    # Whatever is said from here on, a terminal with `stty tostop` must not stop a job in the background for it.
+    ignore_terminal_output_stop()
     options = options.replaced(local=wants_local(options.local, env_file))
     run_dir = made_run_dir(directory, env_file, directory_argument, quiet=quiet)
     remove_stale(run_dir)

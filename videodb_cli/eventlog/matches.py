@@ -216,13 +216,14 @@ class Matches:
         scanner = self._backlog_scanner(self.broken)
         found = last_lines(scanner, self._feed.sources, number, self._feed.end_of)
         kept = found[: len(self._limit.take([line for _, line in found]))]
-        self._check()
         if self._context is None:
             yield Batch([line for _, line in kept], kept[-1][0] if kept else None)
+            self._check()
             return
         positions = [MatchPosition(source, line.offset, stamp_of(line.raw)) for source, line in kept]
         for lines in with_surroundings(self._context, self._feed.sources, positions, self._feed.end_of):
             yield Batch(lines)
+        self._check()
 
     def _taken(self, scanner: Scanner, source: LogSource, block: Block) -> Iterator[Batch]:
         found = scanner.lines(source, block)

@@ -99,7 +99,7 @@ def test_a_source_that_is_no_film_is_refused_at_once_in_one_sentence(
         ["demo", source],
     ):
         done = place.run(*command)
-        error, *hints = done.stderr.splitlines()
+        error, *hints = [line for line in done.stderr.splitlines() if not line.startswith("created ")]
         assert (done.returncode, done.stdout) == (status, ""), done.stderr
         assert sentence in error
         assert all(hint.startswith("hint: ") for hint in hints), hints
@@ -122,7 +122,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
             env=place.environment, capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (6, "")
-        assert done.stderr.splitlines()[0] == f"error: {file} cannot be played: permission denied"
+        assert f"error: {file} cannot be played: permission denied" in done.stderr.splitlines()
 
 
 # What lies there, how it is named, and the channels that it offers.

@@ -117,7 +117,7 @@ def filter_events(
             for source in matches.disordered:
                 console.talk(f"{source.name} is out of order in time; reading all of it")
         if slurp:
-            ended = _slurped(matches, shaper)
+            ended = _slurped(matches, shaper, strict)
         else:
             console.flush()
             ended = _whole(matches, shaper, strict) if matches.is_whole else _streamed(matches, shaper, cursor, strict)
@@ -161,7 +161,7 @@ def _streamed(matches: Matches, shaper: Shaper, cursor: Cursor | None, strict: b
     halt: Halt | None = None
     for batch in matches.batches():
         done = shaper.shape([line.raw for line in batch.lines])
-        tell_broken(matches.broken)
+        tell_broken(matches.broken, strict=strict)
         console.pass_on(done.told)
         failures.tell([(_place(matches, batch, one.place), one.message) for one in done.failures], strict=strict)
         last = last if done.last is None else done.last
@@ -173,7 +173,7 @@ def _streamed(matches: Matches, shaper: Shaper, cursor: Cursor | None, strict: b
             _write(done.output)
         if halt is not None:
             break
-    tell_broken(matches.broken)
+    tell_broken(matches.broken, strict=strict)
     failures.close()
     return _Ended(last, failures.count > 0, halt)
 
@@ -183,9 +183,9 @@ def _place(matches: Matches, batch: Batch, number: int) -> LinePlace:
     return matches.broken.place(batch.source, batch.lines[number].offset)
 
 
-def _slurped(matches: Matches, shaper: Shaper) -> _Ended:
+def _slurped(matches: Matches, shaper: Shaper, strict: bool) -> _Ended:
     collected = [line.raw for batch in matches.batches() for line in batch.lines]
-    tell_broken(matches.broken)
+    tell_broken(matches.broken, strict=strict)
     return _run_whole(shaper, b"[" + b",".join(collected) + b"]")
 
 

@@ -76,7 +76,7 @@ def stats(
     with log.read(criteria, ReadOptions(limit=limit, strict=strict)) as reading:
         reading.matches.count(counts)
         broken = reading.matches.broken
-        tell_broken(broken)
+        tell_broken(broken, strict=strict)
     report = counts.report(broken.count, broken.damaged)
     if as_json:
         console.data_json(_finite(report))

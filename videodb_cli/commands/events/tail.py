@@ -84,11 +84,11 @@ def tail(
             for batch in reading.matches.batches():
                 seen = seen or bool(batch.lines)
                 write(batch)
-                tell_broken(reading.matches.broken)
+                tell_broken(reading.matches.broken, strict=strict)
                 if follow and deadline is not None and time.monotonic() >= deadline:
                     raise TimedOutError(f"stopped after {timeout:g} s (--timeout)")
         finally:
-            tell_broken(reading.matches.broken)
+            tell_broken(reading.matches.broken, strict=strict)
     if must_match and not seen:
         raise NoMatchError("nothing matched")
     return 0

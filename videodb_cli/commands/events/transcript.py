@@ -76,7 +76,7 @@ def transcript(
                 one = _said_of(line)
                 if one is not None and (visuals or not one.is_visual):
                     found.append(one)
-        tell_broken(reading.matches.broken)
+        tell_broken(reading.matches.broken, strict=strict)
     said = spoken.in_order(found)
     if as_json:
         console.data_json(spoken.as_json(said))

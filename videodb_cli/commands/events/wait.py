@@ -100,7 +100,7 @@ def wait(
         health = None if files else _Health(log.run_dir)
         deadline = None if timeout is None else started + timeout
         for batch in reading.matches.batches():
-            tell_broken(reading.matches.broken)  # the wait may be over with one of these lines
+            tell_broken(reading.matches.broken, strict=strict)  # the wait may be over with one of these lines
             if waiting.take(batch):
                 return 0
             if deadline is not None and batch.is_news and time.monotonic() >= deadline:

@@ -5,6 +5,7 @@ Everything here reads the disk and may take seconds for gigabytes: it runs in a 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,8 +67,10 @@ def last_run(log: Path, end: int) -> LastRun | None:
 
 def _newest_first(log: Path, end: int) -> Iterator[bytes]:
     """Blocks of a log before byte ``end``, then of its rotated files: a log that was just rotated says little."""
-    for block in iter_blocks_backwards(LogSource(log, private=True), end, broken=BrokenLines()):
-        yield block.data
+    # A log of somebody else's making (UTF-16, say) tells nothing, and must not keep the listener from listening.
+    with contextlib.suppress(RefusedError):
+        for block in iter_blocks_backwards(LogSource(log, private=True), end, broken=BrokenLines()):
+            yield block.data
     for source in reversed(rotated_sources(log)):
         for lines in _blocks_backwards(source):
             yield b"\n".join(lines) + b"\n"

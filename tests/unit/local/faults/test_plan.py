@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from videodb_cli.errors import UsageError
+from videodb_cli.errors import NotFoundError, UsageError
 from videodb_cli.local.faults.plan import (
     KINDS,
     MAX_SECONDS,
@@ -99,7 +99,7 @@ def test_a_wrong_plan_is_named(content: dict[str, Any], named: str) -> None:
 
 def test_a_plan_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
-    with pytest.raises(UsageError, match="cannot read"):
+    with pytest.raises(NotFoundError, match="no such file"):
         read_plan_file(path)
     for content in ("{", "[]", '{"faults":[{"kind":"x"}]}'):
         path.write_text(content)
