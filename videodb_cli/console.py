@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import json
 import os
 import sys
@@ -32,8 +31,6 @@ _ANSI = {
 }
 _MAX_WAITING = 8 << 20
 _forced: bool | None = None
-# Kept, because a stream writes what it holds when it is thrown away.
-_unwritable: list[Any] = []
 _aside: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 DUMB_TERMINALS = frozenset({"dumb", "unknown"})
 
@@ -186,20 +183,22 @@ def flush() -> None:
 
 def talk(line: str) -> None:
     """Write one line of talk to stderr. Never raises: talk must not end the work."""
+    with contextlib.suppress(OSError, ValueError), _aside():
+        _write_at_once(sys.stderr, line + "\n")
+
+
+def _write_at_once(stream: IO[str], text: str) -> None:
+    """Write past the stream's own buffer: what stays in there Python tries again as it ends, and exits 120 for it."""
     try:
-        with _aside():
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
+        fd = stream.fileno()
     except (OSError, ValueError):
-        _forget_unwritten()
-
-
-def _forget_unwritten() -> None:
-    """Drop what stderr did not take: Python would try again as it ends, and exit with 120 for it."""
-    with contextlib.suppress(OSError, ValueError):
-        fd = sys.stderr.fileno()
-        _unwritable.append(sys.stderr.detach() if isinstance(sys.stderr, io.TextIOWrapper) else sys.stderr)
-        sys.stderr = open(fd, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        stream.write(text)
+        stream.flush()
+        return
+    stream.flush()
+    content = memoryview(text.encode("utf-8", "backslashreplace"))
+    while content:
+        content = content[os.write(fd, content) :]
 
 
 def pass_on(content: bytes) -> None:
