@@ -12,6 +12,7 @@ from videodb_cli import cells, console, mediafile
 from videodb_cli.commands.live import LiveRows
 from videodb_cli.commands.options import JsonOption
 from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,6 +39,8 @@ def demo(
     import asyncio
 
     file = None if media is None else mediafile.named_file(media, "demo plays")
+    if file is not None:
+        absolute(file)  # a working directory that was deleted is named as such, not the file
     outcome = asyncio.run(_run(file, keep=keep, view=_DemoView(as_json=as_json)))
     if as_json:
         console.data_json(_as_json(outcome))

@@ -138,8 +138,6 @@ WITH_ONE = [
     ("--help", 0, "listen"),
     ("capture channels", 0, "no displays"),
     ("local models list", 0, "missing"),
-    ("--show-completion bash", 0, "complete"),
-    ("--install-completion bash", 2, "Could not determine home directory"),
     ("listen ~/events", 2, "the home directory is not known"),
     ("listen ~nobody-is-called-so", 2, "no user is called nobody-is-called-so"),
 ]
@@ -432,7 +430,6 @@ def test_a_full_disk(full: Machine, events: Path, line: str, status: int, words:
         ("events filter --dir events --cursor-file c", 6),
         ("events wait --since 1000d --dir events", 6),
         ("local status --json --dir events", 6),
-        ("--show-completion bash", 6),
     ],
 )
 def test_stdout_on_a_full_disk(plain: Machine, line: str, status: int) -> None:
