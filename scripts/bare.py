@@ -83,6 +83,10 @@ def hide(names: list[str], layers: Path) -> None:
     for path in map(Path, names):
         if path.is_symlink() or path.is_file():
             path.unlink()
+    # The cache of libraries lies outside /usr and would still name those that are gone.
+    cache = layers / "ld.so.cache"
+    subprocess.run(["/sbin/ldconfig", "-X", "-C", str(cache)], check=True)
+    _mount("--bind", str(cache), "/etc/ld.so.cache")
 
 
 def _mount(*arguments: str) -> None:
