@@ -326,3 +326,9 @@ def test_what_cannot_be_meant_is_refused(directory: Path, options: tuple[str, ..
     process = forward(directory, *options)
     _, talk = process.communicate(timeout=15)
     assert process.returncode == status, talk
+
+
+def test_the_hint_of_detach_keeps_its_cursor_beside_the_log(directory: Path) -> None:
+    process = forward(directory, "--to", "http://127.0.0.1:1/", "--detach")
+    _, talk = process.communicate(timeout=15)
+    assert f"hint: --cursor-file {directory}/forward.cursor" in str(talk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -94,7 +95,7 @@ def forward(
         run_forward(log, request, _Talk())
         return 0
     if cursor_file is None:
-        hint = "--cursor-file ~/.local/state/videodb/forward.cursor"
+        hint = f"--cursor-file {shlex.quote(str(log.run_dir.path / 'forward.cursor'))}"
         raise UsageError("--detach needs --cursor-file", hint=hint)
     console.data(f"PID={forward_in_background(log.run_dir, request) or ''}")
     return 0
