@@ -20,11 +20,13 @@ from videodb_cli.process.start_token import start_token
 VIDEODB = str(Path(sys.executable).with_name("videodb"))
 
 
-def eventually(condition: Callable[[], Any], timeout_s: float = 20.0, what: str = "it never came to pass") -> Any:
+def eventually(
+    condition: Callable[[], Any], timeout_s: float = 20.0, what: str | Callable[[], str] = "it never came to pass"
+) -> Any:
     """Wait until the condition holds and return what it returned; AssertionError after the deadline."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, what() if callable(what) else what
         time.sleep(0.01)
     return found
 
@@ -57,8 +59,11 @@ class Program:
     def wait_for(self, pattern: str, *, err: bool = False, timeout_s: float = 20.0) -> str:
         """Wait for a line that has the pattern and return it."""
         lines = self.err if err else self.out
-        what = f"no line with {pattern!r} in {lines}, other stream: {self.out if err else self.err}"
-        found = eventually(lambda: next((line for line in lines if re.search(pattern, line)), None), timeout_s, what)
+        found = eventually(
+            lambda: next((line for line in lines if re.search(pattern, line)), None),
+            timeout_s,
+            lambda: f"no line with {pattern!r} in {lines}, other stream: {self.out if err else self.err}",
+        )
         assert isinstance(found, str)
         return found
 
