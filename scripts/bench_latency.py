@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench_listen import Server, end, videodb_listen
+from bench_listen import Server, end, videodb_listen  # type: ignore[import-not-found]  # it lies beside this file
 
 _HOG = """
 import os, sys
@@ -113,7 +113,7 @@ def listen_probed(place: Path, arguments: list[str], *, watchdog: bool) -> None:
     from videodb_cli.eventlog.write.watchdog import WriteWatchdog
 
     if not watchdog:
-        WriteWatchdog.start = lambda _: None  # type: ignore[method-assign]
+        WriteWatchdog.start = lambda _: None  # type: ignore[method-assign,assignment]
     probe = Probe()
     probe.attach()
     leave = os._exit
