@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("quick", deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("few", settings.get_profile("quick"), max_examples=25)  # on other Pythons (make matrix)
 settings.register_profile("fuzz", settings.get_profile("quick"), max_examples=20_000)
 settings.load_profile("quick")
 
