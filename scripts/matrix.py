@@ -7,7 +7,8 @@
     python scripts/matrix.py tried     # the table of what passed since `make clean`
 
 Each Python gets a virtual environment of its own in a temporary directory, the tests that need no speech model and no
-Debian packages (their property tests with few examples: the long form ran on the first Python), and a `videodb demo`; the newest releases get a check of types too, because libraries change them.
+Debian packages, and a `videodb demo`. Property tests try few examples: the first Python has tried many. The newest
+releases get a check of types too, because libraries change them.
 Needs the environment that `make` installs, because uv is in it. Further arguments go to pytest.
 """
 
