@@ -226,9 +226,10 @@ async def test_a_publisher_that_comes_back_goes_on_in_the_same_recording(
         assert seen.status == "active"
         length = time.time() - began
         await session.stop()
+        latest = time.time() - began
         exported = await session.until("exported")
         duration, tones = await asyncio.to_thread(listen, exported["data"]["stream_url"])
-        assert duration == pytest.approx(length, abs=1.5)
+        assert length - 1.5 < duration < latest + 1.5
         silent = [second for second, found in tones if not found]
         assert silent, "the hole is heard as silence"
         assert tones[-6][1] == {440}
@@ -252,15 +253,16 @@ async def test_a_stream_that_is_stopped_and_started_again_loses_nothing(conn: An
         await asyncio.sleep(4)
         length = time.time() - began
         await session.stop()
+        latest = time.time() - began
         exported = await session.until("exported")
         duration, tones = await asyncio.to_thread(listen, exported["data"]["stream_url"])
-        assert duration == pytest.approx(length, abs=1.5)
+        assert length - 1.5 < duration < latest + 1.5
         heard = [bool(found) for _, found in tones]
         assert heard[2]
         assert not all(heard), "what was not recorded is silent"
         assert heard[-3]
         joined = await asyncio.to_thread(streams[1].export)
-        assert 4 < joined.duration < length - 3
+        assert 4 < joined.duration < latest - 3
         picture_too = await asyncio.to_thread(streams[0].export)
         assert picture_too.duration == pytest.approx(joined.duration, abs=1.5)
 

@@ -161,8 +161,9 @@ def test_a_listener_hears_what_is_triggered(shell: Shell) -> None:
 def test_one_that_was_started_for_a_command_ends_when_idle_and_stays_when_asked(shell: Shell) -> None:
     child = shell.spawn("local", "start", "--idle-exit", "1")
     assert child.wait(timeout=20) == 0
-    other = shell.spawn("local", "start", "--idle-exit", "1")
+    # Long enough for a busy machine to start another program meanwhile.
+    other = shell.spawn("local", "start", "--idle-exit", "4")
     until(shell.state_file.exists, "the state file")
     assert shell.answer("local", "start", "--detach")["pid"] == other.pid
     with pytest.raises(subprocess.TimeoutExpired):
-        other.wait(timeout=2)
+        other.wait(timeout=5)

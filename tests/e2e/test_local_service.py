@@ -321,9 +321,9 @@ def answers(http: httpx.Client, clip: Path | None = None) -> bool:
 
 
 def test_an_idle_service_ends_and_a_used_one_does_not(tmp_path: Path, sources: Any, clip: Path) -> None:
-    with running(tmp_path / "own", make_source=sources, idle_exit_s=0.4) as service, client_of(service) as http:
+    with running(tmp_path / "own", make_source=sources, idle_exit_s=1.5) as service, client_of(service) as http:
         stream = http.post("/rtstream", json={"url": str(clip)}).json()["data"]["id"]
-        time.sleep(1.0)  # longer than the limit: what is tested is that nothing happens
+        time.sleep(2.0)  # longer than the limit: what is tested is that nothing happens
         assert http.get("/_local/status").status_code == 200
         http.patch(f"/rtstream/{stream}/status", json={"action": "stop"})
         deadline = time.monotonic() + 10

@@ -121,6 +121,12 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise
 
 
+def remove_unfinished(path: Path) -> None:
+    """Remove what `write_atomic` leaves when its process is killed in the middle. Nobody may be writing the file."""
+    for temporary in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 12}"):
+        remove(temporary)
+
+
 def overwrite(path: Path, content: bytes) -> None:
     """Write over a private file without taking more room than it has, which needs no space on a full disk.
 

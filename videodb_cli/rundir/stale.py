@@ -30,6 +30,7 @@ def remove_stale(run_dir: RunDir) -> int | None:
                 return None
             for path in leftovers:
                 private.remove(path)
+                private.remove_unfinished(path)
             return pid
         finally:
             lock.release()

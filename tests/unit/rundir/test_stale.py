@@ -33,6 +33,13 @@ def test_removed_once_and_named(run_dir: RunDir) -> None:
     assert remove_stale(run_dir) is None
 
 
+def test_a_state_that_was_being_written_at_a_kill_is_removed_too(run_dir: RunDir) -> None:
+    (run_dir.path / ".videodb_listener.json.fb468086dbfd").write_text('{"v":1')
+    (run_dir.path / ".videodb_listener.json.of-somebody").write_text("")
+    assert remove_stale(run_dir) == 999999999
+    assert names(run_dir) == {"videodb.lock", "videodb_events.jsonl", ".videodb_listener.json.of-somebody"}
+
+
 def test_held_means_alive(run_dir: RunDir) -> None:
     with DirectoryLock(run_dir.lock):
         assert remove_stale(run_dir) is None
