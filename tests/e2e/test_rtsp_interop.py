@@ -103,7 +103,7 @@ def pyav_read(url: str, found: Callable[[int], None]) -> None:
     """Count the pictures; the options are those of the ingest."""
     import av
 
-    options = {"rtsp_transport": "tcp", "analyzeduration": "0", "fpsprobesize": "0", "probesize": "32768"}
+    options = {"rtsp_transport": "tcp", "analyzeduration": "1", "fpsprobesize": "0", "probesize": "32768"}
     count = 0
     with av.open(url, options=options, timeout=(12, 20)) as container:
         for packet in container.demux():

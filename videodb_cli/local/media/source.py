@@ -29,7 +29,7 @@ _TRANSPORTS = {
     "http": "http,https,tcp,tls,crypto,data,httpproxy",
     "https": "http,https,tcp,tls,crypto,data,httpproxy",
 }
-_RTSP_OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "0", "fpsprobesize": "0", "probesize": "32768"}
+_RTSP_OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "1", "fpsprobesize": "0", "probesize": "32768"}
 
 SourceKind = Literal["file", "http", "rtsp"]
 
