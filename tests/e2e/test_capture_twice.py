@@ -11,7 +11,6 @@ import pytest
 
 from tests.e2e.desktop import wait_until
 from tests.e2e.place import Place
-from videodb_cli.capture.info import start_lock_path
 from videodb_cli.local.sample import VIDEO
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir.lock import DirectoryLock
@@ -54,7 +53,7 @@ def test_of_two_at_once_one_wins_and_the_other_makes_no_session(place: Place) ->
 
 def test_a_second_one_is_refused_before_it_has_made_anything(place: Place) -> None:
     place.path.mkdir(mode=0o700)
-    lock = DirectoryLock(start_lock_path(RunDir(place.path)))
+    lock = DirectoryLock(RunDir(place.path).capture_start_lock)
     lock.acquire(current_start_token())
     try:
         before = sorted(place.path.iterdir())

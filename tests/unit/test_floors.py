@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "api": _BASE,
     "eventlog": {"errors", "settings", "model", "rundir"},
     "process": {"errors", "settings", "network"},
-    "rundir": {"errors", "settings"},
+    "rundir": {"errors", "settings", "model"},
     # Not model: a mistake that service and client shared would hide.
     "local": {"errors", "settings", "mediafile", "network", "process", "rundir"},
     "listener": _BASE | {"api", "eventlog", "process", "rundir"},

@@ -140,11 +140,13 @@ def _running(directory: Directory) -> Iterator[Finding]:
         capture = capture_status(run_dir)
         if capture is None:
             yield ok("capture", "none runs here")
-        elif capture.fields.get("status") == "failed":
-            error = capture.fields.get("error") or {}
-            yield warning("capture", f"the last one failed: {error.get('message')}", "videodb capture status")
+        elif capture.state is None:
+            yield ok("capture", capture.status)
+        elif capture.state.has_failed:
+            why = capture.state.error.message if capture.state.error is not None else "it does not say why"
+            yield warning("capture", f"the last one failed: {why}", "videodb capture status")
         else:
-            state = f"{capture.fields.get('session_id')} {capture.fields.get('status')}"
+            state = f"{capture.state.session_id} {capture.status}"
             yield ok("capture", state if capture.running else f"none runs; the last one: {state}")
     except VideodbError as error:
         yield failing("listener", error)

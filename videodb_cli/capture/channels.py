@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
+from videodb_cli.rundir.capture_state import ChannelState
 
 KINDS: Final = ("mic", "display", "system_audio", "camera")
 # Group of the SDK for each kind.
@@ -63,6 +64,10 @@ class Channel:
         if self.reason is not None:
             shape["reason"] = self.reason
         return shape | {name: value for name, value in self.details.items() if name not in shape}
+
+    def new_state(self) -> ChannelState:
+        """Return its entry in the state file of a capture that begins."""
+        return ChannelState(self.id, self.type, name=self.name, store=self.store, is_primary=self.primary)
 
     def for_service(self) -> dict[str, Any]:
         """The shape in ``POST /capture/session/start``."""

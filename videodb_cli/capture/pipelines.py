@@ -7,12 +7,13 @@ an audio index for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from videodb_cli.capture.channels import Channel, kind_of
 from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UnreachableError, UsageError, VideodbError
 from videodb_cli.model.rtstreams import SessionStream
+from videodb_cli.rundir.capture_state import Pipeline
 
 DEFAULT_AUDIO_PROMPT: Final = "Summarise what is said."
 _AUDIO_WINDOW_S: Final = 10
@@ -42,21 +43,6 @@ class PipelineStep:
 
     kind: str
     stream: SessionStream
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """One thing that was started, in the shape of the state file."""
-
-    kind: str
-    rtstream_id: str
-    rtstream_index_id: str | None = None
-    alert_id: str | None = None
-    ws_connection_id: str | None = None
-    label: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(slots=True)

@@ -114,28 +114,27 @@ def _capture(run_dir: RunDir | None) -> CaptureStatus | None:
     from videodb_cli.app.capture.status import capture_status
 
     found = capture_status(run_dir)
-    if found is None or not (found.running or found.fields.get("status") == "failed"):
+    if found is None or not (found.running or found.status == "failed"):
         return None
     return found
 
 
 def _capture_json(capture: CaptureStatus) -> dict[str, Any]:
-    from videodb_cli.app.capture.stop import shown
-
-    return {"running": capture.running, "why": capture.why, **shown(capture.fields)}
+    return {"running": capture.running, "why": capture.why, **capture.for_users()}
 
 
 def _capture_row(capture: CaptureStatus) -> str:
-    fields = capture.fields
-    parts = [f"{fields.get('session_id')} {fields.get('status')}"]
-    started, error = fields.get("started_at"), fields.get("error")
-    if capture.running and isinstance(started, int | float):
-        parts[0] += f" {_span(capture.now - started)}"
-    if isinstance(error, dict):
-        parts.append(str(error.get("message")))
-    for channel in fields.get("channels", []) if capture.running else []:
-        state = "" if channel.get("state") == "flowing" else f" ({channel.get('state')})"
-        parts.append(f"{channel.get('channel_id')}{' (paused)' if channel.get('paused') else state}")
+    state = capture.state
+    if state is None:
+        return capture.status
+    parts = [f"{state.session_id} {state.status}"]
+    if capture.running and state.started_at is not None:
+        parts[0] += f" {_span(capture.now - state.started_at)}"
+    if state.error is not None:
+        parts.append(state.error.message)
+    for channel in state.channels if capture.running else []:
+        how = "" if channel.state == "flowing" else f" ({channel.state})"
+        parts.append(f"{channel.channel_id}{' (paused)' if channel.paused else how}")
     return " · ".join([*parts, *([capture.why] if capture.why else [])])
 
 

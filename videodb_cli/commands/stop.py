@@ -50,7 +50,7 @@ def _stop_capture(run_dir: RunDir, env_file: str | None) -> str | None:
     from videodb_cli.commands.options import credentials_to_stop
 
     try:
-        fields = stop_capture(
+        found = stop_capture(
             run_dir,
             timeout_s=_CAPTURE_S,
             credentials=lambda: credentials_to_stop(run_dir, local=False, env_file=env_file),
@@ -60,5 +60,4 @@ def _stop_capture(run_dir: RunDir, env_file: str | None) -> str | None:
         # The listener is to end all the same; what is left of the session is said.
         console.talk(hints.placed(f"the capture did not end in order: {error.message} · videodb capture status"))
         return None
-    found = (fields or {}).get("session_id")
-    return found if isinstance(found, str) else None
+    return None if found is None else found.session_id

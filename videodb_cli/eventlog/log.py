@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from videodb_cli.eventlog.query.selection import Selection
     from videodb_cli.eventlog.read.sources import LogSource
+    from videodb_cli.rundir.capture_state import CaptureState
 
 
 class EventLog:
@@ -126,12 +127,12 @@ class EventLog:
             feed.close()
             raise
 
-    def _capture_state(self, criteria: Criteria) -> dict[str, Any] | None:
+    def _capture_state(self, criteria: Criteria) -> CaptureState | None:
         if criteria.session is None:
             return None
-        from videodb_cli.rundir import state
+        from videodb_cli.rundir import capture_state
 
-        return state.read(self.run_dir.capture_info)
+        return capture_state.read(self.run_dir)
 
 
 class Reading:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from videodb_cli.errors import RefusedError
-from videodb_cli.model import lifecycle
 from videodb_cli.process.start_token import is_same_process
 from videodb_cli.rundir import state
+from videodb_cli.rundir.capture_state import CaptureState, ReportedError
 
 _LOOK_S: Final = 0.5
 
@@ -25,7 +25,7 @@ class CaptureWatch:
         self._path = path
         self._failed = failed
         self._stamp: tuple[int, int] | None = None
-        self._fields: dict[str, Any] = {}
+        self._state: CaptureState | None = None
         self._told: str | None = None
         self._read()
         if self._failure() is not None:
@@ -45,41 +45,28 @@ class CaptureWatch:
 
     def look(self) -> None:
         """Look at what was read last, and at the process behind it."""
-        failure = self._failure()
-        if failure is None or self._told == self._name():
+        if self._failure() is None or self._told == self._name():
             return
         # Its process may have written its last word and ended between our two looks.
         self._read()
         failure = self._failure()
-        if failure is None:
+        if failure is None or self._state is None:
             return
         self._told = self._name()
-        self._failed(str(self._fields.get("session_id")), *failure)
+        self._failed(self._state.session_id, failure.code, failure.message)
 
     def _name(self) -> str:
-        return f"{self._fields.get('session_id')} {self._fields.get('started_at')}"
+        return "" if self._state is None else f"{self._state.session_id} {self._state.started_at}"
+
+    def _failure(self) -> ReportedError | None:
+        return None if self._state is None else self._state.failure(is_same_process)
 
     def _read(self) -> None:
         try:
             status = self._path.stat(follow_symlinks=False)
             stamp = (status.st_ino, status.st_mtime_ns)
             if stamp != self._stamp:
-                self._fields = state.read(self._path) or {}
+                self._state = CaptureState.from_fields(state.read(self._path) or {})
                 self._stamp = stamp
         except (OSError, RefusedError):
-            self._fields, self._stamp = {}, None
-
-    def _failure(self) -> tuple[str, str] | None:
-        fields = self._fields
-        if not isinstance(fields.get("session_id"), str):
-            return None
-        if fields.get("status") == lifecycle.FAILED:
-            error = fields.get("error")
-            told = error if isinstance(error, dict) else {}
-            return str(told.get("code", "failed")), str(told.get("message", "the capture failed"))
-        pid, token = fields.get("pid"), fields.get("start_token")
-        if fields.get("status") not in lifecycle.RUNNING or not isinstance(pid, int) or not isinstance(token, str):
-            return None
-        if is_same_process(pid, token):
-            return None
-        return "capture_died", f"the background process of the capture (pid {pid}) died"
+            self._state = self._stamp = None

@@ -45,6 +45,21 @@ class RunDir(NamedTuple):
         return self.path / "videodb_capture_pid"
 
     @property
+    def capture_lock(self) -> Path:
+        """Held means that a capture runs."""
+        return self.path / "videodb_capture.lock"
+
+    @property
+    def capture_start_lock(self) -> Path:
+        """Held means that somebody starts a capture."""
+        return self.path / ".videodb_capture_start.lock"
+
+    @property
+    def capture_control(self) -> Path:
+        """What the running capture is asked to pause or resume."""
+        return self.path / ".videodb_capture_control.json"
+
+    @property
     def capture_info(self) -> Path:
         return self.path / "videodb_capture_info.json"
 

@@ -24,6 +24,9 @@ def test_names(tmp_path: Path) -> None:
         "listener_log": "videodb_listener.log",
         "capture_pid": "videodb_capture_pid",
         "capture_info": "videodb_capture_info.json",
+        "capture_lock": "videodb_capture.lock",
+        "capture_start_lock": ".videodb_capture_start.lock",
+        "capture_control": ".videodb_capture_control.json",
         "capture_log": "videodb_capture.log",
         "local": "local",
     }

@@ -9,19 +9,22 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from videodb_cli import settings
 from videodb_cli.api.control_plane import ControlPlane
-from videodb_cli.app.capture.end import stop_at_service
 from videodb_cli.app.capture.start import ChannelsFlow, Prepared, StartUpdate, StillWaiting
 from videodb_cli.app.stop_listener import stop_own_listener
-from videodb_cli.capture import info as capture_info
+from videodb_cli.capture import running
 from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.capture.session_end import stop_at_service
 from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
 from videodb_cli.process import background
 from videodb_cli.process.background import BackgroundJob
 from videodb_cli.process.signals import deferred_interrupts
 from videodb_cli.process.start_token import is_same_process, start_token
-from videodb_cli.rundir import process_log
+from videodb_cli.rundir import capture_state, process_log
+from videodb_cli.rundir.capture_state import CaptureState
 from videodb_cli.rundir.paths import RunDir
 
 _LOOK_S: Final = 0.1
@@ -31,7 +34,7 @@ _END_S: Final = 60.0
 _SAY_EVERY_S: Final = 5.0
 
 
-def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[StartUpdate], None]) -> dict[str, Any]:
+def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[StartUpdate], None]) -> CaptureState:
     """Starts the background process and waits until media flow. Returns the state.
 
     Raises what made it fail, after it has ended everything; on an interrupt the capture is ended too.
@@ -50,7 +53,7 @@ def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[Sta
         try:
             answer = _start(prepared, run_dir, while_waiting)
             progress.look()
-            return dict(answer["capture"])
+            return msgspec.convert(answer["capture"], CaptureState)
         except BaseException:
             end_background(run_dir, prepared, spawned_pid)
             raise
@@ -96,21 +99,19 @@ class _Progress:
 
     def look(self) -> None:
         """Look once."""
-        fields = None
+        found = None
         with contextlib.suppress(VideodbError):
-            fields = capture_info.read(self._run_dir)
-        if fields is None or fields["session_id"] != self._request.session_id:
+            found = capture_state.read(self._run_dir)
+        if found is None or found.session_id != self._request.session_id:
             return
         now = time.monotonic()
-        listed = [c for c in fields.get("channels", []) if isinstance(c, dict)]
-        states = {str(c.get("channel_id")): str(c.get("state")) for c in listed}
+        states = {channel.channel_id: channel.state for channel in found.channels}
         if not self._told and {n for n, state in states.items() if state in {"flowing", "finished"}} >= self._wanted:
             self._told = True
             self._tell(ChannelsFlow(tuple(states), now - self._began))
         elif now - self._spoke >= _SAY_EVERY_S:
             self._spoke = now
-            session = str(fields.get("session_status"))
-            self._tell(StillWaiting(tuple(states.items()), session, now - self._began))
+            self._tell(StillWaiting(tuple(states.items()), str(found.session_status), now - self._began))
 
 
 def end_background(run_dir: RunDir, prepared: Prepared, pid: int | None) -> None:
@@ -119,8 +120,8 @@ def end_background(run_dir: RunDir, prepared: Prepared, pid: int | None) -> None
     token = start_token(pid) if pid is not None else None
     if pid is not None and token is not None:
         _end_process(pid, token)
-    fields = capture_info.mark_crashed(run_dir) or {}
-    if fields.get("session_id") != request.session_id:
+    found = running.mark_crashed(run_dir)
+    if found is None or found.session_id != request.session_id:
         _end_session(prepared)
     if request.listener_started:
         stop_own_listener(run_dir, request.listener_pid)

@@ -12,7 +12,6 @@ from typing import Any
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.app.capture.control import read_request
 from videodb_cli.app.capture.run import Access, CaptureRun
-from videodb_cli.capture import info as capture_info
 from videodb_cli.capture.ffmpeg.certificates import Certificates
 from videodb_cli.capture.ffmpeg.publisher import RestartPolicy
 from videodb_cli.capture.recorders.base import Recorder
@@ -21,6 +20,7 @@ from videodb_cli.errors import ConflictError, MissingDependencyError, RefusedErr
 from videodb_cli.process.signals import stop_on_signals
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import private, process_log
+from videodb_cli.rundir.capture_state import CaptureState
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
 from videodb_cli.rundir.paths import RunDir
 
@@ -59,7 +59,7 @@ async def hold(
     request: CaptureRequest,
     access: Access,
     say: Callable[[str], None],
-    on_active: Callable[[dict[str, Any]], None],
+    on_active: Callable[[CaptureState], None],
     force: Callable[[], None],
 ) -> None:
     """Run one capture in this process until it is over. The first signal ends it gracefully, the second skips the wait
@@ -67,7 +67,7 @@ async def hold(
 
     Raises ConflictError if one runs in the directory, and as `CaptureRun.run` does.
     """
-    keeper = DirectoryLock(capture_info.lock_path(run_dir))
+    keeper = DirectoryLock(run_dir.capture_lock)
     try:
         keeper.acquire(current_start_token())
     except LockHeldError:

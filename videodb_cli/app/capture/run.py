@@ -16,15 +16,16 @@ from typing import Any, Final
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.app.capture.end import CaptureEnd
 from videodb_cli.app.capture.recorder_reports import RecorderReports
-from videodb_cli.capture import info as capture_info
-from videodb_cli.capture.info import CaptureInfo
-from videodb_cli.capture.pipelines import Pipeline, plan, start_pipelines
+from videodb_cli.app.capture.state_file import StateFile
+from videodb_cli.capture.pipelines import plan, start_pipelines
 from videodb_cli.capture.recorders.base import Began, Recorder, RecordingOrder
 from videodb_cli.capture.request import CaptureRequest
 from videodb_cli.capture.session import SessionState
+from videodb_cli.capture.session_end import SessionEnd
 from videodb_cli.capture.session_watch import SessionWatch
 from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.rundir import private
+from videodb_cli.rundir.capture_state import CaptureState, ControlAnswer, Pipeline, ReportedError
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials
 
@@ -58,28 +59,19 @@ class CaptureRun:
         self._make_recorder = make_recorder
         self._say = say
         self.session = SessionState(request.session_id)
-        self.info = CaptureInfo(
-            request.session_id,
-            request.collection_id,
-            request.ws_connection_id,
-            request.recorder,
-            request.channels,
-            listener_started=request.listener_started,
-            listener_pid=request.listener_pid,
-        )
+        self._file = StateFile(run_dir, request, self.session, say)
+        self.state = self._file.state
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._news = asyncio.Event()
         self._heard = RecorderReports(request, run_dir.capture_log)
         self._recorder: Recorder | None = None
-        self._writing = asyncio.Lock()
-        self._unwritable = False
 
     # ---- from outside --------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Ask for a graceful end. Idempotent; from the event loop's thread."""
-        self.info.outcome_due = True
+        self.state.outcome_due = True
         self._stop.set()
         self._news.set()
 
@@ -93,13 +85,13 @@ class CaptureRun:
         try:
             await self._pause_or_resume(request)
         except VideodbError as refused:
-            error = {"code": refused.code, "message": refused.message}
-        self.info.control = {"id": request.get("id"), "error": error}
-        await self.publish()
+            error = ReportedError(refused.code, refused.message)
+        self.state.control = ControlAnswer(request.get("id"), error)
+        await self._file.publish()
 
     async def _pause_or_resume(self, request: dict[str, Any]) -> None:
-        if self._recorder is None or self.info.status != "active":
-            raise RefusedError(f"the capture is {self.info.status}", code="not_active")
+        if self._recorder is None or self.state.status != "active":
+            raise RefusedError(f"the capture is {self.state.status}", code="not_active")
         channels = [channel for channel in self._request.channels if channel.id in request.get("channels", [])]
         if request.get("action") == "pause":
             await self._recorder.pause(channels)
@@ -108,7 +100,7 @@ class CaptureRun:
 
     # ---- the whole -----------------------------------------------------------------------------------------------
 
-    async def run(self, on_active: Callable[[dict[str, Any]], None]) -> None:
+    async def run(self, on_active: Callable[[CaptureState], None]) -> None:
         """Run until it is over. ``on_active`` gets the state once media flow and the pipelines run.
 
         Raises what made it fail; then the session is stopped, the recorder is gone, and the state says ``failed``.
@@ -120,12 +112,13 @@ class CaptureRun:
                 if self._access.key is not None
                 else None
             )
-            self._recorder = self._make_recorder(token)
+            self._recorder = self._file.recorder = self._make_recorder(token)
             watch = SessionWatch(
                 self.session, self._run_dir.log, self._request.collection_id, by_key=key, by_token=token
             )
-            end = CaptureEnd(self._run_dir, self.info, self._recorder, watch, key, token, self._say, self._hurry)
-            await self.publish()
+            session_end = SessionEnd(watch, self.state, token=token, key=key, hurry=self._hurry)
+            end = CaptureEnd(self.state, self._recorder, watch, session_end, say=self._say, publish=self._file.publish)
+            await self._file.publish()
             watch.start()
             tasks = [
                 asyncio.create_task(self._hear(self._recorder, watch, end), name="recorder updates"),
@@ -135,38 +128,38 @@ class CaptureRun:
             try:
                 await self._live(watch, key, on_active)
                 # What was given up before anybody heard of it keeps nobody waiting for its export.
-                await end.orderly(self.publish, stored=self._request.is_stored and self.info.status == "active")
+                await end.orderly(stored=self._request.is_stored and self.state.status == "active")
             except VideodbError as error:
-                await end.failed(error, self.publish)
+                await end.failed(error)
                 raise
             except BaseException as error:
-                await end.failed(RefusedError(f"a bug ended the capture: {error!r}", code="bug"), self.publish)
+                await end.failed(RefusedError(f"a bug ended the capture: {error!r}", code="bug"))
                 raise
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await watch.close()
-                await self.publish()
+                await self._file.publish()
                 await asyncio.to_thread(private.remove, self._run_dir.capture_pid)
                 with contextlib.suppress(VideodbError):
-                    await end.stop_listener()
-                    await self.publish()
+                    await end.stop_listener(self._run_dir)
+                    await self._file.publish()
 
     async def _live(
-        self, watch: SessionWatch, key: ControlPlane | None, on_active: Callable[[dict[str, Any]], None]
+        self, watch: SessionWatch, key: ControlPlane | None, on_active: Callable[[CaptureState], None]
     ) -> None:
         try:
             async with asyncio.timeout(self._request.start_timeout_s):
                 await self._unless_stopped(self._start())
                 await self._until_active(watch)
         except TimeoutError:
-            raise self._heard.not_started(self._recorder, self.info.streaming_id, self.session) from None
+            raise self._heard.not_started(self._recorder, self.state.streaming_session_id, self.session) from None
         if self._stop.is_set() or not await self._unless_stopped(self._start_pipelines(watch, key)):
             return
-        self._set_status("active")
-        await self.publish()
-        on_active(self.state())
+        self.state.status = "active"
+        await self._file.publish()
+        on_active(self._file.snapshot())
         watch.hurry(False)
         await self._until_over(watch)
 
@@ -195,7 +188,7 @@ class CaptureRun:
         for kind in _PERMITTED_KINDS:
             if kind in kinds or (kind == "display" and "system_audio" in kinds):
                 await self._recorder.request_permission(kind)
-        self._set_status("starting")
+        self.state.status = "starting"
         await self._recorder.start(
             RecordingOrder(
                 self._request.session_id,
@@ -242,7 +235,7 @@ class CaptureRun:
             raise RefusedError("; ".join(planned.unmet), code="pipeline")
 
         def started(pipeline: Pipeline) -> None:
-            self.info.pipelines.append(pipeline)
+            self.state.pipelines.append(pipeline)
             self._say(f"started {pipeline.kind} on {pipeline.rtstream_id}")
 
         await start_pipelines(key, wish, planned.steps, await asyncio.to_thread(self._connection_id), started)
@@ -298,10 +291,10 @@ class CaptureRun:
         async for update in recorder.updates():
             if isinstance(update, Began):
                 end.recording_began()
-                self.info.streaming_id = watch.streaming_id = update.streaming_id
+                self.state.streaming_session_id = watch.streaming_id = update.streaming_id
             self._say(self._heard.take(update))
             self._news.set()
-            await self.publish()
+            await self._file.publish()
 
     async def _relay(self, watch: SessionWatch) -> None:
         """Turn the watch's news into ours."""
@@ -310,31 +303,10 @@ class CaptureRun:
             watch.changed.clear()
             self._say(f"session {self.session.status}")
             self._news.set()
-            await self.publish()
-
-    # ---- the state file ------------------------------------------------------------------------------------------
-
-    def _set_status(self, status: str) -> None:
-        self.info.status = status
-
-    def state(self) -> dict[str, Any]:
-        """Return the state as it is written."""
-        health = self._recorder.health() if self._recorder is not None else {}
-        return self.info.as_json(self.session, health)
-
-    async def publish(self) -> None:
-        """Write the state file. A disk that is full is said once; the capture goes on."""
-        async with self._writing:
-            try:
-                await asyncio.to_thread(capture_info.write, self._run_dir, self.state())
-                self._unwritable = False
-            except (OSError, VideodbError) as error:
-                if not self._unwritable:
-                    self._say(f"cannot write {self._run_dir.capture_info}: {error}")
-                self._unwritable = True
+            await self._file.publish()
 
     async def _beat(self, watch: SessionWatch) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT_S)
-            self.info.service_trouble = watch.trouble
-            await self.publish()
+            self.state.service_trouble = watch.trouble
+            await self._file.publish()

@@ -5,24 +5,26 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.app.background_listener import BackgroundListener, ensure_listener
-from videodb_cli.app.capture.end import stop_at_service
 from videodb_cli.app.capture.run import Access
 from videodb_cli.app.listen import running_listener
 from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.app.stop_listener import stop_listener
-from videodb_cli.capture import info as capture_info
+from videodb_cli.capture import running
 from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.ffmpeg.arguments import Playback, Quality
 from videodb_cli.capture.pipelines import PipelineRequest
 from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.capture.session_end import stop_at_service
 from videodb_cli.errors import ConflictError, RefusedError, TimedOutError
 from videodb_cli.process.signals import deferred_interrupts, run_until_interrupted
 from videodb_cli.process.start_token import current_start_token
+from videodb_cli.rundir import capture_state
+from videodb_cli.rundir.capture_state import CaptureState
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError, holder
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials, is_loopback
@@ -93,22 +95,21 @@ class StartOrder:
     session_id: str | None = None
     ws_id: str | None = None
     give_up_s: float = 45.0
-    crashed: Mapping[str, Any] | None = None
+    crashed: CaptureState | None = None
 
 
 @contextlib.contextmanager
-def sole_start(run_dir: RunDir) -> Iterator[dict[str, Any] | None]:
+def sole_start(run_dir: RunDir) -> Iterator[CaptureState | None]:
     """Within the block nobody else starts a capture in this directory: of two at once, one makes no session at all.
 
     The lock of the capture itself is taken by the background process, and that begins only after the session is made.
     Yields the state of a capture that died here and whose session nobody has ended since. Raises ConflictError.
     """
-    path = capture_info.start_lock_path(run_dir)
-    starting = DirectoryLock(path)
+    starting = DirectoryLock(run_dir.capture_start_lock)
     try:
         starting.acquire(current_start_token())
     except LockHeldError:
-        found = holder(path)
+        found = holder(run_dir.capture_start_lock)
         by = f" by pid {found[0]}" if found is not None else ""
         raise ConflictError(
             f"a capture is just being started in {run_dir.path}{by}",
@@ -121,19 +122,21 @@ def sole_start(run_dir: RunDir) -> Iterator[dict[str, Any] | None]:
         starting.release()
 
 
-def _refuse_second(run_dir: RunDir) -> dict[str, Any] | None:
+def _refuse_second(run_dir: RunDir) -> CaptureState | None:
     """Raise ConflictError if a capture runs in this directory; clean up after one that crashed."""
-    if capture_info.is_running(run_dir):
-        fields = capture_info.read(run_dir) or {}
+    if running.is_running(run_dir):
+        found = capture_state.read(run_dir)
         raise ConflictError(
-            f"a capture already runs in {run_dir.path}: {fields.get('session_id', 'it is starting')}",
+            f"a capture already runs in {run_dir.path}: {'it is starting' if found is None else found.session_id}",
             code="already_running",
             hint="videodb capture status · videodb capture stop",
         )
-    fields = capture_info.mark_crashed(run_dir) or {}
+    found = running.mark_crashed(run_dir)
+    if found is None:
+        return None
     # From here on `stop` is about the capture that begins, even if nothing comes of it.
-    fields = capture_info.outcome_told(run_dir, fields)
-    return fields if capture_info.has_died(fields) else None
+    running.outcome_told(run_dir, found)
+    return found if found.has_died else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +228,9 @@ def _listener(order: StartOrder, key: Credentials) -> BackgroundListener:
     return found
 
 
-def _is_left_over(crashed: Mapping[str, Any] | None, pid: int | None) -> bool:
+def _is_left_over(crashed: CaptureState | None, pid: int | None) -> bool:
     """Tell whether this listener was started by the capture that died: it ends with the one that follows."""
-    return crashed is not None and bool(crashed.get("listener_started")) and crashed.get("listener_pid") == pid
+    return crashed is not None and crashed.listener_started and crashed.listener_pid == pid
 
 
 def _session(
@@ -243,9 +246,9 @@ def _session(
             async with ControlPlane(key) as service:
                 if order.crashed is not None:
                     # Nobody records it any more, and it would stay active, and be paid for, for ever.
-                    left = str(order.crashed.get("streaming_session_id") or order.crashed["session_id"])
+                    left = order.crashed.streaming_session_id or order.crashed.session_id
                     if left != session_id and await stop_at_service(left, None, service) is None:
-                        tell(LeftoverEnded(str(order.crashed["session_id"])))
+                        tell(LeftoverEnded(order.crashed.session_id))
                 # The session comes last: if anything else fails, none is left behind that nobody will ever start.
                 if recorder_token is None:
                     made = await service.create_client_token()

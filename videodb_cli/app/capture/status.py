@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from videodb_cli.capture import info as capture_info
+from videodb_cli.capture import running
 from videodb_cli.process.clock import present
+from videodb_cli.rundir import capture_state
+from videodb_cli.rundir.capture_state import CaptureState
 from videodb_cli.rundir.paths import RunDir
 
 # The state file is written every two seconds.
@@ -17,23 +20,32 @@ _SILENT_AFTER_S: Final = 15.0
 class CaptureStatus:
     """``why`` is set when the process runs and does not keep its state up to date.
 
-    ``now`` is the present by the clock by which the times in ``fields`` were written.
+    ``state`` is None while a capture starts that has written none; ``now`` is the present by the clock by which its
+    times were written.
     """
 
     running: bool
-    fields: dict[str, Any]
+    state: CaptureState | None
     now: float
     why: str | None = None
+
+    @property
+    def status(self) -> str:
+        """Where the capture stands."""
+        return "starting" if self.state is None else self.state.status
+
+    def for_users(self) -> dict[str, Any]:
+        """Return the members that answers of commands show."""
+        return {"status": self.status} if self.state is None else self.state.for_users()
 
 
 def capture_status(run_dir: RunDir, now: float | None = None) -> CaptureStatus | None:
     """Look at the capture of a directory; None if there never was one. One that died counts as failed."""
-    running = capture_info.is_running(run_dir)
-    fields = capture_info.read(run_dir) if running else capture_info.mark_crashed(run_dir)
-    now = present(fields or {}) if now is None else now
-    if not fields:
-        return CaptureStatus(True, {"status": "starting"}, now) if running else None
-    written = fields.get("written_at")
-    if running and isinstance(written, int | float) and now - written > _SILENT_AFTER_S:
-        return CaptureStatus(True, fields, now, f"its process has said nothing for {now - written:.0f} s")
-    return CaptureStatus(running, fields, now)
+    is_running = running.is_running(run_dir)
+    found = capture_state.read(run_dir) if is_running else running.mark_crashed(run_dir)
+    if found is None:
+        return CaptureStatus(True, None, time.time()) if is_running else None
+    now = present(found.to_fields()) if now is None else now
+    silent_s = now - found.written_at if is_running and found.written_at is not None else 0.0
+    why = f"its process has said nothing for {silent_s:.0f} s" if silent_s > _SILENT_AFTER_S else None
+    return CaptureStatus(is_running, found, now, why)

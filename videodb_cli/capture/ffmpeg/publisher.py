@@ -18,7 +18,7 @@ from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.ffmpeg.arguments import pause_command
 from videodb_cli.capture.ffmpeg.failures import meaning_of, without_urls
 from videodb_cli.capture.ffmpeg.progress import ProgressReader
-from videodb_cli.capture.recorders.base import ChannelFailed, Finished, Flowing, Health, Interrupted, RecorderUpdate
+from videodb_cli.capture.recorders.base import ChannelFailed, Finished, Flowing, Interrupted, RecorderUpdate
 from videodb_cli.errors import VideodbError
 from videodb_cli.process.child import Child, Ladder
 from videodb_cli.process.clock import uptime_s
@@ -66,7 +66,7 @@ class Publisher:
         policy: RestartPolicy | None = None,
     ) -> None:
         self.channel = channel
-        self.health = Health()
+        self.health = channel.new_state()
         self._arguments = arguments
         self._tell = tell
         self._log = log

@@ -10,10 +10,10 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from videodb_cli.capture.channels import Channel, Channels
-from videodb_cli.process.clock import Clock
+from videodb_cli.rundir.capture_state import ChannelState
 from videodb_cli.settings import Secret
 
 
@@ -85,32 +85,6 @@ class RecorderFailed:
 RecorderUpdate = Began | Flowing | Interrupted | Finished | ChannelFailed | RecorderFailed
 
 
-@dataclass(slots=True)
-class Health:
-    """How one channel does. Times are uptime seconds (`process.clock`).
-
-    ``state``: starting, flowing, interrupted, finished, failed or stopped.
-    """
-
-    state: str = "starting"
-    bytes: int | None = None
-    frames: int | None = None
-    drops: int | None = None
-    media_s: float | None = None
-    last_progress_at: float | None = None
-    restarts: int = 0
-    paused: bool = False
-    reason: str | None = None
-    pid: int | None = None
-    start_token: str | None = None
-
-    def as_json(self, clock: Clock) -> dict[str, Any]:
-        """Return the members in the state file, where times are Unix seconds."""
-        at = clock.unix_or_none(self.last_progress_at)
-        members = {name: getattr(self, name) for name in self.__slots__}
-        return {**members, "last_progress_at": None if at is None else round(at, 3)}
-
-
 class Recorder(ABC):
     """Base of all recorders. Methods raise `VideodbError` subclasses; `close` never raises."""
 
@@ -147,8 +121,8 @@ class Recorder(ABC):
         """End the recording gracefully, then the processes behind it. Idempotent; bounded in time."""
 
     @abstractmethod
-    def health(self) -> dict[str, Health]:
-        """How each channel of the order does, by its id."""
+    def health(self) -> dict[str, ChannelState]:
+        """How each channel of the order does, by its id. Times are uptime seconds (`process.clock`)."""
 
     async def updates(self) -> AsyncIterator[RecorderUpdate]:
         """Yield what happens, until the recorder is stopped."""

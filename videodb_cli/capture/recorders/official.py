@@ -19,7 +19,6 @@ from videodb_cli.capture.recorders.base import (
     Began,
     ChannelFailed,
     Flowing,
-    Health,
     Recorder,
     RecorderFailed,
     RecordingOrder,
@@ -28,6 +27,7 @@ from videodb_cli.capture.recorders.ipc import MessageReader, RecorderEvent, Resp
 from videodb_cli.errors import ConflictError, CredentialsError, NotFoundError, RefusedError, VideodbError
 from videodb_cli.process.child import Child, Ladder
 from videodb_cli.process.clock import uptime_s
+from videodb_cli.rundir.capture_state import ChannelState
 
 # Measured by nobody but the SDK's authors: it finishes within nine seconds of the end of its stdin.
 _LADDER: Final = Ladder(ask_s=10.0, interrupt_s=3.0, terminate_s=3.0)
@@ -112,7 +112,7 @@ class OfficialRecorder(Recorder):
         self._reading: asyncio.Task[None] | None = None
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._order: RecordingOrder | None = None
-        self._health: dict[str, Health] = {}
+        self._health: dict[str, ChannelState] = {}
         self._granted: dict[str, asyncio.Event] = {}
         self._denied: set[str] = set()
         self._stopping = False
@@ -149,7 +149,7 @@ class OfficialRecorder(Recorder):
     async def start(self, order: RecordingOrder) -> None:
         """Begin; `recording-started` marks every channel as flowing."""
         self._order = order
-        self._health = {channel.id: Health() for channel in order.channels}
+        self._health = {channel.id: channel.new_state() for channel in order.channels}
         channels = [
             {
                 "channel_id": channel.id,
@@ -206,7 +206,7 @@ class OfficialRecorder(Recorder):
             health.state = "stopped"
         self._tell(None)
 
-    def health(self) -> dict[str, Health]:
+    def health(self) -> dict[str, ChannelState]:
         return self._health
 
     # ---- the process ---------------------------------------------------------------------------------------------

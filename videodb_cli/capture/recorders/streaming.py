@@ -16,9 +16,10 @@ from videodb_cli.capture.ffmpeg.arguments import Playback, Quality, publisher_ar
 from videodb_cli.capture.ffmpeg.certificates import Certificates
 from videodb_cli.capture.ffmpeg.program import INSTALL_HINT, FFmpeg
 from videodb_cli.capture.ffmpeg.publisher import Publisher, RestartPolicy
-from videodb_cli.capture.recorders.base import Began, Health, Recorder, RecordingOrder
+from videodb_cli.capture.recorders.base import Began, Recorder, RecordingOrder
 from videodb_cli.errors import MissingDependencyError, RefusedError, TimedOutError
 from videodb_cli.model import lifecycle
+from videodb_cli.rundir.capture_state import ChannelState
 
 _URLS_S: Final = 20.0
 _POLL_S: Final = 0.25
@@ -136,5 +137,5 @@ class StreamingRecorder(Recorder):
         await asyncio.to_thread(self._certificates.forget)
         self._tell(None)
 
-    def health(self) -> dict[str, Health]:
+    def health(self) -> dict[str, ChannelState]:
         return {name: publisher.health for name, publisher in self._publishers.items()}

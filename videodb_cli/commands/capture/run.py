@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from videodb_cli.app.capture.run import Access
     from videodb_cli.capture.request import CaptureRequest
     from videodb_cli.process.background import ReadyPipe
+    from videodb_cli.rundir.capture_state import CaptureState
 
 _EXIT_FORCED = 130
 # What the machine does to files, and no bug of ours.
@@ -32,10 +33,10 @@ def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe)
 
     began = False
 
-    def on_active(state: dict[str, Any]) -> None:
+    def on_active(state: CaptureState) -> None:
         nonlocal began
         began = True
-        ready.say({"capture": state})
+        ready.say({"capture": state.to_fields()})
 
     _run(run_dir, CaptureRequest.from_json(fields), _access_from_environment(), _log, on_active)
     if not began:
@@ -45,12 +46,13 @@ def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe)
 def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_json: bool) -> None:
     """Run a capture in this process until it is told to stop, and say what came of it."""
     from videodb_cli.app.stop_listener import stop_own_listener
-    from videodb_cli.capture import info as capture_info
+    from videodb_cli.capture.running import outcome_told
     from videodb_cli.commands.capture.stop import show_outcome
+    from videodb_cli.rundir import capture_state
 
-    def on_active(state: dict[str, Any]) -> None:
+    def on_active(state: CaptureState) -> None:
         if not as_json:
-            console.data(f"{state['session_id']} active · stop with Ctrl-C")
+            console.data(f"{state.session_id} active · stop with Ctrl-C")
             console.flush()
 
     try:
@@ -60,7 +62,9 @@ def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_jso
         if request.listener_started:
             stop_own_listener(run_dir, request.listener_pid)
         raise
-    show_outcome(capture_info.outcome_told(run_dir, capture_info.read(run_dir) or {}), as_json=as_json)
+    found = capture_state.read(run_dir)
+    if found is not None:
+        show_outcome(outcome_told(run_dir, found), as_json=as_json)
 
 
 def _access_from_environment() -> Access:
@@ -86,7 +90,7 @@ def _run(
     request: CaptureRequest,
     access: Access,
     say: Callable[[str], None],
-    on_active: Callable[[dict[str, Any]], None],
+    on_active: Callable[[CaptureState], None],
 ) -> None:
     import asyncio
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from videodb_cli import console, hints
 from videodb_cli.commands.capture import flags
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from videodb_cli.app.capture.start import StartOrder, StartUpdate
     from videodb_cli.capture.channels import Channel, ChannelRequest
     from videodb_cli.capture.pipelines import PipelineRequest
+    from videodb_cli.rundir.capture_state import CaptureState
 
 app = new_app()
 
@@ -233,14 +234,12 @@ def _tell(update: StartUpdate) -> None:
             console.talk(f"waiting         {states}  session {console.one_line(session)}        {seconds:.0f} s")
 
 
-def _show(state: dict[str, Any], *, as_json: bool) -> None:
-    from videodb_cli.app.capture.stop import shown
-
-    pipelines = [str(item.get("label") or item.get("kind")) for item in state.get("pipelines", [])]
+def _show(state: CaptureState, *, as_json: bool) -> None:
+    pipelines = [item.label or item.kind for item in state.pipelines]
     if pipelines:
         counted = {name: pipelines.count(name) for name in dict.fromkeys(pipelines)}
         console.talk("pipelines       " + "  ".join(f"{name} ×{count} ✓" for name, count in counted.items()))
     if as_json:
-        console.data_json(shown(state))
+        console.data_json(state.for_users())
     else:
-        console.data(hints.placed(f"{state['session_id']} active · stop with: videodb capture stop"))
+        console.data(hints.placed(f"{state.session_id} active · stop with: videodb capture stop"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,8 +19,10 @@ from videodb_cli.commands.options import (
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.rundir.paths import RunDir
 
+if TYPE_CHECKING:
+    from videodb_cli.rundir.capture_state import CaptureState
+
 app = new_app()
-_EXPORT = ("exported_video_id", "player_url", "stream_url")
 _COLUMN = 18
 _PHASES = {"stopping": "finalising", "stopped": "exporting"}
 
@@ -52,34 +54,36 @@ def stop(
         if status in _PHASES:
             console.talk(f"{_PHASES[status]} …")
 
-    fields = stop_capture(
+    found = stop_capture(
         run_dir,
         timeout_s=timeout,
         credentials=lambda: credentials_to_stop(run_dir, local=local, env_file=env_file),
         tell=tell,
         note=lambda line: console.talk(hints.placed(line)),
     )
-    if fields is None:
+    if found is None:
         _show_nothing(run_dir, as_json=as_json)
     else:
-        show_outcome(fields, as_json=as_json)
+        show_outcome(found, as_json=as_json)
 
 
-def show_outcome(fields: dict[str, Any], *, as_json: bool) -> None:
+def show_outcome(found: CaptureState, *, as_json: bool) -> None:
     """Print what came of a capture: its id, its state and its URLs."""
-    from videodb_cli.app.capture.stop import shown
-
     if as_json:
-        names = ("session_id", "status", *_EXPORT)
-        console.data_json({"stopped": True, **dict.fromkeys(names), **shown(fields)})
+        console.data_json({"stopped": True, **found.for_users()})
         return
-    error = fields.get("error")
-    why = f" ({console.one_line(str(error.get('message')))})" if isinstance(error, dict) else ""
-    show_field("session_id", str(fields.get("session_id")), _COLUMN)
-    show_field("status", f"{fields.get('status')}{why}", _COLUMN)
-    for name in _EXPORT:
-        if fields.get(name):
-            show_field(name, str(fields[name]), _COLUMN)
+    why = f" ({console.one_line(found.error.message)})" if found.error is not None else ""
+    show_field("session_id", found.session_id, _COLUMN)
+    show_field("status", f"{found.status}{why}", _COLUMN)
+    show_export(found, _COLUMN)
+
+
+def show_export(found: CaptureState, column: int) -> None:
+    """Print where the export is, as far as that is known."""
+    for name in ("exported_video_id", "player_url", "stream_url"):
+        value = getattr(found, name)
+        if value:
+            show_field(name, value, column)
 
 
 def _show_nothing(run_dir: RunDir | None, *, as_json: bool) -> None:
@@ -87,12 +91,8 @@ def _show_nothing(run_dir: RunDir | None, *, as_json: bool) -> None:
     if as_json:
         console.data_json({"stopped": False, "session_id": None, "status": None})
         return
-    from videodb_cli.capture import info as capture_info
+    from videodb_cli.rundir import capture_state
 
-    last = None if run_dir is None else capture_info.read(run_dir)
-    how = (
-        ""
-        if last is None
-        else f" · the last one, {last['session_id']}, is {last.get('status')}: videodb capture status"
-    )
+    last = None if run_dir is None else capture_state.read(run_dir)
+    how = "" if last is None else f" · the last one, {last.session_id}, is {last.status}: videodb capture status"
     console.talk(console.one_line(f"no capture runs here{how}"))

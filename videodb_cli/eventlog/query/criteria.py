@@ -9,10 +9,11 @@ from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.query.selection import Selection, compile_grep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from videodb_cli.eventlog.query.selection import Session
     from videodb_cli.eventlog.read.sources import LogSource
+    from videodb_cli.rundir.capture_state import CaptureState
 
 
 class Criteria(NamedTuple):
@@ -39,7 +40,7 @@ class Criteria(NamedTuple):
         return cls(**values)
 
     def resolve(
-        self, sources: Sequence[LogSource], capture_state: Mapping[str, Any] | None = None, *, now: float | None = None
+        self, sources: Sequence[LogSource], capture_state: CaptureState | None = None, *, now: float | None = None
     ) -> Selection:
         """Returns the selection that these flags mean.
 
@@ -71,7 +72,7 @@ class Criteria(NamedTuple):
             live=self.live,
         )
 
-    def _session(self, sources: Sequence[LogSource], capture_state: Mapping[str, Any] | None) -> Session | None:
+    def _session(self, sources: Sequence[LogSource], capture_state: CaptureState | None) -> Session | None:
         if self.session is None:
             return None
         from videodb_cli.eventlog.views.sessions import resolve_session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from videodb_cli.errors import NotFoundError
 from videodb_cli.eventlog.query.prefilter import Prefilter
@@ -13,26 +13,27 @@ from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from videodb_cli.eventlog.read.block import Block
     from videodb_cli.eventlog.read.sources import LogSource
+    from videodb_cli.rundir.capture_state import CaptureState
 
 _IDS = Prefilter((b'"capture_session_id"',))
 _STREAMS = Prefilter((b'"rtstreams"',))
 
 
-def resolve_session(wanted: str, sources: Sequence[LogSource], info: Mapping[str, Any] | None) -> Session:
+def resolve_session(wanted: str, sources: Sequence[LogSource], info: CaptureState | None) -> Session:
     """The session with this id, or the latest one for ``last``, with the rtstreams known so far.
 
     ``info`` is what ``videodb_capture_info.json`` holds. Standard input cannot be read twice and adds nothing. Raises
     ``NotFoundError`` when ``last`` is asked for and there is none.
     """
-    recorded = (info or {}).get("session_id")
+    recorded = None if info is None else info.session_id
     ident = wanted
     if wanted == "last":
         found = _last_session(sources) or recorded
-        if not isinstance(found, str):
+        if found is None:
             raise NotFoundError("no capture session in the log yet", code="no_session")
         ident = found
     session = Session(ident, set())
@@ -40,8 +41,9 @@ def resolve_session(wanted: str, sources: Sequence[LogSource], info: Mapping[str
         if not source.is_stream:
             for block in iter_blocks(source, broken=BrokenLines()):  # whoever reads the events tells of it
                 learn(block, session)
-    if recorded == ident and info is not None:
-        session.rtstreams.update(_recorded_streams(info))
+    if info is not None and recorded == ident:
+        recorded_streams = [item.rtstream_id for item in info.channels] + [item.rtstream_id for item in info.pipelines]
+        session.rtstreams.update(filter(None, recorded_streams))
     return session
 
 
@@ -77,12 +79,3 @@ def _events(block: Block, needles: Prefilter) -> Iterator[ev.Event]:
             continue
         if isinstance(event, dict):
             yield event
-
-
-def _recorded_streams(info: Mapping[str, Any]) -> Iterator[str]:
-    for kind in ("channels", "pipelines"):
-        entries = info.get(kind)
-        for entry in entries if isinstance(entries, list) else []:
-            ident = entry.get("rtstream_id") if isinstance(entry, dict) else None
-            if isinstance(ident, str):
-                yield ident
