@@ -118,7 +118,7 @@ def test_a_file_that_is_over_before_all_channels_have_come_is_recorded(place: Pl
         check=True,
         timeout=60,
     )  # fmt: skip
-    assert place.json("capture", "start", "--source", str(blink), "--timeout", "30")["status"] == "active"
+    assert place.json("capture", "start", "--source", str(blink), "--timeout", "10")["status"] == "active"
     wait_until(lambda: place.info["exported_video_id"], 30, "the export")
 
 

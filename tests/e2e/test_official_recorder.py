@@ -18,12 +18,13 @@ from videodb import capture as sdk
 
 from tests.e2e.desktop import wait_until
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.recorders.base import Began, Flowing, RecorderFailed, RecordingOrder
+from videodb_cli.capture.recorders.base import Began, Flowing, RecorderFailed
 from videodb_cli.capture.recorders.official import OfficialRecorder
+from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.errors import ConflictError, CredentialsError, RefusedError, VideodbError
 from videodb_cli.process.child import Ladder
 from videodb_cli.process.start_token import start_token
-from videodb_cli.settings import Secret
+from videodb_cli.settings import Credentials, Secret
 
 FAKE = Path(__file__).parents[1] / "fakes" / "fake_recorder.py"
 QUICK = Ladder(ask_s=0.4, interrupt_s=0.2, terminate_s=0.2)
@@ -32,7 +33,10 @@ CHANNELS = (
     Channel("system_audio:default", "system_audio", "s"),
     Channel("display:1", "display", "d", primary=True),
 )
-ORDER = RecordingOrder("cap-1", Secret("st-secret"), CHANNELS)
+REQUEST = CaptureRequest(channels=CHANNELS, recorder="official")
+OPENED = OpenedSession(
+    "cap-1", "default", None, Credentials(Secret("st-secret"), "http://127.0.0.1:9", "a test", "a test")
+)
 
 
 @dataclass
@@ -111,7 +115,7 @@ async def test_a_whole_session(fake: Fake) -> None:
     assert not channels.of("camera")[0].capturable
     await recorder.request_permission("mic")
     await recorder.request_permission("display")
-    await recorder.start(ORDER)
+    await recorder.start(REQUEST, OPENED)
     heard = [await next_update(recorder) for _ in range(4)]
     assert {type(update) for update in heard} == {Began, Flowing}
     assert {h.state for h in recorder.health().values()} == {"flowing"}
@@ -143,7 +147,7 @@ async def test_a_start_that_is_refused_or_dies(fake: Fake, fault: str, error: ty
     fake.faults(fault)
     recorder = recorder_of(fake)
     with pytest.raises(error) as caught:
-        await recorder.start(ORDER)
+        await recorder.start(REQUEST, OPENED)
     assert caught.value.code == code
     await recorder.stop()
 
@@ -183,7 +187,7 @@ async def test_permissions_denied_and_granted_later(fake: Fake) -> None:
 async def test_a_death_after_the_start_is_told(fake: Fake) -> None:
     fake.faults("dieafter")
     recorder = recorder_of(fake)
-    await recorder.start(ORDER)
+    await recorder.start(REQUEST, OPENED)
     heard = [await next_update(recorder) for _ in range(5)]
     assert isinstance(heard[-1], RecorderFailed)
     with pytest.raises(RefusedError):

@@ -157,14 +157,14 @@ class ChannelRequest:
     primary: str | None = None
 
 
-def choose(channels: Channels, wish: ChannelRequest) -> tuple[Channel, ...]:
+def choose(channels: Channels, request: ChannelRequest) -> tuple[Channel, ...]:
     """Return the channels of a session, with ``store`` and ``primary`` set.
 
     Raises NotFoundError for an unknown id, RefusedError for one that is absent though asked for or when there is
     nothing to capture at all, UsageError for a primary or a ``--store-only`` that is not among them.
     """
-    chosen = _wanted(channels, wish)
-    if not chosen and wish.display == "none" and wish.mic is False and wish.system_audio is False:
+    chosen = _wanted(channels, request)
+    if not chosen and request.display == "none" and request.mic is False and request.system_audio is False:
         raise UsageError("every channel is left out", code="nothing_chosen", hint="videodb capture channels")
     if not chosen:
         why = "; ".join(f"no {kind}: {channels.why_none(kind)}" for kind in ("display", "mic", "system_audio"))
@@ -174,26 +174,26 @@ def choose(channels: Channels, wish: ChannelRequest) -> tuple[Channel, ...]:
             hint="videodb capture channels · or play a file instead: videodb capture start --source FILE",
         )
     ids = {channel.id for channel in chosen}
-    store_only = {channels.get(name).id for name in wish.store_only}
+    store_only = {channels.get(name).id for name in request.store_only}
     for name in store_only - ids:
         raise UsageError(f"--store-only {name} is not among the channels of this session", code="not_chosen")
-    primary = _primary(channels, chosen, wish.primary)
+    primary = _primary(channels, chosen, request.primary)
     return tuple(
         replace(
             channel,
-            store=channel.id in store_only if store_only else wish.store,
+            store=channel.id in store_only if store_only else request.store,
             primary=channel.id == primary,
         )
         for channel in chosen
     )
 
 
-def _wanted(channels: Channels, wish: ChannelRequest) -> list[Channel]:
-    if wish.ids:
-        wanted = [channels.get(channel_id) for channel_id in wish.ids]
+def _wanted(channels: Channels, request: ChannelRequest) -> list[Channel]:
+    if request.ids:
+        wanted = [channels.get(channel_id) for channel_id in request.ids]
     else:
-        wanted = _displays(channels, wish.display)
-        for kind, asked in (("mic", wish.mic), ("system_audio", wish.system_audio)):
+        wanted = _displays(channels, request.display)
+        for kind, asked in (("mic", request.mic), ("system_audio", request.system_audio)):
             if asked is False:
                 continue
             found = channels.default(kind)

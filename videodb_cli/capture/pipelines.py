@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.capture.channels import Channel, kind_of
 from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UnreachableError, UsageError, VideodbError
 from videodb_cli.model.rtstreams import SessionStream
@@ -34,6 +35,7 @@ class PipelineRequest:
 
     @property
     def is_empty(self) -> bool:
+        """Whether nothing is asked for."""
         return not (self.transcribe or self.audio_prompt or self.visual_prompt or self.alerts)
 
 
@@ -62,32 +64,32 @@ def media_of(stream: SessionStream) -> frozenset[str]:
     return frozenset({"video" if kind in {"display", "camera"} else "audio"})
 
 
-def plan(streams: Iterable[SessionStream], wish: PipelineRequest) -> PipelinePlan:
+def plan(streams: Iterable[SessionStream], request: PipelineRequest) -> PipelinePlan:
     """Decide what to start on which stream."""
     found = PipelinePlan()
     listed = list(streams)
     audio = [stream for stream in listed if "audio" in media_of(stream)]
     video = [stream for stream in listed if "video" in media_of(stream)]
-    if wish.transcribe:
+    if request.transcribe:
         found.steps += [PipelineStep("transcript", stream) for stream in audio]
         if not audio:
             found.unmet.append("--transcribe: the session has no audio stream")
-    if wish.audio_prompt or wish.alerts:
+    if request.audio_prompt or request.alerts:
         found.steps += [PipelineStep("audio_index", stream) for stream in audio]
-        if wish.audio_prompt and not audio:
+        if request.audio_prompt and not audio:
             found.unmet.append("--index-audio: the session has no audio stream")
-    if wish.visual_prompt:
+    if request.visual_prompt:
         found.steps += [PipelineStep("visual_index", stream) for stream in video]
         if not video:
             found.unmet.append("--index-visuals: the session has no video stream")
-    if wish.alerts and not any(step.kind != "transcript" for step in found.steps):
+    if request.alerts and not any(step.kind != "transcript" for step in found.steps):
         found.unmet.append("--alert: the session has no index that a rule could watch (add --index-visuals PROMPT)")
     return found
 
 
-def check_request(channels: Sequence[Channel], wish: PipelineRequest) -> None:
+def check_request(channels: Sequence[Channel], request: PipelineRequest) -> None:
     """Raise UsageError for what these channels cannot give, before a session is made for them."""
-    unmet = plan([SessionStream(c.id, c.id, (c.media,)) for c in channels], wish).unmet
+    unmet = plan([SessionStream(c.id, c.id, (c.media,)) for c in channels], request).unmet
     if unmet:
         raise UsageError("; ".join(unmet), code="pipeline", hint="videodb capture channels")
 
@@ -107,45 +109,31 @@ def stream_of(channel: Channel, streams: Mapping[str, SessionStream], channels: 
     return by_media[0].id if len(same_media) == 1 and len(by_media) == 1 else None
 
 
-class PipelineService(Protocol):
-    """The calls that pipelines need; `api.control_plane.ControlPlane` has them."""
-
-    async def start_transcription(self, rtstream_id: str, *, ws_connection_id: str | None = None) -> dict[str, Any]: ...
-
-    async def create_index(self, rtstream_id: str, body: Mapping[str, Any]) -> str: ...
-
-    async def create_event(self, prompt: str, label: str) -> str: ...
-
-    async def create_alert(
-        self, rtstream_id: str, index_id: str, event_id: str, ws_connection_id: str | None
-    ) -> str: ...
-
-
-def index_body(step: PipelineStep, wish: PipelineRequest, connection_id: str | None) -> dict[str, Any]:
+def index_body(step: PipelineStep, request: PipelineRequest, connection_id: str | None) -> dict[str, Any]:
     """Return the body with which the SDK's ``index_visuals`` and ``index_audio`` create an index."""
     is_visual = step.kind == "visual_index"
     config: dict[str, Any] = (
-        {"time": wish.visual_window_s, "frame_count": wish.frames}
+        {"time": request.visual_window_s, "frame_count": request.frames}
         if is_visual
         else {"segmenter": "time", "segmentation_value": _AUDIO_WINDOW_S}
     )
     body: dict[str, Any] = {
         "extraction_type": "time" if is_visual else "transcript",
         "extraction_config": config,
-        "prompt": wish.visual_prompt if is_visual else (wish.audio_prompt or DEFAULT_AUDIO_PROMPT),
+        "prompt": request.visual_prompt if is_visual else (request.audio_prompt or DEFAULT_AUDIO_PROMPT),
         "name": f"{step.kind} {step.stream.name}".strip(),
         "model_config": {},
     }
-    if wish.model is not None and is_visual:
-        body["model_name"] = wish.model
+    if request.model is not None and is_visual:
+        body["model_name"] = request.model
     if connection_id is not None:
         body["ws_connection_id"] = connection_id
     return body
 
 
 async def start_pipelines(
-    service: PipelineService,
-    wish: PipelineRequest,
+    service: ControlPlane,
+    request: PipelineRequest,
     steps: Sequence[PipelineStep],
     connection_id: str | None,
     started: Callable[[Pipeline], None],
@@ -162,12 +150,12 @@ async def start_pipelines(
             if step.kind == "transcript":
                 await service.start_transcription(stream_id, ws_connection_id=connection_id)
             else:
-                index_id = await service.create_index(stream_id, index_body(step, wish, connection_id))
+                index_id = await service.create_index(stream_id, index_body(step, request, connection_id))
                 indexes.append((stream_id, index_id))
         except VideodbError as error:
             raise _named(error, f"{step.kind} of {step.stream.name or stream_id}") from None
         started(Pipeline(step.kind, stream_id, index_id, None, connection_id))
-    for label, prompt in wish.alerts:
+    for label, prompt in request.alerts:
         try:
             event_id = await service.create_event(prompt, label)
             for stream_id, index_id in indexes:

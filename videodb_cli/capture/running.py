@@ -51,9 +51,9 @@ def mark_crashed(run_dir: RunDir) -> CaptureState | None:
     # A capture that ended in order has removed its pid file. One that says it runs, and holds no lock, has crashed.
     if found.status not in lifecycle.RUNNING and not run_dir.capture_pid.exists():
         return found
-    keeper = lock.DirectoryLock(run_dir.capture_lock)
+    capture_lock = lock.DirectoryLock(run_dir.capture_lock)
     try:
-        keeper.acquire(patience_s=0)
+        capture_lock.acquire(patience_s=0)
     except lock.LockHeldError:
         return capture_state.read(run_dir)  # it begins just now
     try:
@@ -65,7 +65,7 @@ def mark_crashed(run_dir: RunDir) -> CaptureState | None:
             capture_state.write(run_dir, found)
         private.remove(run_dir.capture_pid)
     finally:
-        keeper.release()
+        capture_lock.release()
     return found
 
 

@@ -25,6 +25,7 @@ class SessionState:
 
     @property
     def has_failed(self) -> bool:
+        """Whether the service gave the session up."""
         return self.status == lifecycle.FAILED
 
     @property

@@ -30,7 +30,7 @@ _BACKENDS_S: Final = 10.0
 _UNREACHABLE_S: Final = 45.0
 _LAST_EVENT_S: Final = 3.0
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("videodb_cli.capture")
 
 
 async def stop_at_service(session_id: str, token: ControlPlane | None, key: ControlPlane | None) -> VideodbError | None:

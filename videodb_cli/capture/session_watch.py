@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from videodb_cli.capture.session import SessionState
 from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.read.follow import Change, Follower
 
+log = logging.getLogger("videodb_cli.capture")
 # Seconds between two looks: while something is awaited, and while all goes well.
 _LOG_FAST_S: Final = 0.1
 _LOG_CALM_S: Final = 0.5
@@ -110,6 +112,7 @@ class SessionWatch:
             except orjson.JSONDecodeError:
                 continue
             if isinstance(event, dict) and self.state.on_event(event):
+                log.debug("session %s is %s, says the log", self.state.session_id, self.state.status)
                 self.logged_status = self.state.status
                 self.changed.set()
 
@@ -149,7 +152,10 @@ class SessionWatch:
         except VideodbError as error:
             self.trouble = error.message
             learnt = False
+        if self.trouble is not None:
+            log.debug("session %s: the service says: %s", self.state.session_id, self.trouble)
         if learnt:
+            log.debug("session %s is %s, says the service", self.state.session_id, self.state.status)
             self.changed.set()
 
     async def wait_for_streams(self, count: int, within_s: float) -> None:

@@ -25,8 +25,8 @@ SCREEN = SessionStream("r-dis", "display:1", ("video",))
 ALL = [MIC, SYSTEM, SCREEN]
 
 
-def kinds(wish: PipelineRequest, streams: list[SessionStream] = ALL) -> list[tuple[str, str]]:
-    return [(step.kind, step.stream.id) for step in plan(streams, wish).steps]
+def kinds(request_: PipelineRequest, streams: list[SessionStream] = ALL) -> list[tuple[str, str]]:
+    return [(step.kind, step.stream.id) for step in plan(streams, request_).steps]
 
 
 def test_each_kind_goes_to_its_media() -> None:
@@ -36,26 +36,26 @@ def test_each_kind_goes_to_its_media() -> None:
 
 
 def test_an_alert_gives_every_audio_stream_an_index() -> None:
-    wish = PipelineRequest(visual_prompt="x", alerts=(("a", "b"),))
-    assert kinds(wish) == [("audio_index", "r-mic"), ("audio_index", "r-sys"), ("visual_index", "r-dis")]
+    request_ = PipelineRequest(visual_prompt="x", alerts=(("a", "b"),))
+    assert kinds(request_) == [("audio_index", "r-mic"), ("audio_index", "r-sys"), ("visual_index", "r-dis")]
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "request_",
     [PipelineRequest(transcribe=True), PipelineRequest(audio_prompt="x"), PipelineRequest(alerts=(("a", "b"),))],
     ids=["speech", "audio", "alert"],
 )
-def test_what_no_stream_can_do_is_said(wish: PipelineRequest) -> None:
-    assert plan([SCREEN], wish).unmet
-    assert not plan(ALL, wish).unmet
+def test_what_no_stream_can_do_is_said(request_: PipelineRequest) -> None:
+    assert plan([SCREEN], request_).unmet
+    assert not plan(ALL, request_).unmet
 
 
 def test_what_no_channel_can_give_is_refused_before_a_session_is_made() -> None:
     display = Channel("display:1", "display", "")
     check_request([display], PipelineRequest(visual_prompt="x", alerts=(("a", "b"),)))
-    for wish in (PipelineRequest(transcribe=True), PipelineRequest(alerts=(("a", "b"),))):
+    for request_ in (PipelineRequest(transcribe=True), PipelineRequest(alerts=(("a", "b"),))):
         with pytest.raises(UsageError, match="--"):
-            check_request([display], wish)
+            check_request([display], request_)
     with pytest.raises(UsageError, match="--index-visuals"):
         check_request([Channel("mic:default", "mic", "")], PipelineRequest(visual_prompt="x"))
 
@@ -104,11 +104,12 @@ class Service:
 
 
 async def test_every_rule_watches_every_index_with_the_present_id() -> None:
-    wish = PipelineRequest(
+    request_ = PipelineRequest(
         transcribe=True, visual_prompt="what?", visual_window_s=2, frames=4, model="m", alerts=(("a", "x"), ("b", "y"))
     )
-    service, started = Service(), list[Pipeline]()
-    await start_pipelines(service, wish, plan(ALL, wish).steps, "ws-9", started.append)
+    service: Any = Service()
+    started = list[Pipeline]()
+    await start_pipelines(service, request_, plan(ALL, request_).steps, "ws-9", started.append)
     assert [p.kind for p in started] == ["transcript"] * 2 + ["audio_index"] * 2 + ["visual_index"] + ["alert"] * 6
     assert {p.ws_connection_id for p in started} == {"ws-9"}
     visual = next(asked for asked in service.asked if asked[0] == "index" and asked[1] == "r-dis")[2]
@@ -121,8 +122,9 @@ async def test_every_rule_watches_every_index_with_the_present_id() -> None:
 
 
 async def test_a_refusal_names_what_was_refused_and_is_not_the_users_mistake() -> None:
-    wish = PipelineRequest(transcribe=True, visual_prompt="x")
+    request_ = PipelineRequest(transcribe=True, visual_prompt="x")
+    service: Any = Service("index")
     started = list[Pipeline]()
     with pytest.raises(RefusedError, match="visual_index of display:1: no model"):
-        await start_pipelines(Service("index"), wish, plan(ALL, wish).steps, None, started.append)
+        await start_pipelines(service, request_, plan(ALL, request_).steps, None, started.append)
     assert len(started) == 2

@@ -13,10 +13,10 @@ import msgspec
 
 from videodb_cli import settings
 from videodb_cli.api.control_plane import ControlPlane
-from videodb_cli.app.capture.start import ChannelsFlow, Prepared, StartUpdate, StillWaiting
+from videodb_cli.app.capture.start import ChannelsFlow, StartUpdate, StillWaiting
 from videodb_cli.app.stop_listener import stop_own_listener
 from videodb_cli.capture import running
-from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.capture.session_end import stop_at_service
 from videodb_cli.errors import RefusedError, TimedOutError, VideodbError
 from videodb_cli.process import background
@@ -34,13 +34,15 @@ _END_S: Final = 60.0
 _SAY_EVERY_S: Final = 5.0
 
 
-def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[StartUpdate], None]) -> CaptureState:
+def start_in_background(
+    run_dir: RunDir, request: CaptureRequest, opened: OpenedSession, tell: Callable[[StartUpdate], None]
+) -> CaptureState:
     """Starts the background process and waits until media flow. Returns the state.
 
     Raises what made it fail, after it has ended everything; on an interrupt the capture is ended too.
     """
     spawned_pid: int | None = None
-    progress = _Progress(run_dir, prepared.request, tell)
+    progress = _Progress(run_dir, request, opened, tell)
     with deferred_interrupts() as is_interrupted:
 
         def while_waiting(pid: int) -> None:
@@ -51,33 +53,35 @@ def start_in_background(prepared: Prepared, run_dir: RunDir, tell: Callable[[Sta
             progress.look()
 
         try:
-            answer = _start(prepared, run_dir, while_waiting)
+            answer = _start(run_dir, request, opened, while_waiting)
             progress.look()
             return msgspec.convert(answer["capture"], CaptureState)
         except BaseException:
-            end_background(run_dir, prepared, spawned_pid)
+            end_background(run_dir, opened, spawned_pid)
             raise
 
 
-def _start(prepared: Prepared, run_dir: RunDir, while_waiting: Callable[[int], None]) -> dict[str, Any]:
+def _start(
+    run_dir: RunDir, request: CaptureRequest, opened: OpenedSession, while_waiting: Callable[[int], None]
+) -> dict[str, Any]:
     # Secrets travel by environment, never in a request.
     hidden = {*settings.KEY_NAMES, *settings.BASE_URL_NAMES, settings.CLIENT_TOKEN_NAME, settings.LOCAL_NAME}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment["VIDEODB_CAPTURE_DETACHED"] = "1"
-    environment[settings.CLIENT_TOKEN_NAME] = prepared.access.token.token.reveal()
-    environment[settings.BASE_URL_NAMES[0]] = prepared.access.token.base_url
-    if prepared.access.key is not None:
-        environment[settings.KEY_NAMES[0]] = prepared.access.key.token.reveal()
+    environment[settings.CLIENT_TOKEN_NAME] = opened.token.token.reveal()
+    environment[settings.BASE_URL_NAMES[0]] = opened.token.base_url
+    if opened.key is not None:
+        environment[settings.KEY_NAMES[0]] = opened.key.token.reveal()
     job = BackgroundJob(
         "capture",
         "background process",
         run_dir.path,
         run_dir.capture_log,
-        prepared.request.as_json(),
+        {"request": request.to_wire(), "session": opened.to_wire()},
         environment,
         died=lambda sentence, hint: RefusedError(sentence, code="capture_died", hint=hint),
     )
-    timeout_s = prepared.request.start_timeout_s + _END_S
+    timeout_s = request.start_timeout_s + _END_S
     try:
         with process_log.opened(run_dir.capture_log) as log_fd:
             started = background.start(job, log_fd=log_fd, timeout_s=timeout_s, while_waiting=while_waiting)
@@ -89,9 +93,11 @@ def _start(prepared: Prepared, run_dir: RunDir, while_waiting: Callable[[int], N
 class _Progress:
     """Tells once when media of every channel flow, from the state that the background process writes."""
 
-    def __init__(self, run_dir: RunDir, request: CaptureRequest, tell: Callable[[StartUpdate], None]) -> None:
+    def __init__(
+        self, run_dir: RunDir, request: CaptureRequest, opened: OpenedSession, tell: Callable[[StartUpdate], None]
+    ) -> None:
         self._run_dir = run_dir
-        self._request = request
+        self._session_id = opened.session_id
         self._tell = tell
         self._wanted = {channel.id for channel in request.channels}
         self._began = self._spoke = time.monotonic()
@@ -102,7 +108,7 @@ class _Progress:
         found = None
         with contextlib.suppress(VideodbError):
             found = capture_state.read(self._run_dir)
-        if found is None or found.session_id != self._request.session_id:
+        if found is None or found.session_id != self._session_id:
             return
         now = time.monotonic()
         states = {channel.channel_id: channel.state for channel in found.channels}
@@ -114,26 +120,25 @@ class _Progress:
             self._tell(StillWaiting(tuple(states.items()), str(found.session_status), now - self._began))
 
 
-def end_background(run_dir: RunDir, prepared: Prepared, pid: int | None) -> None:
+def end_background(run_dir: RunDir, opened: OpenedSession, pid: int | None) -> None:
     """End a background process that is of no use, and what was started for it. Waits until it is gone."""
-    request = prepared.request
     token = start_token(pid) if pid is not None else None
     if pid is not None and token is not None:
         _end_process(pid, token)
     found = running.mark_crashed(run_dir)
-    if found is None or found.session_id != request.session_id:
-        _end_session(prepared)
-    if request.listener_started:
-        stop_own_listener(run_dir, request.listener_pid)
+    if found is None or found.session_id != opened.session_id:
+        _end_session(opened)
+    if opened.listener_started:
+        stop_own_listener(run_dir, opened.listener_pid)
 
 
-def _end_session(prepared: Prepared) -> None:
+def _end_session(opened: OpenedSession) -> None:
     """Stop a session that its background process never got to: it would stay ``created`` for ever."""
     import asyncio
 
     async def end() -> None:
-        async with ControlPlane(prepared.access.token) as service:
-            await stop_at_service(prepared.request.session_id, service, None)
+        async with ControlPlane(opened.token) as service:
+            await stop_at_service(opened.session_id, service, None)
 
     with contextlib.suppress(VideodbError):
         asyncio.run(end())

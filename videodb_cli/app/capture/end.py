@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from videodb_cli.api.failures import NoSuchThingError
@@ -22,27 +23,24 @@ _EXPORT_S: Final = 1800.0
 _RECORDER_WAITS_S: Final = 4.0
 
 
+@dataclass(slots=True)
 class CaptureEnd:
-    """Ends one capture, in order or because it failed. ``publish`` writes ``state``, which says how far it is."""
+    """Ends one capture, in order or because it failed.
 
-    def __init__(
-        self,
-        state: CaptureState,
-        recorder: Recorder,
-        watch: SessionWatch,
-        session_end: SessionEnd,
-        *,
-        say: Callable[[str], None],
-        publish: Callable[[], Awaitable[None]],
-    ) -> None:
-        self._state = state
-        self._recorder = recorder
-        self._watch = watch
-        self._session_end = session_end
-        self._say = say
-        self._publish = publish
-        self._began = time.monotonic()
-        self._listener_may_go = False
+    Attributes:
+        state: Says how far it is; ``publish`` writes it.
+        session_end: Ends the session that ``watch`` watches.
+        say: Gets one line for each thing that goes wrong.
+    """
+
+    state: CaptureState
+    recorder: Recorder
+    watch: SessionWatch
+    session_end: SessionEnd
+    say: Callable[[str], None]
+    publish: Callable[[], Awaitable[None]]
+    _began: float = field(default_factory=time.monotonic)
+    _listener_may_go: bool = False
 
     def recording_began(self) -> None:
         """The recorder has only now begun: asking the user for permissions may have taken any time before it."""
@@ -54,32 +52,32 @@ class CaptureEnd:
         Raises:
             VideodbError: The session did not end in order, or its export did not come.
         """
-        self._state.status = "stopping"
-        self._watch.hurry(True)
-        await self._publish()
+        self.state.status = "stopping"
+        self.watch.hurry(True)
+        await self.publish()
         refused = await self._stop_both()
         limit_s = _STOPPED_S if refused is None else _REFUSED_S
-        if not await self._session_end.wait_finished(limit_s):
-            self._say(f"the service did not finish the session within {limit_s:g} s")
+        if not await self.session_end.wait_finished(limit_s):
+            self.say(f"the service did not finish the session within {limit_s:g} s")
         self._raise_unfinished(refused)
-        self._state.status = "stopped"
-        await self._publish()
+        self.state.status = "stopped"
+        await self.publish()
         if stored:
-            await self._session_end.wait_exported(_EXPORT_S)
-        if self._watch.state.status == "exported":
-            self._state.status = "exported"
+            await self.session_end.wait_exported(_EXPORT_S)
+        if self.watch.state.status == "exported":
+            self.state.status = "exported"
         self._listener_may_go = True
-        if self._state.listener_started:
-            await self._session_end.wait_logged()
-        await self._publish()
+        if self.state.listener_started:
+            await self.session_end.wait_logged()
+        await self.publish()
 
     def _raise_unfinished(self, refused: VideodbError | None) -> None:
-        session = self._watch.state
+        session = self.watch.state
         if refused is not None and not session.is_finished:
             raise RefusedError(
                 f"nothing is recorded here any more, but the service did not stop the session: {refused.message}",
                 code="stop_refused",
-                hint=f"stop session {self._state.session_id} with the key that made it",
+                hint=f"stop session {self.state.session_id} with the key that made it",
             )
         if session.has_failed:
             code, message = session.error or ("failed", "the service does not say why")
@@ -87,44 +85,44 @@ class CaptureEnd:
 
     async def failed(self, error: VideodbError) -> None:
         """Leave nothing running: not at the service, not here. The state says why."""
-        was_active = self._state.status in {"active", "stopping", "stopped"}
-        self._say(f"failed: {error.message}")
+        was_active = self.state.status in {"active", "stopping", "stopped"}
+        self.say(f"failed: {error.message}")
         # Failed is said when nothing runs any more: whoever reads it may start anew.
-        self._state.status, self._state.error = "stopping", ReportedError(error.code, error.message)
-        await self._publish()
+        self.state.status, self.state.error = "stopping", ReportedError(error.code, error.message)
+        await self.publish()
         refused = await self._stop_both()
-        self._state.left_at_service = self._left(was_active=was_active, refused=refused)
-        self._state.status = "failed"
+        self.state.left_at_service = self._left(was_active=was_active, refused=refused)
+        self.state.status = "failed"
         # The listener is to write down a failure of a capture that ran; a start that failed leaves nothing behind.
         self._listener_may_go = not was_active
-        await self._publish()
+        await self.publish()
 
     def _left(self, *, was_active: bool, refused: VideodbError | None) -> str | None:
         """What `capture stop` is to see to. What was never active has nothing to export."""
-        if was_active and self._state.is_stored:
+        if was_active and self.state.is_stored:
             return "export"
         return "session" if refused is not None and not isinstance(refused, NoSuchThingError) else None
 
     async def _stop_both(self) -> VideodbError | None:
         """Stop session, then recorder. Returns why the service did not stop the session, if so."""
         # The official recorder leaves a session stuck that is stopped right after it began.
-        await asyncio.sleep(max(0.0, self._recorder.settle_s - (time.monotonic() - self._began)))
-        asking = asyncio.create_task(self._session_end.stop(), name="session stop")
+        await asyncio.sleep(max(0.0, self.recorder.settle_s - (time.monotonic() - self._began)))
+        asking = asyncio.create_task(self.session_end.stop(), name="session stop")
         try:
             await asyncio.wait({asking}, timeout=_RECORDER_WAITS_S)
-            await self._recorder.stop()
+            await self.recorder.stop()
             refused = await asking
         finally:
             asking.cancel()
         if refused is not None:
-            self._say(f"the service did not stop the session: {refused.message}")
+            self.say(f"the service did not stop the session: {refused.message}")
         return refused
 
     async def stop_listener(self, run_dir: RunDir) -> None:
         """End the listener that was started for this capture, unless it still has something to write down."""
-        if self._state.listener_started and self._listener_may_go:
+        if self.state.listener_started and self._listener_may_go:
             from videodb_cli.app.stop_listener import stop_own_listener
 
-            await asyncio.to_thread(stop_own_listener, run_dir, self._state.listener_pid)
+            await asyncio.to_thread(stop_own_listener, run_dir, self.state.listener_pid)
             # Whoever listens here from now on is none of ours.
-            self._state.listener_started = False
+            self.state.listener_started = False

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from videodb_cli.api.control_plane import ControlPlane
@@ -32,36 +33,32 @@ _REACH_S: Final = 15.0
 _NOTHING_AFTER_S: Final = 5.0
 
 
-class LeftoverSession:
-    """The session of a capture whose process is gone.
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """What `capture stop` is asked for.
 
-    Args:
+    Attributes:
         run_dir: The directory of the capture.
-        found: Its state; what comes of the session is added and written.
-        credentials: With which the service is asked.
-        deadline: When `capture stop` is to be done, by `time.monotonic`.
-        timeout_s: How long it was given, for messages.
+        timeout_s: Seconds for the end and the export; ``deadline`` is when they are over, by `time.monotonic`.
+        credentials: Asked for only if the process is gone and the session must be ended from here.
         tell: Gets each new status.
-        note: Gets, as a sentence, what stands in the way of the export of a capture that had failed.
+        note: Gets, as a sentence, what stands in the way of the export of a capture that had failed: no error.
     """
 
-    def __init__(
-        self,
-        run_dir: RunDir,
-        found: CaptureState,
-        credentials: Callable[[], Credentials],
-        deadline: float,
-        timeout_s: float,
-        tell: Callable[[str], None],
-        note: Callable[[str], None],
-    ) -> None:
-        self._run_dir = run_dir
+    run_dir: RunDir
+    timeout_s: float
+    deadline: float
+    credentials: Callable[[], Credentials]
+    tell: Callable[[str], None]
+    note: Callable[[str], None]
+
+
+class LeftoverSession:
+    """The session of a capture whose process is gone. What comes of it is added to the state that was ``found``."""
+
+    def __init__(self, request: StopRequest, found: CaptureState) -> None:
+        self._request = request
         self._found = found
-        self._credentials = credentials
-        self._deadline = deadline
-        self._timeout_s = timeout_s
-        self._tell = tell
-        self._note = note
         self._session = SessionState(found.session_id)
 
     def end_dead(self) -> None:
@@ -90,7 +87,7 @@ class LeftoverSession:
         """
         wants_export = self._found.unsettled == "export"
         if self._found.session_status == "failed":
-            self._note("the service says that the session failed: there is no export of it")
+            self._request.note("the service says that the session failed: there is no export of it")
             is_settled = True
         else:
             is_settled = self._settle(wants_export=wants_export)
@@ -109,40 +106,40 @@ class LeftoverSession:
             is_settled = session.has_failed or why.code == "no_export"
             again = "" if is_settled else " · videodb capture stop"
             what = "what was recorded is not fetched" if wants_export else "the session is perhaps not ended"
-            self._note(f"{what}: {why.message}{again}")
+            self._request.note(f"{what}: {why.message}{again}")
             return is_settled
         if session.has_failed:
             _, message = session.error or ("", "it does not say why")
-            self._note(f"the service says that the session failed ({message}): there is no export of it")
+            self._request.note(f"the service says that the session failed ({message}): there is no export of it")
         elif not session.is_over:
-            self._note("the service does not know the session any more: there is no export of it")
+            self._request.note("the service does not know the session any more: there is no export of it")
         elif wants_export and session.export.video_id is None:
-            self._note("the service has not exported what was recorded · videodb capture stop")
+            self._request.note("the service has not exported what was recorded · videodb capture stop")
         return session.status == "exported" or session.has_failed or (session.is_finished and not wants_export)
 
     def _end(self, *, wants_export: bool, reach_s: float | None = None) -> None:
         """Stop the session and wait for its end and its export; the service is to answer within ``reach_s``."""
-        self._tell("stopping")
+        self._request.tell("stopping")
         session = self._session
         try:
-            asyncio.run(self._end_at(self._credentials(), wants_export=wants_export, reach_s=reach_s))
+            asyncio.run(self._end_at(self._request.credentials(), wants_export=wants_export, reach_s=reach_s))
         except TimeoutError:
             is_known = session.status != "created"
             stands = f"the session is {session.status}" if is_known else "nothing is known of the session"
             raise TimedOutError(
-                f"{stands} after {self._timeout_s:g} s", code="stop_timeout", hint="videodb capture stop"
+                f"{stands} after {self._request.timeout_s:g} s", code="stop_timeout", hint="videodb capture stop"
             ) from None
 
     async def _end_at(self, credentials: Credentials, *, wants_export: bool, reach_s: float | None) -> None:
         found = self._found
         collection = found.collection_id or "default"
         async with ControlPlane(credentials) as key:
-            watch = SessionWatch(self._session, self._run_dir.log, collection, by_key=key, by_token=key)
+            watch = SessionWatch(self._session, self._request.run_dir.log, collection, by_key=key, by_token=key)
             watch.streaming_id = found.streaming_session_id or found.session_id
             ending = SessionEnd(watch, found, token=None, key=key)
             watch.start()
             try:
-                async with asyncio.timeout(max(0.1, self._deadline - time.monotonic())):
+                async with asyncio.timeout(max(0.1, self._request.deadline - time.monotonic())):
                     await self._end_watched(watch, ending, wants_export=wants_export, reach_s=reach_s)
             finally:
                 await watch.close()
@@ -161,9 +158,9 @@ class LeftoverSession:
             raise _not_stopped(why)
         await ending.wait_finished()
         if wants_export and not watch.is_gone and not session.has_failed:
-            self._tell("stopped")
+            self._request.tell("stopped")
             nothing_after_s = _NOTHING_AFTER_S if status_before == "stopped" else NOTHING_AFTER_S
-            await ending.wait_exported(self._timeout_s, nothing_after_s=nothing_after_s)
+            await ending.wait_exported(self._request.timeout_s, nothing_after_s=nothing_after_s)
         if self._found.listener_started and session.status != status_before:
             await ending.wait_logged()
 
@@ -176,7 +173,7 @@ class LeftoverSession:
         found.stream_url = session.export.stream_url or found.stream_url
         found.player_url = session.export.player_url or found.player_url
         with contextlib.suppress(VideodbError, OSError):
-            capture_state.write(self._run_dir, found)
+            capture_state.write(self._request.run_dir, found)
 
 
 @contextlib.asynccontextmanager

@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.app.capture.control import read_request
-from videodb_cli.app.capture.run import Access, CaptureRun
+from videodb_cli.app.capture.run import CaptureRun
 from videodb_cli.capture.ffmpeg.certificates import Certificates
-from videodb_cli.capture.ffmpeg.publisher import RestartPolicy
 from videodb_cli.capture.recorders.base import Recorder
-from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.errors import ConflictError, MissingDependencyError, RefusedError, VideodbError
 from videodb_cli.process.signals import stop_on_signals
 from videodb_cli.process.start_token import current_start_token
@@ -28,36 +27,42 @@ _TIDY_S = 60.0
 
 
 def recorder_for(
-    run_dir: RunDir, request: CaptureRequest, access: Access, say: Callable[[str], None]
-) -> Callable[[ControlPlane], Recorder]:
-    """Return what makes the recorder of a request, given the service as seen with the client token."""
+    run_dir: RunDir, request: CaptureRequest, opened: OpenedSession, say: Callable[[str], None], token: ControlPlane
+) -> Recorder:
+    """Return the recorder that a request names.
 
-    def make(token: ControlPlane) -> Recorder:
-        certificates = Certificates(run_dir.path)
-        policy = RestartPolicy(give_up_s=request.give_up_s)
-        if request.recorder == "file" and request.playback is not None:
-            from videodb_cli.capture.recorders.file import FileRecorder
+    Args:
+        run_dir: Where it keeps the certificates of the service.
+        request: What it is to record.
+        opened: The session.
+        say: Gets what it has to say.
+        token: The service as seen with the session's client token.
 
-            return FileRecorder(token, certificates, say, request.playback, quality=request.quality, policy=policy)
-        if request.recorder == "official":
-            from videodb_cli.capture.recorders.official import OfficialRecorder, availability, binary_path
+    Raises:
+        MissingDependencyError: The official recorder is not there any more.
+    """
+    if request.recorder == "official":
+        from videodb_cli.capture.recorders.official import OfficialRecorder, availability, binary_path
 
-            binary = binary_path()
-            if binary is None:
-                found = availability()
-                raise MissingDependencyError(found.why, code="no_recorder", hint=found.hint)
-            return OfficialRecorder(binary, access.token.base_url, say)
-        from videodb_cli.capture.recorders.linux import LinuxRecorder
+        binary = binary_path()
+        if binary is None:
+            found = availability()
+            raise MissingDependencyError(found.why, code="no_recorder", hint=found.hint)
+        return OfficialRecorder(binary, opened.token.base_url, say)
+    certificates = Certificates(run_dir.path)
+    if request.playback is not None:
+        from videodb_cli.capture.recorders.file import FileRecorder
 
-        return LinuxRecorder(token, certificates, say, quality=request.quality, policy=policy)
+        return FileRecorder(token, certificates, say)
+    from videodb_cli.capture.recorders.linux import LinuxRecorder
 
-    return make
+    return LinuxRecorder(token, certificates, say)
 
 
-async def hold(
+async def run_capture(
     run_dir: RunDir,
     request: CaptureRequest,
-    access: Access,
+    opened: OpenedSession,
     say: Callable[[str], None],
     on_active: Callable[[CaptureState], None],
     force: Callable[[], None],
@@ -67,9 +72,9 @@ async def hold(
 
     Raises ConflictError if one runs in the directory, and as `CaptureRun.run` does.
     """
-    keeper = DirectoryLock(run_dir.capture_lock)
+    capture_lock = DirectoryLock(run_dir.capture_lock)
     try:
-        keeper.acquire(current_start_token())
+        capture_lock.acquire(current_start_token())
     except LockHeldError:
         raise ConflictError(
             f"a capture already runs in {run_dir.path}", code="already_running", hint="videodb capture stop"
@@ -79,7 +84,8 @@ async def hold(
             await asyncio.to_thread(private.write_atomic, run_dir.capture_pid, b"%d\n" % os.getpid())
         except OSError as error:
             raise RefusedError(f"cannot write {run_dir.capture_pid}: {error.strerror}", code="file") from error
-        capture = CaptureRun(run_dir, request, access, recorder_for(run_dir, request, access, say), say)
+        make_recorder = partial(recorder_for, run_dir, request, opened, say)
+        capture = CaptureRun(run_dir, request, opened, make_recorder, say)
         seen = 0
 
         def again() -> None:
@@ -94,11 +100,11 @@ async def hold(
             finally:
                 tidy.cancel()
     finally:
-        keeper.release()
+        capture_lock.release()
 
 
 @contextlib.contextmanager
-def _controls(run_dir: RunDir, capture: CaptureRun, say: Callable[[str], None]) -> Any:
+def _controls(run_dir: RunDir, capture: CaptureRun, say: Callable[[str], None]) -> Iterator[None]:
     """Within the block, SIGUSR1 means that a request waits in the control file."""
     loop = asyncio.get_running_loop()
     running: set[asyncio.Task[None]] = set()

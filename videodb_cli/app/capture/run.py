@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Final
 
 from videodb_cli.api.control_plane import ControlPlane
@@ -18,8 +17,8 @@ from videodb_cli.app.capture.end import CaptureEnd
 from videodb_cli.app.capture.recorder_reports import RecorderReports
 from videodb_cli.app.capture.state_file import StateFile
 from videodb_cli.capture.pipelines import plan, start_pipelines
-from videodb_cli.capture.recorders.base import Began, Recorder, RecordingOrder
-from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.capture.recorders.base import Began, Recorder
+from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.capture.session import SessionState
 from videodb_cli.capture.session_end import SessionEnd
 from videodb_cli.capture.session_watch import SessionWatch
@@ -27,19 +26,10 @@ from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.rundir import private
 from videodb_cli.rundir.capture_state import CaptureState, ControlAnswer, Pipeline, ReportedError
 from videodb_cli.rundir.paths import RunDir
-from videodb_cli.settings import Credentials
 
 _HEARTBEAT_S: Final = 2.0
 _STREAMS_S: Final = 10.0
 _PERMITTED_KINDS: Final = ("mic", "display")
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How the service is spoken to: with the client token of the session, and with a key where there is one."""
-
-    token: Credentials
-    key: Credentials | None
 
 
 class CaptureRun:
@@ -49,22 +39,22 @@ class CaptureRun:
         self,
         run_dir: RunDir,
         request: CaptureRequest,
-        access: Access,
+        opened: OpenedSession,
         make_recorder: Callable[[ControlPlane], Recorder],
         say: Callable[[str], None],
     ) -> None:
         self._run_dir = run_dir
         self._request = request
-        self._access = access
+        self._opened = opened
         self._make_recorder = make_recorder
         self._say = say
-        self.session = SessionState(request.session_id)
-        self._file = StateFile(run_dir, request, self.session, say)
+        self.session = SessionState(opened.session_id)
+        self._file = StateFile(run_dir, request, opened, self.session, say)
         self.state = self._file.state
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._news = asyncio.Event()
-        self._heard = RecorderReports(request, run_dir.capture_log)
+        self._reports = RecorderReports(request, run_dir.capture_log)
         self._recorder: Recorder | None = None
 
     # ---- from outside --------------------------------------------------------------------------------------------
@@ -106,27 +96,27 @@ class CaptureRun:
         Raises what made it fail; then the session is stopped, the recorder is gone, and the state says ``failed``.
         """
         async with contextlib.AsyncExitStack() as stack:
-            token = await stack.enter_async_context(ControlPlane(self._access.token))
+            token = await stack.enter_async_context(ControlPlane(self._opened.token))
             key = (
-                await stack.enter_async_context(ControlPlane(self._access.key))
-                if self._access.key is not None
+                await stack.enter_async_context(ControlPlane(self._opened.key))
+                if self._opened.key is not None
                 else None
             )
             self._recorder = self._file.recorder = self._make_recorder(token)
             watch = SessionWatch(
-                self.session, self._run_dir.log, self._request.collection_id, by_key=key, by_token=token
+                self.session, self._run_dir.log, self._opened.collection_id, by_key=key, by_token=token
             )
             session_end = SessionEnd(watch, self.state, token=token, key=key, hurry=self._hurry)
             end = CaptureEnd(self.state, self._recorder, watch, session_end, say=self._say, publish=self._file.publish)
             await self._file.publish()
             watch.start()
             tasks = [
-                asyncio.create_task(self._hear(self._recorder, watch, end), name="recorder updates"),
-                asyncio.create_task(self._beat(watch), name="state file"),
-                asyncio.create_task(self._relay(watch), name="session news"),
+                asyncio.create_task(self._take_updates(self._recorder, watch, end), name="recorder updates"),
+                asyncio.create_task(self._keep_current(watch), name="state file"),
+                asyncio.create_task(self._tell_session_news(watch), name="session news"),
             ]
             try:
-                await self._live(watch, key, on_active)
+                await self._run_to_the_end(watch, key, on_active)
                 # What was given up before anybody heard of it keeps nobody waiting for its export.
                 await end.orderly(stored=self._request.is_stored and self.state.status == "active")
             except VideodbError as error:
@@ -146,7 +136,7 @@ class CaptureRun:
                     await end.stop_listener(self._run_dir)
                     await self._file.publish()
 
-    async def _live(
+    async def _run_to_the_end(
         self, watch: SessionWatch, key: ControlPlane | None, on_active: Callable[[CaptureState], None]
     ) -> None:
         try:
@@ -154,7 +144,7 @@ class CaptureRun:
                 await self._unless_stopped(self._start())
                 await self._until_active(watch)
         except TimeoutError:
-            raise self._heard.not_started(self._recorder, self.state.streaming_session_id, self.session) from None
+            raise self._reports.not_started(self._recorder, self.state.streaming_session_id, self.session) from None
         if self._stop.is_set() or not await self._unless_stopped(self._start_pipelines(watch, key)):
             return
         self.state.status = "active"
@@ -189,14 +179,7 @@ class CaptureRun:
             if kind in kinds or (kind == "display" and "system_audio" in kinds):
                 await self._recorder.request_permission(kind)
         self.state.status = "starting"
-        await self._recorder.start(
-            RecordingOrder(
-                self._request.session_id,
-                self._access.token.token,
-                self._request.channels,
-                self._request.ws_connection_id,
-            )
-        )
+        await self._recorder.start(self._request, self._opened)
 
     async def _until_active(self, watch: SessionWatch) -> None:
         """Wait until the media of every channel flow and the service says so too."""
@@ -206,10 +189,10 @@ class CaptureRun:
                 raise RefusedError(
                     f"the service ended the session before it was active ({self.session.status})", code="session_over"
                 )
-            if not self._heard.silent and self.session.status == "active":
+            if not self._reports.silent and self.session.status == "active":
                 return
-            if self._heard.failed:
-                raise self._heard.partly(self._heard.first_failure.reason)
+            if self._reports.failed:
+                raise self._reports.partly(self._reports.first_failure.reason)
             await self._next_news()
 
     def _raise_failures(self, watch: SessionWatch) -> None:
@@ -219,18 +202,18 @@ class CaptureRun:
         if self.session.has_failed:
             code, message = self.session.error or ("failed", "the service does not say why")
             raise RefusedError(f"the service ended the capture: {message}", code=code)
-        broken_recorder = self._heard.recorder_failure
+        broken_recorder = self._reports.recorder_failure
         if broken_recorder is not None:
             raise RefusedError(broken_recorder.reason, code=broken_recorder.code)
         if watch.is_gone:
             raise RefusedError("the service no longer knows the session", code="session_gone")
 
     async def _start_pipelines(self, watch: SessionWatch, key: ControlPlane | None) -> None:
-        wish = self._request.pipelines
-        if wish.is_empty or key is None:
+        wanted = self._request.pipelines
+        if wanted.is_empty or key is None:
             return
         await watch.wait_for_streams(len(self._request.channels), _STREAMS_S)
-        planned = plan(self.session.streams.values(), wish)
+        planned = plan(self.session.streams.values(), wanted)
         if planned.unmet:
             raise RefusedError("; ".join(planned.unmet), code="pipeline")
 
@@ -238,13 +221,13 @@ class CaptureRun:
             self.state.pipelines.append(pipeline)
             self._say(f"started {pipeline.kind} on {pipeline.rtstream_id}")
 
-        await start_pipelines(key, wish, planned.steps, await asyncio.to_thread(self._connection_id), started)
+        await start_pipelines(key, wanted, planned.steps, await asyncio.to_thread(self._connection_id), started)
 
     def _connection_id(self) -> str | None:
         """Return the listener's id of this moment: it may have changed since the session was made."""
         content = private.read_bytes(self._run_dir.ws_id, 4096)
         found = content.decode("utf-8", "replace").strip() if content is not None else ""
-        return found or self._request.ws_connection_id
+        return found or self._opened.ws_connection_id
 
     # ---- while it runs -------------------------------------------------------------------------------------------
 
@@ -253,9 +236,9 @@ class CaptureRun:
         while not self._stop.is_set() and not (self.session.is_over and not self.session.has_failed):
             self._raise_failures(watch)
             self._look_after_interrupted(watch)
-            if self._heard.nothing_is_left:
-                if self._heard.failed:
-                    first = self._heard.first_failure
+            if self._reports.nothing_is_left:
+                if self._reports.failed:
+                    first = self._reports.first_failure
                     raise RefusedError(f"every channel is lost; {first.channel_id}: {first.reason}", code=first.code)
                 self._say("the file has been played to its end")
                 return
@@ -287,16 +270,16 @@ class CaptureRun:
                 await self._news.wait()
         self._news.clear()
 
-    async def _hear(self, recorder: Recorder, watch: SessionWatch, end: CaptureEnd) -> None:
+    async def _take_updates(self, recorder: Recorder, watch: SessionWatch, end: CaptureEnd) -> None:
         async for update in recorder.updates():
             if isinstance(update, Began):
                 end.recording_began()
                 self.state.streaming_session_id = watch.streaming_id = update.streaming_id
-            self._say(self._heard.take(update))
+            self._say(self._reports.take(update))
             self._news.set()
             await self._file.publish()
 
-    async def _relay(self, watch: SessionWatch) -> None:
+    async def _tell_session_news(self, watch: SessionWatch) -> None:
         """Turn the watch's news into ours."""
         while True:
             await watch.changed.wait()
@@ -305,7 +288,7 @@ class CaptureRun:
             self._news.set()
             await self._file.publish()
 
-    async def _beat(self, watch: SessionWatch) -> None:
+    async def _keep_current(self, watch: SessionWatch) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT_S)
             self.state.service_trouble = watch.trouble

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.app.background_listener import BackgroundListener, ensure_listener
-from videodb_cli.app.capture.run import Access
 from videodb_cli.app.listen import running_listener
 from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.app.stop_listener import stop_listener
 from videodb_cli.capture import running
-from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.ffmpeg.arguments import Playback, Quality
-from videodb_cli.capture.pipelines import PipelineRequest
-from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.capture.session_end import stop_at_service
 from videodb_cli.errors import ConflictError, RefusedError, TimedOutError
 from videodb_cli.process.signals import deferred_interrupts, run_until_interrupted
@@ -74,30 +70,6 @@ class StillWaiting:
 StartUpdate = ListenerReady | LeftoverEnded | SessionMade | ChannelsFlow | StillWaiting
 
 
-@dataclass(frozen=True, slots=True)
-class StartOrder:
-    """What `capture start` was asked for, with its channels chosen. ``session_id`` given: one that exists is taken.
-
-    ``crashed`` is the state of a capture that died here: its session is ended, and its own listener taken over.
-    """
-
-    run_dir: RunDir
-    channels: tuple[Channel, ...]
-    recorder: str
-    collection: str = "default"
-    end_user: str = "videodb-cli"
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    quality: Quality = field(default_factory=Quality)
-    playback: Playback | None = None
-    pipelines: PipelineRequest = field(default_factory=PipelineRequest)
-    duration_s: float | None = None
-    timeout_s: float = 60.0
-    session_id: str | None = None
-    ws_id: str | None = None
-    give_up_s: float = 45.0
-    crashed: CaptureState | None = None
-
-
 @contextlib.contextmanager
 def sole_start(run_dir: RunDir) -> Iterator[CaptureState | None]:
     """Within the block nobody else starts a capture in this directory: of two at once, one makes no session at all.
@@ -139,51 +111,46 @@ def _refuse_second(run_dir: RunDir) -> CaptureState | None:
     return found if found.has_died else None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A session that waits for its recorder."""
-
-    request: CaptureRequest
-    access: Access
-
-
-def prepare(
-    order: StartOrder, key: Credentials | None, token: Credentials | None, tell: Callable[[StartUpdate], None]
-) -> Prepared:
+def open_session(
+    run_dir: RunDir,
+    request: CaptureRequest,
+    *,
+    key: Credentials | None,
+    token: Credentials | None,
+    crashed: CaptureState | None,
+    tell: Callable[[StartUpdate], None],
+) -> OpenedSession:
     """Make listener, session and token as far as they are not given. What was started is ended if a later step fails.
 
-    Raises what these steps raise.
+    Args:
+        run_dir: The directory of the capture.
+        request: What is asked for.
+        key: The service as reached with a key, if there is one.
+        token: The service as reached with a client token that was given.
+        crashed: The state of a capture that died here: its session is ended, and its own listener taken over.
+        tell: Gets each step.
+
+    Raises:
+        VideodbError: A step failed.
+        KeyboardInterrupt: The user gave up.
     """
-    connection_id, started, listener_pid = order.ws_id, False, None
+    connection_id, started, listener_pid = request.ws_id, False, None
     if connection_id is None and key is not None:
-        found = _listener(order, key)
+        found = _listener(run_dir, request, key)
         connection_id, listener_pid = found.connection_id, found.pid
-        started = not found.was_running or _is_left_over(order.crashed, found.pid)
+        started = not found.was_running or _is_left_over(crashed, found.pid)
     try:
-        if connection_id is not None and order.ws_id is None:
+        if connection_id is not None and request.ws_id is None:
             tell(ListenerReady(connection_id, started))
-        session_id, collection_id, token = _session(order, key, token, connection_id, tell)
+        session_id, collection_id, token = run_until_interrupted(
+            _session(request, key, token, connection_id, crashed, tell)
+        )
         tell(SessionMade(session_id))
     except BaseException:
         if started:
-            stop_listener(order.run_dir)
+            stop_listener(run_dir)
         raise
-    request = CaptureRequest(
-        session_id=session_id,
-        collection_id=collection_id,
-        ws_connection_id=connection_id,
-        recorder=order.recorder,
-        channels=order.channels,
-        quality=order.quality,
-        playback=order.playback,
-        pipelines=order.pipelines,
-        duration_s=order.duration_s,
-        start_timeout_s=order.timeout_s,
-        listener_started=started,
-        listener_pid=listener_pid,
-        give_up_s=order.give_up_s,
-    )
-    return Prepared(request, Access(token, key))
+    return OpenedSession(session_id, collection_id, connection_id, token, key, started, listener_pid)
 
 
 def hears_elsewhere(listened: str, wanted: str) -> bool:
@@ -195,35 +162,35 @@ def hears_elsewhere(listened: str, wanted: str) -> bool:
     return listened != wanted and not all(is_loopback(name) for name in names)
 
 
-def _listener(order: StartOrder, key: Credentials) -> BackgroundListener:
+def _listener(run_dir: RunDir, request: CaptureRequest, key: Credentials) -> BackgroundListener:
     """Return the listener of the directory, started if there is none; an interrupt leaves none behind."""
-    running = running_listener(order.run_dir)
-    was_running = running is not None
-    host = running.get("host") if running is not None else None
+    listening = running_listener(run_dir)
+    was_running = listening is not None
+    host = listening.get("host") if listening is not None else None
     if isinstance(host, str) and hears_elsewhere(host, key.host):
         # Its id means nothing to the other service: no event of the session would ever arrive.
         raise ConflictError(
-            f"the listener of {order.run_dir.path} hears {host}, and the capture would go to {key.host}",
+            f"the listener of {run_dir.path} hears {host}, and the capture would go to {key.host}",
             code="other_service",
             hint="videodb stop, or another directory: --dir DIR",
         )
-    patience_s = min(order.timeout_s, _LISTENER_S)
+    patience_s = min(request.start_timeout_s, _LISTENER_S)
     with deferred_interrupts() as is_interrupted:
         try:
             found = ensure_listener(
-                order.run_dir, credentials=key, options=ListenOptions(collection=order.collection), timeout_s=patience_s
+                run_dir, credentials=key, options=ListenOptions(collection=request.collection), timeout_s=patience_s
             )
         except TimedOutError:
             if was_running:
                 raise
             # It would go on trying behind a command that has failed.
-            stop_listener(order.run_dir)
+            stop_listener(run_dir)
             raise TimedOutError(
                 f"no connection to {key.host} within {patience_s:g} s", code="not_connected", hint="videodb doctor"
             ) from None
         if is_interrupted():
             if not was_running:
-                stop_listener(order.run_dir)
+                stop_listener(run_dir)
             raise KeyboardInterrupt
     return found
 
@@ -233,36 +200,41 @@ def _is_left_over(crashed: CaptureState | None, pid: int | None) -> bool:
     return crashed is not None and crashed.listener_started and crashed.listener_pid == pid
 
 
-def _session(
-    order: StartOrder,
+async def _session(
+    request: CaptureRequest,
     key: Credentials | None,
     token: Credentials | None,
     connection_id: str | None,
+    crashed: CaptureState | None,
     tell: Callable[[StartUpdate], None],
 ) -> tuple[str, str, Credentials]:
-    async def make() -> tuple[str, str, Credentials]:
-        session_id, collection_id, recorder_token = order.session_id, order.collection, token
-        if key is not None:
-            async with ControlPlane(key) as service:
-                if order.crashed is not None:
-                    # Nobody records it any more, and it would stay active, and be paid for, for ever.
-                    left = order.crashed.streaming_session_id or order.crashed.session_id
-                    if left != session_id and await stop_at_service(left, None, service) is None:
-                        tell(LeftoverEnded(order.crashed.session_id))
-                # The session comes last: if anything else fails, none is left behind that nobody will ever start.
-                if recorder_token is None:
-                    made = await service.create_client_token()
-                    recorder_token = Credentials(made.token, key.base_url, "the session's client token", "the key's")
-                if session_id is None:
-                    session = await service.create_session(
-                        order.collection,
-                        end_user_id=order.end_user,
-                        ws_connection_id=connection_id,
-                        metadata=order.metadata,
-                    )
-                    session_id, collection_id = session.id, session.collection_id or order.collection
-        if session_id is None or recorder_token is None:
-            raise RefusedError("there is neither a key nor a client token", code="no_key")
-        return session_id, collection_id, recorder_token
+    """Return session, collection and client token, made where they are not given."""
+    session_id, collection_id = request.session_id, request.collection
+    if key is not None:
+        async with ControlPlane(key) as service:
+            if crashed is not None:
+                await _end_leftover(service, crashed, session_id, tell)
+            # The session comes last: if anything else fails, none is left behind that nobody will ever start.
+            if token is None:
+                made = await service.create_client_token()
+                token = Credentials(made.token, key.base_url, "the session's client token", "the key's")
+            if session_id is None:
+                session = await service.create_session(
+                    request.collection,
+                    end_user_id=request.end_user,
+                    ws_connection_id=connection_id,
+                    metadata=request.metadata,
+                )
+                session_id, collection_id = session.id, session.collection_id or request.collection
+    if session_id is None or token is None:
+        raise RefusedError("there is neither a key nor a client token", code="no_key")
+    return session_id, collection_id, token
 
-    return run_until_interrupted(make())
+
+async def _end_leftover(
+    service: ControlPlane, crashed: CaptureState, wanted: str | None, tell: Callable[[StartUpdate], None]
+) -> None:
+    """End the session of a capture that died: nobody records it, and it would be active, and paid for, for ever."""
+    left = crashed.streaming_session_id or crashed.session_id
+    if left != wanted and await stop_at_service(left, None, service) is None:
+        tell(LeftoverEnded(crashed.session_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ from msgspec import structs
 
 from videodb_cli.capture.pipelines import stream_of
 from videodb_cli.capture.recorders.base import Recorder
-from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.capture.session import SessionState
 from videodb_cli.errors import VideodbError
 from videodb_cli.process.clock import Clock
@@ -18,6 +19,8 @@ from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import capture_state
 from videodb_cli.rundir.capture_state import CaptureState, ChannelState
 from videodb_cli.rundir.paths import RunDir
+
+log = logging.getLogger("videodb_cli.capture")
 
 
 class StateFile:
@@ -27,6 +30,7 @@ class StateFile:
         self,
         run_dir: RunDir,
         request: CaptureRequest,
+        opened: OpenedSession,
         session: SessionState,
         say: Callable[[str], None],
         clock: Clock | None = None,
@@ -38,19 +42,20 @@ class StateFile:
         self._clock = clock or Clock()
         self._writing = asyncio.Lock()
         self._unwritable = False
+        self._told: str | None = None
         self.recorder: Recorder | None = None
         self.state = CaptureState(
-            request.session_id,
+            opened.session_id,
             pid=os.getpid(),
             start_token=current_start_token(),
-            collection_id=request.collection_id,
+            collection_id=opened.collection_id,
             status="created",
             started_at=self._clock.uptime(),
-            ws_connection_id=request.ws_connection_id,
+            ws_connection_id=opened.ws_connection_id,
             channels=[channel.new_state() for channel in request.channels],
             recorder=request.recorder,
-            listener_started=request.listener_started,
-            listener_pid=request.listener_pid,
+            listener_started=opened.listener_started,
+            listener_pid=opened.listener_pid,
         )
 
     def snapshot(self) -> CaptureState:
@@ -85,6 +90,10 @@ class StateFile:
 
     async def publish(self) -> None:
         """Write the state file. A disk that is full is said once; the capture goes on."""
+        if self.state.status != self._told:
+            seconds = self._clock.uptime() - (self.state.started_at or 0.0)
+            log.debug("capture %s: %s after %.1f s", self.state.session_id, self.state.status, seconds)
+            self._told = self.state.status
         async with self._writing:
             try:
                 await asyncio.to_thread(capture_state.write, self._run_dir, self.snapshot())

@@ -5,6 +5,8 @@ Each option here was tried with ffmpeg 9 of the wheel and with Debian's 5.1.
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -46,6 +48,7 @@ class PublishTarget:
 
     @property
     def is_tls(self) -> bool:
+        """Whether it is published encrypted."""
         return self.url.lower().startswith("rtsps:")
 
 
@@ -87,11 +90,11 @@ def publisher_arguments(
 
 
 def _display_input(channel: Channel, quality: Quality) -> list[str]:
-    place = channel.details
+    area = channel.details
     return [
         *("-f", "x11grab", "-framerate", f"{quality.fps:g}", "-draw_mouse", "1"),
-        *("-video_size", f"{place['width']}x{place['height']}"),
-        *("-i", f"{place['x_display']}+{place['x']},{place['y']}"),
+        *("-video_size", f"{area['width']}x{area['height']}"),
+        *("-i", f"{area['x_display']}+{area['x']},{area['y']}"),
     ]
 
 
@@ -149,6 +152,12 @@ def _audio(quality: Quality, speed: float, *, paused: bool) -> list[str]:
 def _output(target: PublishTarget) -> list[str]:
     tls = ["-tls_verify", "1", *(["-ca_file", target.ca_file] if target.ca_file else [])] if target.is_tls else []
     return ["-f", "rtsp", "-rtsp_transport", "tcp", *tls, target.url]
+
+
+def shown(arguments: Sequence[str]) -> str:
+    """Return a command line as a log may show it: the publish URL, its last word, is a secret."""
+    scheme = arguments[-1].partition(":")[0]
+    return shlex.join([*arguments[:-1], f"{scheme}://…"])
 
 
 def pause_command(channel: Channel, *, paused: bool) -> bytes:

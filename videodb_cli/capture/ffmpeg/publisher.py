@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from enum import Enum
 from typing import Final
 
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.ffmpeg.arguments import pause_command
+from videodb_cli.capture.ffmpeg.arguments import pause_command, shown
 from videodb_cli.capture.ffmpeg.failures import meaning_of, without_urls
 from videodb_cli.capture.ffmpeg.progress import ProgressReader
 from videodb_cli.capture.recorders.base import ChannelFailed, Finished, Flowing, Interrupted, RecorderUpdate
@@ -23,6 +24,7 @@ from videodb_cli.errors import VideodbError
 from videodb_cli.process.child import Child, Ladder
 from videodb_cli.process.clock import uptime_s
 
+log = logging.getLogger("videodb_cli.capture")
 _LADDER: Final = Ladder(ask_s=3.0, interrupt_s=1.5, terminate_s=1.0)
 _STALLED_LADDER: Final = Ladder(ask_s=0.0, interrupt_s=1.0, terminate_s=0.5)
 
@@ -121,6 +123,7 @@ class Publisher:
                 return
             flowed = self._flowed_at
             attempts += 1
+            log.debug("%s: %s (%s), attempt %d", self.channel.id, self._why[1], self._why[0], attempts)
             if flowed is not None and flowed >= began:
                 last_flow = time.monotonic()
                 failures = 0 if last_flow - flowed >= self._policy.forgive_s else failures
@@ -149,7 +152,7 @@ class Publisher:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
 
-    def _hear(self, line: str) -> None:
+    def _take_error_line(self, line: str) -> None:
         # What it says to our own commands on stdin is no trouble.
         if not line.startswith(("Enter command:", "Command reply")):
             self._log(f"{self.channel.id}: {without_urls(line)}")
@@ -163,10 +166,11 @@ class Publisher:
         read_fd, write_fd = os.pipe()
         os.set_blocking(read_fd, False)
         try:
+            arguments = self._arguments(paused=self.health.paused, offset_s=self._played_s())
             self._child = await Child.spawn(
-                self._arguments(paused=self.health.paused, offset_s=self._played_s()),
+                arguments,
                 stdout=write_fd,
-                on_error_line=self._hear,
+                on_error_line=self._take_error_line,
             )
         except BaseException:
             os.close(read_fd)
@@ -175,12 +179,16 @@ class Publisher:
             os.close(write_fd)
         child = self._child
         self.health.pid, self.health.start_token = child.pid, child.start_token
+        log.debug("%s: pid %d runs %s", self.channel.id, child.pid, shown(arguments))
+        began = time.monotonic()
         try:
             return await self._watch(child, read_fd)
         finally:
             if child.exit_status is None:
                 await child.stop(None, _STALLED_LADDER)
             os.close(read_fd)
+            lived_s = time.monotonic() - began
+            log.debug("%s: pid %d: status %s after %.1f s", self.channel.id, child.pid, child.exit_status, lived_s)
             self._child = None
             self.health.pid = self.health.start_token = None
             totals = self.health

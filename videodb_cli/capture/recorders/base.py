@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from videodb_cli.capture.channels import Channel, Channels
+from videodb_cli.capture.channels import Channel
+from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.rundir.capture_state import ChannelState
-from videodb_cli.settings import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,6 @@ class Availability:
     usable: bool
     why: str
     hint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingOrder:
-    """What a recorder is to record. ``token`` is the client token of the session."""
-
-    session_id: str
-    token: Secret
-    channels: tuple[Channel, ...]
-    ws_connection_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +87,11 @@ class Recorder(ABC):
         # The channels for which `start` still waits to be told by the service where to publish them.
         self.unaddressed: tuple[str, ...] = ()
 
-    @abstractmethod
-    async def list_channels(self) -> Channels:
-        """Return what can be captured here."""
-
     async def request_permission(self, kind: str) -> None:  # noqa: B027 - most platforms ask for none
         """Ask the system for the right to use channels of this kind. Raises RefusedError if it is denied."""
 
     @abstractmethod
-    async def start(self, order: RecordingOrder) -> None:
+    async def start(self, request: CaptureRequest, session: OpenedSession) -> None:
         """Begin to record. Returns when it is under way; `updates` says when media flow."""
 
     @abstractmethod
@@ -122,7 +108,7 @@ class Recorder(ABC):
 
     @abstractmethod
     def health(self) -> dict[str, ChannelState]:
-        """How each channel of the order does, by its id. Times are uptime seconds (`process.clock`)."""
+        """How each channel of the request does, by its id. Times are uptime seconds (`process.clock`)."""
 
     async def updates(self) -> AsyncIterator[RecorderUpdate]:
         """Yield what happens, until the recorder is stopped."""

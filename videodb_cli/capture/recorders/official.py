@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from videodb_cli.capture.channels import Channel, Channels, kind_of
+from videodb_cli.capture.channels import Channel, Channels
 from videodb_cli.capture.recorders.base import (
     Availability,
     Began,
@@ -21,14 +23,16 @@ from videodb_cli.capture.recorders.base import (
     Flowing,
     Recorder,
     RecorderFailed,
-    RecordingOrder,
 )
 from videodb_cli.capture.recorders.ipc import MessageReader, RecorderEvent, Response, encode_command, error_of
-from videodb_cli.errors import ConflictError, CredentialsError, NotFoundError, RefusedError, VideodbError
+from videodb_cli.capture.recorders.official_answers import channels_from, error_from, permission_denied
+from videodb_cli.capture.request import CaptureRequest, OpenedSession
+from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.process.child import Child, Ladder
 from videodb_cli.process.clock import uptime_s
 from videodb_cli.rundir.capture_state import ChannelState
 
+log = logging.getLogger("videodb_cli.capture")
 # Measured by nobody but the SDK's authors: it finishes within nine seconds of the end of its stdin.
 _LADDER: Final = Ladder(ask_s=10.0, interrupt_s=3.0, terminate_s=3.0)
 _COMMAND_S: Final = 15.0
@@ -61,32 +65,6 @@ def availability() -> Availability:
     return Availability(False, "videodb-capture-bin is not installed", _INSTALL_HINT)
 
 
-def error_from(code: str, message: str) -> VideodbError:
-    """Return the recorder's error as one of ours."""
-    if code == "PERMISSION_DENIED":
-        return _denied(message)
-    if code in {"INSTANCE_ALREADY_RUNNING", "BUSY"}:
-        return ConflictError(
-            f"the official recorder already runs on this machine: {message}",
-            code=code.lower(),
-            hint="stop the other capture: videodb capture stop",
-        )
-    if code in {"INVALID_CHANNELS", "INVALID_DISPLAY"}:
-        return NotFoundError(message, code=code.lower(), hint="videodb capture channels")
-    if code == "INVALID_TOKEN":
-        return CredentialsError(message, code="invalid_token", hint="make a new session: videodb capture create")
-    return RefusedError(f"the recorder refuses: {message}", code=code.lower())
-
-
-def _denied(message: str) -> RefusedError:
-    return RefusedError(
-        f"the system denies the permission to record: {message}",
-        code="permission_denied",
-        hint="System Settings → Privacy & Security → Microphone, and → Screen & System Audio Recording: "
-        "allow your terminal, then start it anew",
-    )
-
-
 class OfficialRecorder(Recorder):
     """Drives one process of the official recorder. ``log`` gets what it says on stderr."""
 
@@ -111,7 +89,8 @@ class OfficialRecorder(Recorder):
         self._child: Child | None = None
         self._reading: asyncio.Task[None] | None = None
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
-        self._order: RecordingOrder | None = None
+        self._channels: tuple[Channel, ...] = ()
+        self._session_id: str | None = None
         self._health: dict[str, ChannelState] = {}
         self._granted: dict[str, asyncio.Event] = {}
         self._denied: set[str] = set()
@@ -136,7 +115,7 @@ class OfficialRecorder(Recorder):
         if status == "granted":
             return
         if status == "denied":
-            raise _denied(permission)
+            raise permission_denied(permission)
         if answer.get("requested") is not True:
             raise RefusedError(f"the recorder does not say whether {permission} is granted", code="permission")
         # Asked, and not yet answered: the recorder tells later, or the start of the recording will.
@@ -144,12 +123,12 @@ class OfficialRecorder(Recorder):
             async with asyncio.timeout(_PERMISSION_S if permission in self._denied else self._command_s):
                 await granted.wait()
         if permission in self._denied:
-            raise _denied(permission)
+            raise permission_denied(permission)
 
-    async def start(self, order: RecordingOrder) -> None:
+    async def start(self, request: CaptureRequest, session: OpenedSession) -> None:
         """Begin; `recording-started` marks every channel as flowing."""
-        self._order = order
-        self._health = {channel.id: channel.new_state() for channel in order.channels}
+        self._channels, self._session_id = request.channels, session.session_id
+        self._health = {channel.id: channel.new_state() for channel in request.channels}
         channels = [
             {
                 "channel_id": channel.id,
@@ -158,11 +137,12 @@ class OfficialRecorder(Recorder):
                 "store": channel.store,
                 "is_primary": channel.primary,
             }
-            for channel in order.channels
+            for channel in request.channels
         ]
-        params = {"sessionId": order.session_id, "uploadToken": order.token.reveal(), "channels": channels}
+        token = session.token.token.reveal()
+        params = {"sessionId": session.session_id, "uploadToken": token, "channels": channels}
         await self._command("startRecording", params, _START_S)
-        self._tell(Began(order.session_id))
+        self._tell(Began(session.session_id))
 
     async def pause(self, channels: Sequence[Channel]) -> None:
         """Pause the tracks of these channels, by each channel's own kind."""
@@ -176,8 +156,7 @@ class OfficialRecorder(Recorder):
         # The SDK derives the track from "mic" being a part of the id, and so pauses the wrong one for some names.
         tracks = sorted({_TRACKS[channel.type] for channel in channels})
         await self._command(command, {"tracks": tracks})
-        chosen = self._order.channels if self._order is not None else ()
-        for channel in chosen:
+        for channel in self._channels:
             if _TRACKS[channel.type] in tracks:
                 self._health[channel.id].paused = paused
 
@@ -188,9 +167,9 @@ class OfficialRecorder(Recorder):
         if child is None:
             self._tell(None)
             return
-        if self._order is not None and child.exit_status is None:
+        if self._session_id is not None and child.exit_status is None:
             with contextlib.suppress(VideodbError):
-                await self._command("stopRecording", {"sessionId": self._order.session_id}, _STOP_S)
+                await self._command("stopRecording", {"sessionId": self._session_id}, _STOP_S)
         if child.exit_status is None:
             with contextlib.suppress(VideodbError):
                 await self._command("shutdown", None, 3.0)
@@ -207,6 +186,7 @@ class OfficialRecorder(Recorder):
         self._tell(None)
 
     def health(self) -> dict[str, ChannelState]:
+        """How each channel does, by its id: the recorder tells of no progress, only of begin and end."""
         return self._health
 
     # ---- the process ---------------------------------------------------------------------------------------------
@@ -229,6 +209,7 @@ class OfficialRecorder(Recorder):
         command_id = str(uuid.uuid4())
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[command_id] = future
+        began = time.monotonic()
         try:
             if not await child.write(encode_command(command, command_id, params or {}), limit):
                 raise self._died or self._gone()
@@ -239,6 +220,7 @@ class OfficialRecorder(Recorder):
                 f"the recorder did not answer {command} within {limit:g} s", code="recorder_silent"
             ) from None
         finally:
+            log.debug("recorder: %s took %.1f s", command, time.monotonic() - began)
             self._waiting.pop(command_id, None)
 
     async def _read(self, child: Child) -> None:
@@ -248,10 +230,11 @@ class OfficialRecorder(Recorder):
                 if isinstance(message, Response):
                     self._answer(message)
                 else:
-                    self._hear(message)
+                    self._take_event(message)
         # Its end: a closed stdout with a living process is as dead as an ended one.
         await child.wait(2.0)
         self._died = self._gone()
+        log.debug("the recorder, pid %d, is gone: status %s", child.pid, child.exit_status)
         self._fail_waiters(self._died)
         if not self._stopping:
             self._tell(RecorderFailed("recorder_died", self._died.message))
@@ -278,7 +261,7 @@ class OfficialRecorder(Recorder):
         else:
             future.set_exception(error_from(*response.error))
 
-    def _hear(self, event: RecorderEvent) -> None:
+    def _take_event(self, event: RecorderEvent) -> None:
         now = uptime_s()
         match event.name:
             case "recording-started":
@@ -299,7 +282,7 @@ class OfficialRecorder(Recorder):
                 if isinstance(named, str) and named in self._health:
                     self._health[named].state = "failed"
                     self._tell(ChannelFailed(named, code.lower(), message))
-                elif event.payload.get("fatal") is not False and self._order is not None:
+                elif event.payload.get("fatal") is not False and self._session_id is not None:
                     self._tell(RecorderFailed(code.lower(), message))
 
     def _permission(self, payload: dict[str, Any]) -> None:
@@ -310,30 +293,3 @@ class OfficialRecorder(Recorder):
             self._denied.add(name)
         if status in {"granted", "denied"}:
             self._granted.setdefault(name, asyncio.Event()).set()
-
-
-def channels_from(listed: object) -> Channels:
-    """Return what the recorder lists; entries without an id are skipped, the first of each kind is its default."""
-    found: list[Channel] = []
-    for item in listed if isinstance(listed, list) else []:
-        if not isinstance(item, dict):
-            continue
-        channel_id = item.get("channel_id") or item.get("id")
-        if not isinstance(channel_id, str) or not channel_id:
-            continue
-        media, name = item.get("type"), item.get("name")
-        kind = kind_of(channel_id, media if isinstance(media, str) else None)
-        is_camera = kind == "camera"
-        found.append(
-            Channel(
-                channel_id,
-                kind,
-                name if isinstance(name, str) and name else channel_id,
-                default=not any(other.type == kind for other in found),
-                capturable=not is_camera,
-                reason="cameras are listed but not captured" if is_camera else None,
-            )
-        )
-    present = {channel.type for channel in found}
-    reasons = {k: "the recorder lists none" for k in ("mic", "display", "system_audio", "camera") if k not in present}
-    return Channels(tuple(found), reasons)

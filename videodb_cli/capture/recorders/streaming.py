@@ -12,11 +12,12 @@ from videodb_cli.api.capture_calls import CaptureCalls
 from videodb_cli.api.failures import RequestFailedError
 from videodb_cli.api.shapes import StreamingSession
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.ffmpeg.arguments import Playback, Quality, publisher_arguments
+from videodb_cli.capture.ffmpeg.arguments import publisher_arguments
 from videodb_cli.capture.ffmpeg.certificates import Certificates
 from videodb_cli.capture.ffmpeg.program import INSTALL_HINT, FFmpeg
 from videodb_cli.capture.ffmpeg.publisher import Publisher, RestartPolicy
-from videodb_cli.capture.recorders.base import Began, Recorder, RecordingOrder
+from videodb_cli.capture.recorders.base import Began, Recorder
+from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.errors import MissingDependencyError, RefusedError, TimedOutError
 from videodb_cli.model import lifecycle
 from videodb_cli.rundir.capture_state import ChannelState
@@ -35,18 +36,11 @@ class StreamingRecorder(Recorder):
         service: CaptureCalls,
         certificates: Certificates,
         log: Callable[[str], None],
-        *,
-        quality: Quality | None = None,
-        policy: RestartPolicy | None = None,
-        playback: Playback | None = None,
     ) -> None:
         super().__init__()
         self._service = service
         self._certificates = certificates
         self._log = log
-        self._quality = quality or Quality()
-        self._policy = policy
-        self._playback = playback
         self._publishers: dict[str, Publisher] = {}
         self._stopped = False
 
@@ -54,21 +48,23 @@ class StreamingRecorder(Recorder):
         """Return the ffmpeg that can capture this channel. Raises MissingDependencyError."""
         raise NotImplementedError
 
-    async def start(self, order: RecordingOrder) -> None:
+    async def start(self, request: CaptureRequest, session: OpenedSession) -> None:
         """Take the session up, learn where to publish, and start a publisher for each channel."""
-        ffmpegs = [await asyncio.to_thread(self._ffmpeg_for, channel) for channel in order.channels]
+        ffmpegs = [await asyncio.to_thread(self._ffmpeg_for, channel) for channel in request.channels]
         answer = await self._service.start_streaming(
-            order.session_id, [channel.for_service() for channel in order.channels], order.ws_connection_id
+            session.session_id, [channel.for_service() for channel in request.channels], session.ws_connection_id
         )
         self._tell(Began(answer.id))
-        answer = await self._with_urls(answer, [channel.id for channel in order.channels])
-        for channel, ffmpeg in zip(order.channels, ffmpegs, strict=True):
-            self._publishers[channel.id] = await self._publisher(channel, ffmpeg, answer)
+        answer = await self._with_urls(answer, [channel.id for channel in request.channels])
+        for channel, ffmpeg in zip(request.channels, ffmpegs, strict=True):
+            self._publishers[channel.id] = await self._publisher(request, channel, ffmpeg, answer)
         # All at once: their clocks begin together.
         for publisher in self._publishers.values():
             publisher.start()
 
-    async def _publisher(self, channel: Channel, ffmpeg: FFmpeg, answer: StreamingSession) -> Publisher:
+    async def _publisher(
+        self, request: CaptureRequest, channel: Channel, ffmpeg: FFmpeg, answer: StreamingSession
+    ) -> Publisher:
         url = answer.urls[channel.id]
         if url.lower().startswith("rtsps:") and not ffmpeg.verifies_tls:
             raise MissingDependencyError(
@@ -79,11 +75,11 @@ class StreamingRecorder(Recorder):
         target = await self._certificates.target_for(url, answer.certificate_hash)
         return Publisher(
             channel,
-            partial(publisher_arguments, ffmpeg, channel, target, self._quality, self._playback),
+            partial(publisher_arguments, ffmpeg, channel, target, request.quality, request.playback),
             tell=self._tell,
             log=self._log,
-            ends=self._playback is not None and not self._playback.loop,
-            policy=self._policy,
+            ends=request.playback is not None and not request.playback.loop,
+            policy=RestartPolicy(give_up_s=request.give_up_s),
         )
 
     async def _with_urls(self, answer: StreamingSession, channel_ids: Sequence[str]) -> StreamingSession:
@@ -117,9 +113,11 @@ class StreamingRecorder(Recorder):
         return answer
 
     async def pause(self, channels: Sequence[Channel]) -> None:
+        """Turn these channels black or silent."""
         await self._set_paused(channels, paused=True)
 
     async def resume(self, channels: Sequence[Channel]) -> None:
+        """Let them through again."""
         await self._set_paused(channels, paused=False)
 
     async def _set_paused(self, channels: Sequence[Channel], *, paused: bool) -> None:
@@ -138,4 +136,5 @@ class StreamingRecorder(Recorder):
         self._tell(None)
 
     def health(self) -> dict[str, ChannelState]:
+        """How each channel does, by its id."""
         return {name: publisher.health for name, publisher in self._publishers.items()}

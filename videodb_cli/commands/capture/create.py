@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from videodb_cli import console
-from videodb_cli.commands.capture import flags
+from videodb_cli.commands.capture.start_options import CollectionOption, EndUserOption, MetadataOption, pairs
 from videodb_cli.commands.options import (
     DirectoryOption,
     EnvFileOption,
@@ -36,9 +36,9 @@ def create(
             show_default=False,
         ),
     ] = None,
-    end_user: flags.EndUserOption = "videodb-cli",
-    collection: flags.CollectionOption = "default",
-    metadata: flags.MetadataOption = None,
+    end_user: EndUserOption = "videodb-cli",
+    collection: CollectionOption = "default",
+    metadata: MetadataOption = None,
     callback_url: Annotated[
         str | None, typer.Option("--callback-url", metavar="URL", help="Webhook of its life cycle.", show_default=False)
     ] = None,
@@ -62,7 +62,7 @@ def create(
             {
                 "end_user_id": end_user,
                 "ws_connection_id": connection_id,
-                "metadata": dict(flags.pairs(metadata, "--metadata KEY=VALUE")),
+                "metadata": dict(pairs(metadata, "--metadata KEY=VALUE")),
                 "callback_url": callback_url,
             },
             expires_in,

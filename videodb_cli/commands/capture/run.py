@@ -17,8 +17,7 @@ from videodb_cli.settings import BASE_URL_NAMES, CLIENT_TOKEN_NAME, KEY_NAMES, C
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from videodb_cli.app.capture.run import Access
-    from videodb_cli.capture.request import CaptureRequest
+    from videodb_cli.capture.request import CaptureRequest, OpenedSession
     from videodb_cli.process.background import ReadyPipe
     from videodb_cli.rundir.capture_state import CaptureState
 
@@ -29,7 +28,7 @@ _OF_THE_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, 
 
 def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe) -> None:
     """Runs a capture that `capture start` has prepared."""
-    from videodb_cli.capture.request import CaptureRequest
+    from videodb_cli.capture.request import CaptureRequest, OpenedSession
 
     began = False
 
@@ -38,12 +37,14 @@ def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe)
         began = True
         ready.say({"capture": state.to_fields()})
 
-    _run(run_dir, CaptureRequest.from_json(fields), _access_from_environment(), _log, on_active)
+    request = CaptureRequest.from_wire(fields["request"])
+    opened = OpenedSession.from_wire(fields["session"], *_credentials_from_environment())
+    _run(run_dir, request, opened, _log, on_active)
     if not began:
         raise RefusedError("the capture was stopped before it began", code="stopped")
 
 
-def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_json: bool) -> None:
+def run_here(run_dir: RunDir, request: CaptureRequest, opened: OpenedSession, *, as_json: bool) -> None:
     """Run a capture in this process until it is told to stop, and say what came of it."""
     from videodb_cli.app.stop_listener import stop_own_listener
     from videodb_cli.capture.running import outcome_told
@@ -56,26 +57,25 @@ def run_here(run_dir: RunDir, request: CaptureRequest, access: Access, *, as_jso
             console.flush()
 
     try:
-        _run(run_dir, request, access, lambda line: console.talk(f"{time.strftime('%H:%M:%S')} {line}"), on_active)
+        _run(run_dir, request, opened, lambda line: console.talk(f"{time.strftime('%H:%M:%S')} {line}"), on_active)
     except BaseException:
         # Nobody runs `capture stop` after a command that has ended; the listener writes a failure down as it ends.
-        if request.listener_started:
-            stop_own_listener(run_dir, request.listener_pid)
+        if opened.listener_started:
+            stop_own_listener(run_dir, opened.listener_pid)
         raise
     found = capture_state.read(run_dir)
     if found is not None:
         show_outcome(outcome_told(run_dir, found), as_json=as_json)
 
 
-def _access_from_environment() -> Access:
-    from videodb_cli.app.capture.run import Access
-
+def _credentials_from_environment() -> tuple[Credentials, Credentials | None]:
+    """Return the session's client token, and the key if there is one."""
     base_url = checked_base_url(os.environ.get(BASE_URL_NAMES[0], ""), BASE_URL_NAMES[0])
     token, key = os.environ.get(CLIENT_TOKEN_NAME, ""), os.environ.get(KEY_NAMES[0], "")
     if not token:
         raise UsageError(f"{CLIENT_TOKEN_NAME} is not set")
     by_key = Credentials(Secret(key), base_url, KEY_NAMES[0], BASE_URL_NAMES[0]) if key else None
-    return Access(Credentials(Secret(token), base_url, CLIENT_TOKEN_NAME, BASE_URL_NAMES[0]), by_key)
+    return Credentials(Secret(token), base_url, CLIENT_TOKEN_NAME, BASE_URL_NAMES[0]), by_key
 
 
 def _log(line: str) -> None:
@@ -88,13 +88,13 @@ def _log(line: str) -> None:
 def _run(
     run_dir: RunDir,
     request: CaptureRequest,
-    access: Access,
+    opened: OpenedSession,
     say: Callable[[str], None],
     on_active: Callable[[CaptureState], None],
 ) -> None:
     import asyncio
 
-    from videodb_cli.app.capture.process import hold
+    from videodb_cli.app.capture.process import run_capture
 
     def force() -> None:
         os._exit(_EXIT_FORCED)
@@ -102,7 +102,7 @@ def _run(
     if hasattr(signal, "SIGTTOU"):
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     try:
-        asyncio.run(hold(run_dir, request, access, say, on_active, force))
+        asyncio.run(run_capture(run_dir, request, opened, say, on_active, force))
     except OSError as error:
         if error.filename is None or error.errno not in _OF_THE_DISK:
             raise

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.ffmpeg.arguments import Playback, PublishTarget, Quality, pause_command, publisher_arguments
+from videodb_cli.capture.ffmpeg.arguments import (
+    Playback,
+    PublishTarget,
+    Quality,
+    pause_command,
+    publisher_arguments,
+    shown,
+)
 from videodb_cli.capture.ffmpeg.failures import meaning_of, without_urls
 from videodb_cli.capture.ffmpeg.program import FFmpeg, parse_tracks
 
@@ -99,6 +106,17 @@ def test_a_kill_is_named_and_addresses_are_taken_out() -> None:
     assert "secret" not in without_urls(line)
     assert "/y" not in without_urls(line)
     assert "secret" not in meaning_of(["odd rtsp://127.0.0.1:5/secret"], 1)[1]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["rtsp://127.0.0.1:5/secret", "rtsps://me:secret@h/x", "RTSP://h/it's/secret?key=secret", "rtsp://h/a secret"],
+)
+def test_a_command_line_is_shown_without_its_secret(url: str) -> None:
+    text = shown(publisher_arguments(NEW, DISPLAY, PublishTarget(url), Quality()))
+    assert "secret" not in text
+    assert text.startswith("/x/ffmpeg -hide_banner")
+    assert "x11grab" in text
 
 
 def test_tracks_of_a_file_and_no_cover_picture() -> None:

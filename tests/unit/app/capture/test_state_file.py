@@ -13,10 +13,11 @@ from videodb_cli.app.capture.state_file import StateFile
 from videodb_cli.app.capture.status import capture_status
 from videodb_cli.capture import running
 from videodb_cli.capture.channels import Channel
-from videodb_cli.capture.request import CaptureRequest
+from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.capture.session import SessionState
 from videodb_cli.process import clock as clock_module
 from videodb_cli.rundir.paths import RunDir
+from videodb_cli.settings import Credentials, Secret
 
 
 @pytest.mark.parametrize("step_s", [0.0, TO_NOW, 3600.0, -3600.0])
@@ -27,8 +28,9 @@ async def test_times_move_with_the_clock(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(running, "is_running", lambda _: True)
     channel = Channel("mic:file", "mic", "a file")
     run_dir = RunDir(tmp_path)
-    request = CaptureRequest("cap-1", "default", None, "file", (channel,))
-    file = StateFile(run_dir, request, SessionState("cap-1"), print, time.clock())
+    request = CaptureRequest(channels=(channel,), recorder="file")
+    opened = OpenedSession("cap-1", "default", None, Credentials(Secret("st-1"), "http://127.0.0.1:9", "", ""))
+    file = StateFile(run_dir, request, opened, SessionState("cap-1"), print, time.clock())
     time.passes(60.0)
     time.is_set(step_s)
     flowing = channel.new_state()
