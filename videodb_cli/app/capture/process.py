@@ -49,14 +49,9 @@ def recorder_for(
             found = availability()
             raise MissingDependencyError(found.why, code="no_recorder", hint=found.hint)
         return OfficialRecorder(binary, opened.token.base_url, say)
-    certificates = Certificates(run_dir.path)
-    if request.playback is not None:
-        from videodb_cli.capture.recorders.file import FileRecorder
+    from videodb_cli.capture.recorders.streaming import StreamingRecorder
 
-        return FileRecorder(token, certificates, say)
-    from videodb_cli.capture.recorders.linux import LinuxRecorder
-
-    return LinuxRecorder(token, certificates, say)
+    return StreamingRecorder(token, Certificates(run_dir.path), say)
 
 
 async def run_capture(

@@ -78,7 +78,6 @@ RecorderUpdate = Began | Flowing | Interrupted | Finished | ChannelFailed | Reco
 class Recorder(ABC):
     """Base of all recorders. Methods raise `VideodbError` subclasses; `close` never raises."""
 
-    name: ClassVar[str]
     # Least time between start and stop: the official recorder leaves a session stuck when it is stopped at once.
     settle_s: ClassVar[float] = 0.0
 

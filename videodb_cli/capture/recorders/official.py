@@ -68,7 +68,6 @@ def availability() -> Availability:
 class OfficialRecorder(Recorder):
     """Drives one process of the official recorder. ``log`` gets what it says on stderr."""
 
-    name: ClassVar[str] = "official"
     settle_s: ClassVar[float] = 2.0
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the recorders of ours share: ask the service where to publish, then one ffmpeg for each channel."""
+"""Our own recorder, ``linux`` or ``file``: it asks where to publish, then runs one ffmpeg for each channel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, Final
+from typing import Final
 
 from videodb_cli.api.capture_calls import CaptureCalls
 from videodb_cli.api.failures import RequestFailedError
@@ -14,7 +14,7 @@ from videodb_cli.api.shapes import StreamingSession
 from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.ffmpeg.arguments import publisher_arguments
 from videodb_cli.capture.ffmpeg.certificates import Certificates
-from videodb_cli.capture.ffmpeg.program import INSTALL_HINT, FFmpeg
+from videodb_cli.capture.ffmpeg.program import INSTALL_HINT, FFmpeg, find_ffmpeg
 from videodb_cli.capture.ffmpeg.publisher import Publisher, RestartPolicy
 from videodb_cli.capture.recorders.base import Began, Recorder
 from videodb_cli.capture.request import CaptureRequest, OpenedSession
@@ -27,16 +27,12 @@ _POLL_S: Final = 0.25
 
 
 class StreamingRecorder(Recorder):
-    """Publishes every channel by RTSP over TCP. ``service`` speaks with the client token of the session."""
+    """Publishes every channel, a device or a track of a file, by RTSP over TCP.
 
-    name: ClassVar[str] = "streaming"
+    ``service`` speaks with the client token of the session.
+    """
 
-    def __init__(
-        self,
-        service: CaptureCalls,
-        certificates: Certificates,
-        log: Callable[[str], None],
-    ) -> None:
+    def __init__(self, service: CaptureCalls, certificates: Certificates, log: Callable[[str], None]) -> None:
         super().__init__()
         self._service = service
         self._certificates = certificates
@@ -44,13 +40,9 @@ class StreamingRecorder(Recorder):
         self._publishers: dict[str, Publisher] = {}
         self._stopped = False
 
-    def _ffmpeg_for(self, channel: Channel) -> FFmpeg:
-        """Return the ffmpeg that can capture this channel. Raises MissingDependencyError."""
-        raise NotImplementedError
-
     async def start(self, request: CaptureRequest, session: OpenedSession) -> None:
         """Take the session up, learn where to publish, and start a publisher for each channel."""
-        ffmpegs = [await asyncio.to_thread(self._ffmpeg_for, channel) for channel in request.channels]
+        ffmpegs = [await asyncio.to_thread(_ffmpeg_for, request, channel) for channel in request.channels]
         answer = await self._service.start_streaming(
             session.session_id, [channel.for_service() for channel in request.channels], session.ws_connection_id
         )
@@ -138,3 +130,10 @@ class StreamingRecorder(Recorder):
     def health(self) -> dict[str, ChannelState]:
         """How each channel does, by its id."""
         return {name: publisher.health for name, publisher in self._publishers.items()}
+
+
+def _ffmpeg_for(request: CaptureRequest, channel: Channel) -> FFmpeg:
+    """Return the ffmpeg that can capture this channel. Raises MissingDependencyError."""
+    if request.playback is not None:
+        return find_ffmpeg()
+    return find_ffmpeg("x11grab" if channel.media == "video" else "pulse")
