@@ -35,7 +35,7 @@ from tests.fakes.event_service import (
     then,
 )
 from videodb_cli import settings
-from videodb_cli.listener import supervisor
+from videodb_cli.listener import assembly
 from videodb_cli.listener.backoff import Backoff
 from videodb_cli.main import main
 
@@ -108,7 +108,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 @pytest.fixture(autouse=True)
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "Backoff", lambda *_: Backoff(first_s=0.01))
+    monkeypatch.setattr(assembly, "Backoff", lambda *_: Backoff(first_s=0.01))
 
 
 def assert_nothing_secret_in(path: Path) -> None:
@@ -471,7 +471,7 @@ def test_a_server_that_accepts_and_closes_is_not_hammered(box: Box, monkeypatch:
         ceilings.append(high)
         return 0.0
 
-    monkeypatch.setattr(supervisor, "Backoff", lambda *_: Backoff(uniform=draw))
+    monkeypatch.setattr(assembly, "Backoff", lambda *_: Backoff(uniform=draw))
     with EventService(END) as service:
         box.listen(service, retries=9)
         assert len(service.connections) == 10
@@ -485,7 +485,7 @@ def test_an_event_or_a_while_forgives(box: Box, monkeypatch: pytest.MonkeyPatch)
         ceilings.append(high)
         return 0.0
 
-    monkeypatch.setattr(supervisor, "Backoff", lambda *_: Backoff(uniform=draw))
+    monkeypatch.setattr(assembly, "Backoff", lambda *_: Backoff(uniform=draw))
     with EventService(END, END, send("{}", then=END), END, then(pause(0.2), END), END, END, END) as service:
         box.listen(service, "--healthy-after", "0.1", retries=3)
     assert ceilings == [1, 2, 1, 2, 1, 2, 4, 8]

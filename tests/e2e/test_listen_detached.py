@@ -115,9 +115,9 @@ def test_the_log_of_a_detached_process_has_tracebacks(box: Box) -> None:
     with EventService() as service:
         (box.root / "broken").mkdir()
         broken = (
-            "from videodb_cli.listener.presence import Presence\n"
+            "from videodb_cli.listener.run_files import RunFiles\n"
             "def claim(self): raise ZeroDivisionError\n"
-            "Presence.claim = claim\n"
+            "RunFiles.claim = claim\n"
         )
         (box.root / "broken" / "sitecustomize.py").write_text(broken)
         done = box.run(service, "listen", "--detach", PYTHONPATH=str(box.root / "broken"))

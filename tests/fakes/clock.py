@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from videodb_cli.process.clock import Clock, ClockSet
+from videodb_cli.process.clock import Clock
 
 NOW = 1795856400.0
 # What a board without a battery shows when it boots.
@@ -20,9 +19,9 @@ class Time:
     wall: float = NOW
     uptime: float = 500.0
 
-    def clock(self, on_set: Callable[[ClockSet], None] = lambda _: None) -> Clock:
+    def clock(self) -> Clock:
         """Return a clock of a process that starts now."""
-        return Clock(on_set, wall=lambda: self.wall, uptime=lambda: self.uptime)
+        return Clock(wall=lambda: self.wall, uptime=lambda: self.uptime)
 
     def passes(self, seconds: float) -> None:
         """Let time pass; the machine may sleep meanwhile."""

@@ -14,19 +14,12 @@ from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.errors import ConflictError, VideodbError
-from videodb_cli.eventlog.write.store import LogBack, LogStore, LogTrouble
+from videodb_cli.eventlog.write.store import LogStore
+from videodb_cli.listener.assembly import assemble
 from videodb_cli.listener.capture_watch import CaptureWatch
-from videodb_cli.listener.counters import Counters
-from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake
-from videodb_cli.listener.journal import Journal
-from videodb_cli.listener.presence import Presence
-from videodb_cli.listener.recovery.recoverer import Recoverer
-from videodb_cli.listener.recovery.seen import Seen
-from videodb_cli.listener.recovery.surroundings import Surroundings
-from videodb_cli.listener.supervisor import Listener
+from videodb_cli.listener.trouble import TroubleInbox
 from videodb_cli.listener.updates import ListenerUpdate, Statement
 from videodb_cli.model.event import Event
-from videodb_cli.process.clock import Clock
 from videodb_cli.process.gc_tuning import tune_for_long_running
 from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals
 from videodb_cli.process.start_token import current_start_token
@@ -119,28 +112,23 @@ async def listen(request: ListenRequest, audience: Audience, *, stopping: asynci
         loop = asyncio.get_running_loop()
         if stopping is None:
             loop.set_default_executor(_ImpatientExecutor(thread_name_prefix="asyncio"))
-        told: list[Callable[[LogTrouble | LogBack], None]] = []
-
-        def on_trouble(trouble: LogTrouble | LogBack) -> None:
-            # The writer may outlive the loop when the disk is stuck at the end.
-            with contextlib.suppress(RuntimeError):
-                if told:
-                    loop.call_soon_threadsafe(told[0], trouble)
-
         async with ControlPlane(request.credentials) as service:
-            store = LogStore(request.run_dir.log, keeping=request.options.keeping(), on_trouble=on_trouble)
-            listener = Listener(
-                fresh_url=lambda: _fresh_url(request, service),
-                host=request.credentials.host,
+            troubles = TroubleInbox()
+            store = LogStore(request.run_dir.log, keeping=request.options.keeping(), on_trouble=troubles.put)
+            listener = assemble(
+                run_dir=request.run_dir,
                 store=store,
-                presence=Presence(request.run_dir),
+                troubles=troubles,
+                host=request.credentials.host,
+                fresh_url=lambda: _fresh_url(request, service),
                 policy=request.options.policy(),
                 on_update=audience.on_update,
                 on_line=audience.on_line,
-                recoverer=_recoverer_for(request, service, store, audience.on_update),
+                output_dropped=audience.output_dropped,
+                calls=StreamCalls(service),
+                recovery=request.options.recovery(),
+                collection=request.options.collection,
             )
-            told.append(listener.log_trouble)
-            listener.output_dropped = audience.output_dropped
             if stopping is None:
                 ignore_terminal_output_stop()
                 tune_for_long_running()
@@ -200,39 +188,6 @@ async def _fresh_url(request: ListenRequest, service: ControlPlane) -> str:
             raise
     await service.use(await asyncio.to_thread(request.find_again))
     return await service.websocket_url(request.options.collection)
-
-
-def _recoverer_for(
-    request: ListenRequest, service: ControlPlane, store: LogStore, on_update: Callable[[ListenerUpdate], None]
-) -> Callable[[Journal, Counters, Seen, Intake, Clock], Recoverer] | None:
-    """Return what makes the part that reads back after a gap, or None if that is turned off."""
-    policy = request.options.recovery()
-    if policy is None:
-        return None
-
-    def make(journal: Journal, counters: Counters, seen: Seen, intake: Intake, clock: Clock) -> Recoverer:
-        def watch_with(watch: Callable[[Event], None] | None) -> None:
-            intake.watch = watch
-
-        def absorb_with(absorb: Callable[[Event, bytes], bool]) -> None:
-            intake.absorb = absorb
-
-        around = Surroundings(
-            run_dir=request.run_dir,
-            collection=request.options.collection,
-            seen=seen,
-            journal=journal,
-            counters=counters,
-            on_update=on_update,
-            watch_with=watch_with,
-            absorb_with=absorb_with,
-            flush=store.flush,
-            has_room=lambda: store.pending_bytes < MAX_PENDING_BYTES // 2,
-            clock=clock,
-        )
-        return Recoverer(StreamCalls(service), around, policy)
-
-    return make
 
 
 async def _keep_own_log_small(request: ListenRequest) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from videodb_cli.eventlog.write.store import Keeping
+    from videodb_cli.listener.policy import ListenerPolicy
     from videodb_cli.listener.recovery.recoverer import RecoveryPolicy
-    from videodb_cli.listener.supervisor import ListenerPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class ListenOptions:
     def policy(self) -> ListenerPolicy:
         """Returns when to connect, to give up and to renew."""
         from videodb_cli.listener.connection import Timing
-        from videodb_cli.listener.supervisor import ListenerPolicy
+        from videodb_cli.listener.policy import ListenerPolicy
 
         return ListenerPolicy(
             clear=self.clear,

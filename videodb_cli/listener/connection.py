@@ -1,4 +1,4 @@
-"""One attempt: from a socket URL to the end of one socket. What to forgive and when to retry is decided elsewhere."""
+"""One open socket: its id, its messages, its pings, and how it ended. `connect` opens it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from urllib.parse import urlsplit
 import orjson
 
 from videodb_cli.listener.frames import MAX_MESSAGE_BYTES
-from videodb_cli.network.failures import CannotReachError, said_by_system
-from videodb_cli.network.route import decide
 from videodb_cli.process.clock import uptime_s
-from videodb_cli.settings import is_loopback
 
 if TYPE_CHECKING:
     from videodb_cli.listener.event_socket import EventSocket
 
 _MAX_ID_FRAME_BYTES = 64 << 10
-_CLOSE_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def connection_id_in(raw: bytes, *, alone: bool) -> tuple[str, dict[str, object]
 
 
 class Connection:
-    """One open socket with its id. Made by `open_connection`; `hear` runs until it ends."""
+    """One open socket with its id. Made by `connect.open_connection`; `hear` runs until it ends."""
 
     def __init__(self, socket: EventSocket, timing: Timing, url: str) -> None:
         self._socket = socket
@@ -173,7 +170,7 @@ class Connection:
     async def close(self) -> None:
         """Close in an orderly way; cut what has not answered within two seconds. Idempotent."""
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._socket.close()
         self.abort()
 
@@ -223,81 +220,17 @@ class Connection:
         if received is None:
             return ""
         words = {1000: "normal", 1001: "going away", 1006: "abnormal", 1008: "policy", 1011: "error", 1012: "restart"}
-        said = _hide(self._url, received.reason) or words.get(received.code, "")
+        said = without_url(self._url, received.reason) or words.get(received.code, "")
         return f"{received.code}, {said}" if said else str(received.code)
 
 
-async def open_connection(url: str, timing: Timing) -> Connection:
-    """Open a socket by the route that is decided for its host.
-
-    Raises AttemptFailedError for a URL that cannot be used and for every failure on the way, those of
-    `network.failures.FINAL` for a way that cannot work.
-    """
-    from websockets.exceptions import WebSocketException
-
-    from videodb_cli.listener.event_socket import EventSocket
-    from videodb_cli.network.websocket import open_websocket
-
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in {"ws", "wss"}:
-        raise AttemptFailedError("the service gave a socket URL that is not one")
-    if parts.scheme == "ws" and not is_loopback(host):
-        raise AttemptFailedError("the service gave a socket URL without TLS")
-    try:
-        socket = await open_websocket(
-            url,
-            create_connection=EventSocket,
-            max_size=MAX_MESSAGE_BYTES,
-            compression=None,
-            open_timeout=timing.open_timeout_s,
-            close_timeout=_CLOSE_TIMEOUT_S,
-            ping_interval=None,
-        )
-    except TimeoutError:
-        by = decide(url).by
-        raise AttemptFailedError(f"the socket did not open within {timing.open_timeout_s:g} s{by}") from None
-    except CannotReachError as error:
-        raise AttemptFailedError(f"the socket did not open: {error}") from None
-    except (OSError, WebSocketException, EOFError, ValueError) as error:
-        raise AttemptFailedError(
-            f"the socket did not open: {_without_secret(error, url)}", retry_after_s=_retry_after(error)
-        ) from None
-    assert isinstance(socket, EventSocket)  # noqa: S101 - create_connection above
-    return Connection(socket, timing, url)
-
-
-def _without_secret(error: Exception, url: str) -> str:
-    from websockets.exceptions import InvalidStatus
-
-    if isinstance(error, InvalidStatus):
-        return f"HTTP {error.response.status_code}"
-    if isinstance(error, OSError) and error.strerror:
-        return said_by_system(error)
-    return _hide(url, " ".join(str(error).split()) or type(error).__name__)[:300]
-
-
-def _hide(url: str, text: str) -> str:
-    """Return the text without the socket URL or a part of it that opens the socket."""
+def without_url(url: str, text: str) -> str:
+    """Return a text without the socket URL or a part of it that opens the socket."""
     parts = urlsplit(url)
     for secret in (url, parts.path + ("?" + parts.query if parts.query else ""), parts.query, parts.path):
         if len(secret) > 1:
             text = text.replace(secret, "…")
     return text
-
-
-def _retry_after(error: Exception) -> float | None:
-    from websockets.exceptions import InvalidStatus
-
-    from videodb_cli.api.control_plane import answered_at, retry_after_s
-
-    if isinstance(error, InvalidStatus):
-        headers = error.response.headers
-        return retry_after_s(headers.get("Retry-After"), answered_at(headers.get("Date")))
-    return None
 
 
 def _refused_size(cause: BaseException | None) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.write.store import LogStore
+from videodb_cli.listener.clock_watch import ClockWatch
 from videodb_cli.listener.connection import Connection, Ended
 from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.journal import Journal, Loss
@@ -14,7 +15,7 @@ from videodb_cli.listener.recovery.logscan import last_run
 from videodb_cli.listener.recovery.pipeline import Gap
 from videodb_cli.listener.recovery.recoverer import Recoverer
 from videodb_cli.listener.updates import ListenerUpdate, Resumed
-from videodb_cli.process.clock import Clock, boot_id
+from videodb_cli.process.clock import boot_id
 
 # No log is older than this program: 2020-01-01 in Unix seconds.
 _CLOCK_IS_WRONG_BEFORE = 1577836800.0
@@ -32,10 +33,11 @@ class GapTracker:
         counters: Counters,
         recoverer: Recoverer | None,
         on_update: Callable[[ListenerUpdate], None],
-        clock: Clock,
+        watch: ClockWatch,
     ) -> None:
-        self._clock = clock
-        self._began = clock.uptime()
+        self._watch = watch
+        self._clock = watch.clock
+        self._began = watch.clock.uptime()
         self._store = store
         self._journal = journal
         self._counters = counters
@@ -67,12 +69,12 @@ class GapTracker:
         self._last_stamp = last.heard_until
         self._is_other_boot = last.boot_id is not None and last.boot_id != boot_id()
         if last.ahead_s is not None and last.boot_id is not None and last.boot_id == boot_id():
-            self._clock.continue_from(last.ahead_s, last.heard_until)
+            self._watch.continue_from(last.ahead_s, last.heard_until)
             self._lost_at = last.heard_until - last.ahead_s
 
     def note_loss(self, connection: Connection, ended: Ended, *, for_log: bool) -> str:
         """The youngest connection ended. Returns why, in words."""
-        self._clock.look()
+        self._watch.look()
         self._counters.disconnected(self._clock.uptime())
         self._lost_at = ended.alive_at
         self._reason = "log_not_writable" if for_log else ended.reason
@@ -81,7 +83,7 @@ class GapTracker:
 
     def note_connection(self, connection: Connection) -> float | None:
         """A connection stands, and none stood before it. Returns the seconds of the gap within this run, if any."""
-        self._clock.look()
+        self._watch.look()
         self._counters.connected(self._clock.uptime())
         self._journal.connected(connection)
         loss = self._measured()
@@ -123,7 +125,7 @@ class GapTracker:
 
     def note_renewal(self, connection: Connection, older: Connection) -> None:
         """A younger connection stands beside one that still works."""
-        self._clock.look()
+        self._watch.look()
         self._previous_id = connection.connection_id
         self._journal.connected(connection, takes_over_from=older.connection_id)
         if self._recoverer is not None:
@@ -131,7 +133,7 @@ class GapTracker:
 
     def note_drained(self, drained: Connection, ended: Ended, younger_id: str, *, for_log: bool) -> None:
         """A connection ended that a younger one had taken over from: what was bound to it speaks to nobody now."""
-        self._clock.look()
+        self._watch.look()
         self._journal.disconnected(drained, ended, for_log=for_log, renewed_by=younger_id)
         if self._recoverer is not None:
             now, alive_at = self._clock.unix(), self._clock.unix(ended.alive_at)
@@ -143,6 +145,6 @@ class GapTracker:
         self._previous_id = connection_id
         self._journal.id_replaced(old, connection_id)
         if self._recoverer is not None:
-            self._clock.look()
+            self._watch.look()
             now = self._clock.unix()
             self._recoverer.begin(Gap(now, now, old, connection_id, is_fresh=False))

@@ -26,8 +26,7 @@ _MAX_HELD = 10_000
 class Intake:
     """Takes messages of all open sockets, in order of arrival.
 
-    ``watch`` gets every event while somebody needs to know what came (the recovery does); ``absorb`` may take an event
-    that the log holds already, with the message that brought it; ``duplicates`` is set while two sockets are open.
+    ``duplicates`` is set while two sockets are open.
     """
 
     def __init__(
@@ -41,9 +40,17 @@ class Intake:
         self._counters = counters
         self._seen = seen
         self._on_line = on_line
-        self.watch: Callable[[Event], None] | None = None
-        self.absorb: Callable[[Event, bytes], bool] | None = None
+        self._watch: Callable[[Event], None] | None = None
+        self._absorb: Callable[[Event, bytes], bool] | None = None
         self.duplicates: CrossSocketDuplicates | None = None
+
+    def watch_with(self, watch: Callable[[Event], None] | None) -> None:
+        """Show every event to somebody who needs to know what came (the recovery does); None: to nobody."""
+        self._watch = watch
+
+    def absorb_with(self, absorb: Callable[[Event, bytes], bool]) -> None:
+        """Let somebody take an event that the log holds already, with the message that brought it."""
+        self._absorb = absorb
 
     @property
     def is_full(self) -> bool:
@@ -63,10 +70,10 @@ class Intake:
     def take(self, raw: bytes) -> None:
         """Take one message that is an event or is kept as it is."""
         rest, event = compose(raw)
-        if event is not None and self.absorb is not None and self.absorb(event, raw):
+        if event is not None and self._absorb is not None and self._absorb(event, raw):
             self._counters.doubles += 1
-            if self.watch is not None:
-                self.watch(event)
+            if self._watch is not None:
+                self._watch(event)
             return
         line = self._store.append(rest)
         if event is None:
@@ -74,8 +81,8 @@ class Intake:
         else:
             self._counters.live += 1
             self._seen.note(event, line)
-            if self.watch is not None:
-                self.watch(event)
+            if self._watch is not None:
+                self._watch(event)
         if self._on_line is not None:
             self._on_line(line, event)
 

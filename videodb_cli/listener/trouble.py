@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
 from videodb_cli.eventlog.write.store import LogBack, LogStore, LogTrouble
 from videodb_cli.listener.updates import ListenerUpdate, LogUnwritable, LogWritable
+
+
+class TroubleInbox:
+    """Carries word of the log's state from any thread to the event loop in which this was made."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[LogTrouble | LogBack] = asyncio.Queue()
+
+    def put(self, trouble: LogTrouble | LogBack) -> None:
+        """Leave word. Never raises: the writing thread may outlive the loop when the disk is stuck at the end."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, trouble)
+
+    async def get(self) -> LogTrouble | LogBack:
+        """Wait for the next word."""
+        return await self._queue.get()
 
 
 class TroubleTeller:

@@ -65,16 +65,9 @@ class ClockSet:
 
 
 class Clock:
-    """The wall clock of one process. ``on_set`` is told when somebody has set it, as soon as it is looked at."""
+    """The wall clock of one process. Its times are by the wall clock as it was when `look` was called last."""
 
-    def __init__(
-        self,
-        on_set: Callable[[ClockSet], None] = lambda _: None,
-        *,
-        wall: Callable[[], float] = time.time,
-        uptime: Callable[[], float] = uptime_s,
-    ) -> None:
-        self._on_set = on_set
+    def __init__(self, *, wall: Callable[[], float] = time.time, uptime: Callable[[], float] = uptime_s) -> None:
         self._wall = wall
         self._uptime = uptime
         self._ahead_s = wall() - uptime()
@@ -84,28 +77,29 @@ class Clock:
         """Return the present in uptime seconds."""
         return self._uptime()
 
-    def look(self) -> None:
-        """Notice whether the wall clock was set since the last look."""
+    def look(self) -> ClockSet | None:
+        """Return by how much the wall clock was set since the last look; None if nobody has set it."""
         now = self._uptime()
         step_s = self._wall() - now - self._ahead_s
         if abs(step_s) < STEP_S:
-            return
+            return None
         step = ClockSet(step_s, now + self._ahead_s, now + self._ahead_s + step_s)
         self._ahead_s += step_s
         self._steps.append(step)
-        self._on_set(step)
+        return step
 
-    def continue_from(self, ahead_s: float, until: float) -> None:
+    def continue_from(self, ahead_s: float, until: float) -> ClockSet | None:
         """Take the stamps of an earlier run of this boot for stamps of ours.
 
         Its clock was ``ahead_s`` ahead of the uptime, and its last stamp is ``until``. If that is not so any more, the
-        clock was set in between, which is noticed here.
+        clock was set in between, and that is returned.
         """
         step_s = self._ahead_s - ahead_s
-        if abs(step_s) >= STEP_S:
-            step = ClockSet(step_s, until, until + step_s)
-            self._steps.insert(0, step)
-            self._on_set(step)
+        if abs(step_s) < STEP_S:
+            return None
+        step = ClockSet(step_s, until, until + step_s)
+        self._steps.insert(0, step)
+        return step
 
     def unix(self, uptime: float | None = None) -> float:
         """Return a moment, or the present, in Unix seconds by the wall clock as it was at the last look."""

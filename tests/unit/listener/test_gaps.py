@@ -11,13 +11,15 @@ import pytest
 
 from tests.fakes.clock import JUST_BOOTED, NOW, TO_NOW, Time
 from videodb_cli.eventlog.write.store import LogStore
+from videodb_cli.listener.clock_watch import ClockWatch
 from videodb_cli.listener.connection import Connection, Ended
 from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.gaps import GapTracker
 from videodb_cli.listener.journal import Journal
+from videodb_cli.listener.log import ListenerLog
 from videodb_cli.listener.recovery.pipeline import Gap
 from videodb_cli.listener.updates import ListenerUpdate, Resumed
-from videodb_cli.process.clock import ClockSet, boot_id
+from videodb_cli.process.clock import boot_id
 
 
 @dataclass
@@ -30,12 +32,16 @@ class FakeConnection:
 @dataclass
 class FakeRecoverer:
     gaps: list[Gap] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
 
     def begin(self, gap: Gap) -> None:
         self.gaps.append(gap)
 
     def adopt(self, _: str) -> None:
         pass
+
+    def clock_set(self, step_s: float) -> None:
+        self.steps.append(step_s)
 
 
 class Run:
@@ -46,16 +52,17 @@ class Run:
         self.updates: list[ListenerUpdate] = []
         self.store = LogStore(directory / "videodb_events.jsonl", clock=lambda: time.wall)
         self.store.open()
-        self.clock = time.clock(self._on_clock_set)
+        self.clock = time.clock()
         self.journal = Journal(self.store, "host", None, self.clock)
         self.counters = Counters(time.uptime)
         self.recoverer = FakeRecoverer()
+        log = ListenerLog(self.store, clear=False)
+        log.is_open = True
+        told: list[ListenerUpdate] = []
+        watch = ClockWatch(self.clock, log, self.journal, cast(Any, self.recoverer), told.append)
         self.gaps = GapTracker(
-            self.store, self.journal, self.counters, cast(Any, self.recoverer), self.updates.append, self.clock
+            self.store, self.journal, self.counters, cast(Any, self.recoverer), self.updates.append, watch
         )
-
-    def _on_clock_set(self, step: ClockSet) -> None:
-        self.journal.clock_set(step)
 
     def connects(self) -> float | None:
         return self.gaps.note_connection(cast(Connection, FakeConnection()))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.clock import JUST_BOOTED, NOW, TO_NOW, Time
 from videodb_cli.process import clock as module
-from videodb_cli.process.clock import STEP_S, Clock, ClockSet, boot_id, present, uptime_s
+from videodb_cli.process.clock import STEP_S, Clock, boot_id, present, uptime_s
 
 
 def test_uptime_goes_on_and_is_that_of_the_machine() -> None:
@@ -42,29 +42,31 @@ def test_a_time_namespace_is_another_boot() -> None:
 
 
 def test_a_clock_that_goes_is_not_set() -> None:
-    time, told = Time(), list[ClockSet]()
-    clock = time.clock(told.append)
+    time = Time()
+    clock = time.clock()
     for _ in range(100):
         time.passes(5.0)
         # What NTP slews moves both clocks; what is less than a step is none.
         time.is_set(STEP_S * 0.009)
-        clock.look()
-    assert told == []
+        assert clock.look() is None
     assert clock.unix() == pytest.approx(NOW + 500.0)
 
 
 @pytest.mark.parametrize("step_s", [TO_NOW, 3600.0, 2.0, -2.0, -3600.0, -TO_NOW])
 def test_a_step_is_told_once_and_moves_what_was_noted(step_s: float) -> None:
-    time, told = Time(), list[ClockSet]()
-    clock = time.clock(told.append)
+    time = Time()
+    clock = time.clock()
     noted = clock.uptime()
     time.passes(10.0)
     time.is_set(step_s)
-    clock.look()
-    clock.look()
-    assert [(step.step_s, step.before, step.after) for step in told] == [
-        (pytest.approx(step_s), pytest.approx(NOW + 10.0), pytest.approx(NOW + 10.0 + step_s))
-    ]
+    step = clock.look()
+    assert clock.look() is None
+    assert step is not None
+    assert (step.step_s, step.before, step.after) == (
+        pytest.approx(step_s),
+        pytest.approx(NOW + 10.0),
+        pytest.approx(NOW + 10.0 + step_s),
+    )
     assert clock.unix() == pytest.approx(time.wall)
     assert clock.unix() - clock.unix(noted) == pytest.approx(10.0)
     assert clock.uptime_of(clock.unix(noted)) == pytest.approx(noted)
@@ -127,18 +129,18 @@ def test_any_number_of_steps_forward(steps: list[tuple[float, float]]) -> None:
 
 def test_an_earlier_run_of_this_boot() -> None:
     """Between two runs the clock was set: the stamps of the first one are told by the clock of the second."""
-    time, told = Time(JUST_BOOTED), list[ClockSet]()
+    time = Time(JUST_BOOTED)
     earlier = time.clock()
     ahead_s, last = earlier.unix() - earlier.uptime(), time.wall
     time.passes(60.0)
     time.is_set(TO_NOW)
-    clock = time.clock(told.append)
-    clock.continue_from(ahead_s, last)
-    assert [step.step_s for step in told] == [pytest.approx(TO_NOW)]
+    clock = time.clock()
+    step = clock.continue_from(ahead_s, last)
+    assert step is not None
+    assert step.step_s == pytest.approx(TO_NOW)
     assert time.wall - clock.corrected(last) == pytest.approx(60.0)
-    clock = time.clock(told.append)
-    clock.continue_from(clock.unix() - clock.uptime(), time.wall)
-    assert len(told) == 1
+    clock = time.clock()
+    assert clock.continue_from(clock.unix() - clock.uptime(), time.wall) is None
 
 
 # ---- what another process makes of a file ----------------------------------------------------------------------------

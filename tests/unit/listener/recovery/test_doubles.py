@@ -235,8 +235,8 @@ class Listening:
                 journal=journal,
                 counters=self.counters,
                 on_update=lambda _: None,
-                watch_with=lambda watch: setattr(self.intake, "watch", watch),
-                absorb_with=lambda absorb: setattr(self.intake, "absorb", absorb),
+                watch_with=self.intake.watch_with,
+                absorb_with=self.intake.absorb_with,
                 flush=self.store.flush,
                 has_room=lambda: True,
                 clock=clock,
@@ -316,7 +316,7 @@ async def test_a_restarted_listener_knows_what_was_read_back(tmp_path: Path) -> 
     now = time.time()
     again.recoverer.begin(Gap(now - 5, now, "ws-1", "ws-2"))
     async with asyncio.timeout(10):
-        await until(lambda: again.intake.absorb is not None)
+        await until(lambda: again.intake._absorb is not None)
         take(again, said("read back", T + 2))
         await again.recoverer.stop()
     assert ("read back", False) not in again.texts()

@@ -16,11 +16,14 @@ import pytest
 from videodb_cli.api.failures import KeyRefusedError, RequestFailedError
 from videodb_cli.errors import UnreachableError
 from videodb_cli.eventlog.write.store import LogStore
-from videodb_cli.listener import publication, supervisor
+from videodb_cli.listener import connect, retries, run_files
+from videodb_cli.listener.assembly import assemble
 from videodb_cli.listener.backoff import Backoff
 from videodb_cli.listener.connection import Ended
-from videodb_cli.listener.presence import Presence
-from videodb_cli.listener.supervisor import Listener, ListenerPolicy
+from videodb_cli.listener.listener import Listener
+from videodb_cli.listener.policy import ListenerPolicy
+from videodb_cli.listener.run_files import RunFiles
+from videodb_cli.listener.trouble import TroubleInbox
 from videodb_cli.listener.updates import Connected, ListenerUpdate, LogUnwritable
 from videodb_cli.process.clock import uptime_s
 from videodb_cli.rundir.paths import RunDir
@@ -75,7 +78,7 @@ class Setting:
             del url
             return self._next
 
-        monkeypatch.setattr(supervisor, "open_connection", open_connection)
+        monkeypatch.setattr(connect, "open_connection", open_connection)
 
     async def _fresh_url(self) -> str:
         self.asked += 1
@@ -87,11 +90,13 @@ class Setting:
 
     def make(self, **policy: Any) -> Listener:
         fresh_url: Callable[[], Awaitable[str]] = self._fresh_url
-        self.listener = Listener(
+        troubles = TroubleInbox()
+        self.listener = assemble(
+            run_dir=self.run_dir,
+            store=LogStore(self.run_dir.log, on_trouble=troubles.put),
+            troubles=troubles,
             fresh_url=fresh_url,
             host="service",
-            store=LogStore(self.run_dir.log),
-            presence=Presence(self.run_dir),
             policy=ListenerPolicy(**policy),
             on_update=self.updates.append,
             backoff=Backoff(first_s=0.001, cap_s=0.002),
@@ -136,7 +141,7 @@ async def test_later_only_after_a_time_of_nothing_else(setting: Setting, monkeyp
         time = staticmethod(time.time)
         monotonic = staticmethod(itertools.count(0, 100).__next__)
 
-    monkeypatch.setattr(supervisor, "time", Clock)
+    monkeypatch.setattr(retries, "time", Clock)
     setting.answers = [FakeConnection(1), *[REFUSED] * 5, RequestFailedError("busy"), *[REFUSED] * 20]
     with pytest.raises(KeyRefusedError):
         await setting.make().run()
@@ -207,23 +212,23 @@ async def test_what_comes_is_logged_while_an_id_cannot_be_published(
 ) -> None:
     """The file of the id before this one is stuck: messages must not wait in memory for it."""
     stuck, let_go = threading.Event(), threading.Event()
-    publish_id = Presence.publish_id
+    publish_id = RunFiles.publish_id
 
-    def publish(presence: Presence, connection_id: str) -> None:
+    def publish(files: RunFiles, connection_id: str) -> None:
         if connection_id == "ws-1-new":
             stuck.set()
             assert let_go.wait(20)
-        publish_id(presence, connection_id)
+        publish_id(files, connection_id)
 
-    monkeypatch.setattr(Presence, "publish_id", publish)
-    monkeypatch.setattr(publication, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(RunFiles, "publish_id", publish)
+    monkeypatch.setattr(run_files, "_PATIENCE_S", 0.01)
     first = FakeConnection(1, stays=True)
     setting.answers = [first, FakeConnection(2, (b'{"n":2}',), stays=True)]
     listener = setting.make()
     run = asyncio.create_task(listener.run())
     try:
         await until(lambda: Connected("ws-1", None) in setting.updates)
-        listener._on_new_id(first, "ws-1-new")  # type: ignore[arg-type]
+        listener._receiver.on_new_id(first, "ws-1-new")  # type: ignore[arg-type]
         await until(stuck.is_set)
         first.abort()
         await until(lambda: any(line.get("n") == 2 for line in setting.lines()))

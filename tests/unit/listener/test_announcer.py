@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.listener.test_supervisor import FakeConnection, Setting, until
+from tests.unit.listener.test_listener import FakeConnection, Setting, until
 from videodb_cli.listener.intake import LineGate
-from videodb_cli.listener.presence import Presence
+from videodb_cli.listener.run_files import RunFiles
 from videodb_cli.listener.updates import Connected
 from videodb_cli.model.event import Event
 
@@ -25,7 +25,7 @@ async def test_what_comes_while_the_id_is_published_is_in_the_log_before_that_is
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_go_on = threading.Event()
-    monkeypatch.setattr(Presence, "publish_id", lambda *_: may_go_on.wait(30))
+    monkeypatch.setattr(RunFiles, "publish_id", lambda *_: may_go_on.wait(30))
     setting.answers = [FakeConnection(1, (b'{"channel":"alert","n":1}',), stays=True)]
     listener = setting.make()
     running = asyncio.create_task(listener.run())
@@ -43,15 +43,15 @@ async def test_the_log_tells_of_a_connection_before_its_id_is_published(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged: list[list[str]] = []
-    publish = Presence.publish_id
+    publish = RunFiles.publish_id
 
-    def publish_id(presence: Presence, connection_id: str) -> None:
+    def publish_id(files: RunFiles, connection_id: str) -> None:
         logged.append(
             [json.loads(line)["data"]["connection_id"] for line in setting.run_dir.log.read_bytes().splitlines()]
         )
-        publish(presence, connection_id)
+        publish(files, connection_id)
 
-    monkeypatch.setattr(Presence, "publish_id", publish_id)
+    monkeypatch.setattr(RunFiles, "publish_id", publish_id)
     setting.answers = [FakeConnection(1, stays=True)]
     listener = setting.make()
     running = asyncio.create_task(listener.run())
@@ -61,7 +61,7 @@ async def test_the_log_tells_of_a_connection_before_its_id_is_published(
     assert logged == [["ws-1"]]
 
 
-def test_the_curtain_shows_the_first_connection_first_and_nothing_too_early() -> None:
+def test_the_gate_shows_the_first_connection_first_and_nothing_too_early() -> None:
     shown: list[bytes] = []
 
     def show(line: bytes, event: Event | None) -> None:

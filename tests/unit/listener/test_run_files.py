@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from videodb_cli.errors import RefusedError
-from videodb_cli.listener import publication
-from videodb_cli.listener.presence import Presence
-from videodb_cli.listener.publication import Publication
+from videodb_cli.listener import run_files
+from videodb_cli.listener.run_files import RunFiles, RunFilesWriter
 from videodb_cli.rundir import private, state
 from videodb_cli.rundir.paths import RunDir
 
@@ -30,28 +29,28 @@ def names(run_dir: RunDir) -> set[str]:
 
 def test_life(run_dir: RunDir) -> None:
     run_dir.ws_id.write_text("stale\n")
-    presence = Presence(run_dir)
-    presence.claim()
+    files = RunFiles(run_dir)
+    files.claim()
     assert names(run_dir) == {"videodb_ws_pid"}, "an id of an earlier run wires nothing to a dead socket"
     assert run_dir.pid.read_text() == f"{os.getpid()}\n"
-    presence.publish_id("ws-1")
-    presence.write_state({"state": "connected"})
+    files.publish_id("ws-1")
+    files.write_state({"state": "connected"})
     assert run_dir.ws_id.read_text() == "ws-1\n"
     written = json.loads(run_dir.listener_state.read_text())
     assert list(written) == ["v", "pid", "start_token", "state"]
     assert {path.stat().st_mode & 0o777 for path in run_dir.path.iterdir()} == {0o600}
-    presence.withdraw_id()
+    files.withdraw_id()
     assert not run_dir.ws_id.exists()
-    presence.release()
+    files.release()
     assert names(run_dir) == set()
 
 
 def test_a_write_that_was_under_way_brings_nothing_back(run_dir: RunDir) -> None:
-    presence = Presence(run_dir)
-    presence.claim()
-    presence.release()
-    presence.write_state({})
-    presence.publish_id("ws-1")
+    files = RunFiles(run_dir)
+    files.claim()
+    files.release()
+    files.write_state({})
+    files.publish_id("ws-1")
     assert names(run_dir) == set()
 
 
@@ -60,7 +59,7 @@ def test_links_are_refused_by_name(run_dir: RunDir, name: str) -> None:
     place = getattr(run_dir, name)
     place.symlink_to(run_dir.path / "target")
     with pytest.raises(RefusedError, match=place.name):
-        Presence(run_dir).claim()
+        RunFiles(run_dir).claim()
     assert place.is_symlink()
 
 
@@ -80,58 +79,58 @@ class FullDisk:
 
 
 def test_a_full_disk_still_takes_the_state(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    presence = Presence(run_dir)
-    presence.claim()
-    assert presence.write_state({"n": 1, "trouble": None}) is None
+    files = RunFiles(run_dir)
+    files.claim()
+    assert files.write_state({"n": 1, "trouble": None}) is None
     size = run_dir.listener_state.stat().st_size
     disk = FullDisk(monkeypatch)
     for n in (2, 3):
-        assert presence.write_state({"n": n, "trouble": None}) == "No space left on device"
+        assert files.write_state({"n": n, "trouble": None}) == "No space left on device"
         found = state.read(run_dir.listener_state)
         assert found is not None
         assert (found["n"], found["trouble"]) == (n, "No space left on device")
         assert run_dir.listener_state.stat().st_size == size, "it took no room"
     # What no longer fits is left out; what then still does not fit is told as before.
-    assert presence.write_state({"n": 4, "trouble": "x", "dead_pipelines": ["y" * 5000]}) is not None
+    assert files.write_state({"n": 4, "trouble": "x", "dead_pipelines": ["y" * 5000]}) is not None
     found = state.read(run_dir.listener_state) or {}
     assert (found["n"], found["trouble"], found["dead_pipelines"]) == (4, "x", None)
     with pytest.raises(OSError, match="No space left"):
-        presence.write_state({"n": "z" * 5000})
+        files.write_state({"n": "z" * 5000})
     disk.is_full = False
-    assert presence.write_state({"n": 5, "trouble": None}) is None
+    assert files.write_state({"n": 5, "trouble": None}) is None
     assert (state.read(run_dir.listener_state) or {})["trouble"] is None
 
 
 async def test_an_id_that_found_no_room_is_published_as_soon_as_there_is_some(
     run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    presence = Presence(run_dir)
-    presence.claim()
+    files = RunFiles(run_dir)
+    files.claim()
     told: list[str] = []
-    files = Publication(presence, lambda: {"state": "connected"}, told.append)
-    await files.write_state()
+    writer = RunFilesWriter(files, lambda: {"state": "connected"}, told.append)
+    await writer.write_state()
     disk = FullDisk(monkeypatch)
-    await files.publish("ws-1")
+    await writer.publish("ws-1")
     assert (run_dir.ws_id.exists(), told) == (False, ["No space left on device"] * 2)
-    await files.write_state()
+    await writer.write_state()
     disk.is_full = False
-    await files.write_state()
+    await writer.write_state()
     assert run_dir.ws_id.read_text() == "ws-1\n"
     disk.is_full = True
-    await files.publish("ws-2")
-    await files.withdraw()
+    await writer.publish("ws-2")
+    await writer.withdraw()
     disk.is_full = False
-    await files.write_state()
+    await writer.write_state()
     assert not run_dir.ws_id.exists(), "that connection is gone"
 
 
 async def test_a_stuck_disk_holds_neither_a_stop_nor_the_next_connection(
     run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    presence = Presence(run_dir)
-    presence.claim()
-    files = Publication(presence, lambda: {"state": "connected"}, lambda _: None)
-    await files.publish("ws-1")
+    files = RunFiles(run_dir)
+    files.claim()
+    writer = RunFilesWriter(files, lambda: {"state": "connected"}, lambda _: None)
+    await writer.publish("ws-1")
     stuck, let_go = threading.Event(), threading.Event()
     remove = private.remove
 
@@ -141,12 +140,12 @@ async def test_a_stuck_disk_holds_neither_a_stop_nor_the_next_connection(
         remove(path)
 
     monkeypatch.setattr(private, "remove", stuck_remove)
-    monkeypatch.setattr(publication, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(run_files, "_PATIENCE_S", 0.05)
     async with asyncio.timeout(10):
-        await files.withdraw()
+        await writer.withdraw()
         assert stuck.is_set()
-        publishing = asyncio.create_task(files.publish("ws-2"))
-        await files.release()
+        publishing = asyncio.create_task(writer.publish("ws-2"))
+        await writer.release()
         let_go.set()
         await publishing
         while names(run_dir):  # noqa: ASYNC110 - a thread removes them
@@ -159,4 +158,4 @@ def test_a_directory_that_cannot_be_written(run_dir: RunDir, monkeypatch: pytest
 
     monkeypatch.setattr(private, "write_atomic", full)
     with pytest.raises(RefusedError, match="Read-only file system"):
-        Presence(run_dir).claim()
+        RunFiles(run_dir).claim()

@@ -1,0 +1,133 @@
+"""Puts a listener together. Each part is made once, from parts that are there already."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from videodb_cli.api.streams import StreamCalls
+from videodb_cli.eventlog.write.store import LogStore, LogTrouble
+from videodb_cli.listener.announcer import Announcer
+from videodb_cli.listener.backoff import CAP_S, FIRST_S, Backoff
+from videodb_cli.listener.clock_watch import ClockWatch
+from videodb_cli.listener.connect import Connector
+from videodb_cli.listener.counters import Counters
+from videodb_cli.listener.current import CurrentConnection
+from videodb_cli.listener.gaps import GapTracker
+from videodb_cli.listener.intake import MAX_PENDING_BYTES, Intake, LineGate
+from videodb_cli.listener.journal import Journal
+from videodb_cli.listener.listener import Listener
+from videodb_cli.listener.log import ListenerLog
+from videodb_cli.listener.parts import ListenerParts
+from videodb_cli.listener.policy import ListenerPolicy
+from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy
+from videodb_cli.listener.recovery.seen import Seen
+from videodb_cli.listener.recovery.surroundings import Surroundings
+from videodb_cli.listener.renewal import DrainingConnections
+from videodb_cli.listener.retries import Retries
+from videodb_cli.listener.run_files import RunFiles, RunFilesWriter
+from videodb_cli.listener.state_report import StateReport
+from videodb_cli.listener.trouble import TroubleInbox, TroubleTeller
+from videodb_cli.listener.updates import ListenerUpdate
+from videodb_cli.model.event import Event
+from videodb_cli.process.clock import Clock
+from videodb_cli.rundir.paths import RunDir
+
+
+def assemble(  # noqa: PLR0913 - what a listener needs from outside is what it is
+    *,
+    run_dir: RunDir,
+    store: LogStore,
+    troubles: TroubleInbox,
+    host: str,
+    fresh_url: Callable[[], Awaitable[str]],
+    policy: ListenerPolicy,
+    on_update: Callable[[ListenerUpdate], None],
+    on_line: Callable[[bytes, Event | None], None] | None = None,
+    output_dropped: Callable[[], int] = lambda: 0,
+    calls: StreamCalls | None = None,
+    recovery: RecoveryPolicy | None = None,
+    collection: str = "default",
+    backoff: Backoff | None = None,
+) -> Listener:
+    """Return a listener that is ready to run. To be called where the event loop runs.
+
+    Args:
+        run_dir: Where its files are written.
+        store: The log, which is not open yet.
+        troubles: Where the store leaves word when it cannot write.
+        host: The service, for the log and `status`.
+        fresh_url: Asks the control plane for a socket URL.
+        policy: How the run behaves.
+        on_update: Gets what happens.
+        on_line: Gets every line as it is logged.
+        output_dropped: Returns how many of those lines were not shown.
+        calls: The control plane, to read back what a gap lost.
+        recovery: How to read back; None reads nothing back. Needs ``calls``.
+        collection: The collection of capture sessions whose own is not known.
+        backoff: When to try again; by default as the policy says.
+    """
+    clock = Clock()
+    counters = Counters(clock.uptime())
+    gate = LineGate(on_line) if on_line is not None else None
+    journal = Journal(store, host, gate, clock)
+    seen = Seen(clock.corrected)
+    intake = Intake(store, counters, seen, gate)
+    recoverer = None
+    if calls is not None and recovery is not None:
+        context = Surroundings(
+            run_dir=run_dir,
+            collection=collection,
+            seen=seen,
+            journal=journal,
+            counters=counters,
+            on_update=on_update,
+            watch_with=intake.watch_with,
+            absorb_with=intake.absorb_with,
+            flush=store.flush,
+            has_room=lambda: store.pending_bytes < MAX_PENDING_BYTES // 2,
+            clock=clock,
+        )
+        recoverer = Recoverer(calls, context, recovery)
+    log = ListenerLog(store, clear=policy.clear)
+    clock_watch = ClockWatch(clock, log, journal, recoverer, on_update)
+    gaps = GapTracker(store, journal, counters, recoverer, on_update, clock_watch)
+    draining = DrainingConnections(intake, gaps)
+    current = CurrentConnection()
+    report = StateReport(
+        host=host,
+        timing=policy.timing,
+        store=store,
+        counters=counters,
+        recoverer=recoverer,
+        current=current,
+        draining=draining,
+        clock=clock_watch,
+        output_dropped=output_dropped,
+    )
+    files = RunFilesWriter(RunFiles(run_dir), report.fields, lambda reason: troubles.put(LogTrouble(reason)))
+    default = Backoff(policy.first_retry_s, policy.first_retry_s * CAP_S / FIRST_S)
+    return Listener(
+        ListenerParts(
+            policy=policy,
+            on_update=on_update,
+            stopping=asyncio.Event(),
+            clock=clock_watch,
+            counters=counters,
+            store=store,
+            log=log,
+            gate=gate,
+            journal=journal,
+            intake=intake,
+            connector=Connector(fresh_url, policy.timing, intake),
+            retries=Retries(policy, backoff or default),
+            gaps=gaps,
+            recoverer=recoverer,
+            current=current,
+            draining=draining,
+            files=files,
+            announcer=Announcer(store, files, gate, current, on_update),
+            troubles=troubles,
+            teller=TroubleTeller(store, policy.log_warning_s, on_update),
+        )
+    )
