@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from videodb_cli import settings
-from videodb_cli.app.listen import already_running, running_listener
 from videodb_cli.app.listen_options import ListenOptions
+from videodb_cli.app.listener_status import already_running
 from videodb_cli.app.stop_listener import stop_listener
 from videodb_cli.errors import ConflictError, TimedOutError, UnreachableError
 from videodb_cli.process import background
 from videodb_cli.process.background import BackgroundJob
 from videodb_cli.rundir import process_log
+from videodb_cli.rundir.listener_state import running_listener
 from videodb_cli.rundir.paths import RunDir
 
 _LOOK_S = 0.05
@@ -70,10 +71,9 @@ def _wait_for_running(run_dir: RunDir, timeout_s: float, pause: Callable[[float]
             raise UnreachableError(
                 "the listener that ran here has just ended", code="listener_ended", hint="videodb listen --detach"
             )
-        pid = found.get("pid") or pid
-        connection_id = found.get("connection_id")
-        if isinstance(connection_id, str):
-            return BackgroundListener(connection_id, pid, was_running=True)
+        pid = found.pid or pid
+        if found.connection_id is not None:
+            return BackgroundListener(found.connection_id, pid, was_running=True)
         if time.monotonic() >= deadline:
             raise _not_yet(pid, timeout_s)
         pause(_LOOK_S)

@@ -7,13 +7,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 from videodb_cli import settings
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.app.listen_options import ListenOptions
-from videodb_cli.errors import ConflictError, VideodbError
+from videodb_cli.app.listener_status import already_running
+from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener.assembly import assemble
 from videodb_cli.listener.capture_watch import CaptureWatch
@@ -23,7 +23,7 @@ from videodb_cli.model.event import Event
 from videodb_cli.process.gc_tuning import tune_for_long_running
 from videodb_cli.process.signals import ignore_terminal_output_stop, stop_on_signals
 from videodb_cli.process.start_token import current_start_token
-from videodb_cli.rundir import lock, process_log, state
+from videodb_cli.rundir import process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
 from videodb_cli.rundir.paths import RunDir
 
@@ -57,32 +57,6 @@ class Audience:
     on_line: Callable[[bytes, Event | None], None] | None
     output_dropped: Callable[[], int]
     forced: Callable[[], None]
-
-
-def running_listener(run_dir: RunDir) -> dict[str, Any] | None:
-    """Return the state of the listener that runs in this directory (at least its ``pid``), or None."""
-    if not lock.is_held(run_dir.lock):
-        return None
-    found = state.read(run_dir.listener_state) or {}
-    holder = lock.holder(run_dir.lock)
-    if holder is None:
-        return found
-    if (found.get("pid"), found.get("start_token")) != holder:
-        # Left behind by one that crashed: the holder of the lock has not written its own yet.
-        found = {}
-    return {**found, "pid": holder[0], "start_token": holder[1]}
-
-
-def already_running(run_dir: RunDir) -> ConflictError:
-    """Return the error for a directory whose lock is held; it says by whom."""
-    found = running_listener(run_dir) or {}
-    connection_id = found.get("connection_id")
-    what = f"connected as {connection_id}" if connection_id else "not connected at the moment"
-    return ConflictError(
-        f"already listening in {run_dir.path}: pid {found.get('pid', 'unknown')}, {what}",
-        code="already_running",
-        hint="videodb status · videodb stop · videodb listen --detach --replace",
-    )
 
 
 class _ImpatientExecutor(ThreadPoolExecutor):

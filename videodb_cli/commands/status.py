@@ -17,28 +17,14 @@ from videodb_cli.rundir.paths import RunDir
 if TYPE_CHECKING:
     from videodb_cli.app.capture.status import CaptureStatus
     from videodb_cli.app.listener_status import ListenerStatus
+    from videodb_cli.rundir.listener_state import ListenerState
 
 app = new_app()
 _LOOK_S = 0.05
 _MAX_DEAD_ROWS = 5
 _STYLES = {"listening": "green", "connecting": "yellow", "deaf": "red", "died": "red", "not written": "red"}
-# Of the state file, in its order.
-_FIELDS = (
-    *("written_at", "started_at", "host", "connected_since", "last_message_at", "last_pong_at"),
-    *(
-        "ping_interval_s",
-        "ping_timeout_s",
-        "events",
-        "unparsable",
-        "recovered",
-        "doubles",
-        "reconnects",
-        "gaps",
-        "gap_s",
-    ),
-    *("events_per_s", "dead_pipelines", "log_bytes", "pending_bytes", "log_writable", "trouble", "output_dropped"),
-    *("retry_at", "last_failure"),
-)
+# The members of the state file that a program has no use for, or finds under another name.
+_OWN_MEMBERS = frozenset(("pid", "start_token", "state", "boot_id", "uptime_s", "connection_id", "last_bytes_at"))
 _AGES = ("last_message_at", "last_pong_at", "connected_since", "started_at")
 
 
@@ -140,6 +126,8 @@ def _capture_row(capture: CaptureStatus) -> str:
 
 def _as_json(found: ListenerStatus) -> dict[str, Any]:
     """Every key in every state, null where nothing is known: programs rely on them."""
+    from videodb_cli.rundir.listener_state import ListenerState
+
     ages = {f"{name.removesuffix('_at').removesuffix('_since')}_age_s": found.age(name) for name in _AGES}
     return {
         "state": found.state,
@@ -147,16 +135,20 @@ def _as_json(found: ListenerStatus) -> dict[str, Any]:
         "pid": found.pid,
         "connection_id": found.connection_id,
         **{name: None if age is None else round(age, 3) for name, age in ages.items()},
-        **{name: found.fields.get(name) for name in _FIELDS},
+        **{
+            name: getattr(found.listener, name, None)
+            for name in ListenerState.__struct_fields__
+            if name not in _OWN_MEMBERS
+        },
     }
 
 
 def _show(found: ListenerStatus) -> None:
-    fields = found.fields
     if found.state == "died":
         _row("died", hints.placed(f"{found.why} · start another: videodb listen --detach"))
         return
-    if found.state == "stopped":
+    listener = found.listener
+    if listener is None:
         _row("stopped", hints.placed("no listener runs here · start one: videodb listen --detach"))
         return
     if found.state == "listening":
@@ -165,18 +157,17 @@ def _show(found: ListenerStatus) -> None:
         parts.append(f"last event {_ago(found.age('last_message_at'))}")
     else:
         parts = [found.why, f"pid {found.pid}"]
-        retry_at = fields.get("retry_at")
-        if isinstance(retry_at, int | float) and retry_at > found.now:
-            parts.append(f"next try in {retry_at - found.now:.0f} s")
+        if listener.retry_at is not None and listener.retry_at > found.now:
+            parts.append(f"next try in {listener.retry_at - found.now:.0f} s")
     rows = [(found.state, " · ".join(parts))]
-    if "events" in fields:
-        rows.append(("log", _log_row(fields)))
+    if listener.written_at is not None:
+        rows.append(("log", _log_row(listener)))
         if found.trouble is not None:
-            rows.append(("not written", f"{found.trouble} · {fields['pending_bytes']} bytes of events wait in memory"))
-        gaps = f"{fields['gaps']} ({fields['gap_s']:.1f} s)" if fields["gaps"] else "none"
-        unknown = f" · alerts of {fields['gap_s']:.1f} s unknown" if fields["gaps"] else ""
-        rows.append(("gaps", f"{gaps} · {fields['recovered']} recovered{unknown}"))
-    rows += [("pipelines" if not number else "", row) for number, row in enumerate(_dead_rows(fields))]
+            rows.append(("not written", f"{found.trouble} · {listener.pending_bytes} bytes of events wait in memory"))
+        gaps = f"{listener.gaps} ({listener.gap_s:.1f} s)" if listener.gaps else "none"
+        unknown = f" · alerts of {listener.gap_s:.1f} s unknown" if listener.gaps else ""
+        rows.append(("gaps", f"{gaps} · {listener.recovered} recovered{unknown}"))
+    rows += [("pipelines" if not number else "", row) for number, row in enumerate(_dead_rows(listener.dead_pipelines))]
     for name, text in rows:
         _row(name, text)
 
@@ -185,17 +176,16 @@ def _row(name: str, text: str) -> None:
     show_field(name, text, 11, _STYLES.get(name, "dim"))
 
 
-def _log_row(fields: dict[str, Any]) -> str:
-    size = fields["log_bytes"] / 1e6
-    row = f"{fields['events']:,} events · {size:.1f} MB · {fields['events_per_s']:.1f} events/s in the last minute"
-    if fields["output_dropped"]:
-        row += f" · {fields['output_dropped']} lines not printed"
+def _log_row(listener: ListenerState) -> str:
+    size = listener.log_bytes / 1e6
+    row = f"{listener.events:,} events · {size:.1f} MB · {listener.events_per_s:.1f} events/s in the last minute"
+    if listener.output_dropped:
+        row += f" · {listener.output_dropped} lines not printed"
     return row
 
 
-def _dead_rows(fields: dict[str, Any]) -> list[str]:
+def _dead_rows(dead: list[dict[str, Any]]) -> list[str]:
     """Pipelines whose events go to a connection that is gone."""
-    dead = fields.get("dead_pipelines") or []
     rows = [
         f"{item.get('channel')} of {item.get('rtstream_name') or item.get('rtstream_id')} speaks to a dead connection: "
         "read back every few seconds"

@@ -105,7 +105,7 @@ def assemble(  # noqa: PLR0913 - what a listener needs from outside is what it i
         clock=clock_watch,
         output_dropped=output_dropped,
     )
-    files = RunFilesWriter(RunFiles(run_dir), report.fields, lambda reason: troubles.put(LogTrouble(reason)))
+    files = RunFilesWriter(RunFiles(run_dir), report.state, lambda reason: troubles.put(LogTrouble(reason)))
     default = Backoff(policy.first_retry_s, policy.first_retry_s * CAP_S / FIRST_S)
     return Listener(
         ListenerParts(

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+
+import msgspec
 
 from videodb_cli.errors import RefusedError
-from videodb_cli.process.start_token import current_start_token
-from videodb_cli.rundir import private, state
+from videodb_cli.rundir import listener_state, private
+from videodb_cli.rundir.listener_state import ListenerState
 from videodb_cli.rundir.paths import RunDir
 
 _PATIENCE_S = 5.0
@@ -49,23 +49,23 @@ class RunFiles:
         with self._lock:
             private.remove(self._run_dir.ws_id)
 
-    def write_state(self, fields: Mapping[str, Any]) -> str | None:
+    def write_state(self, listener: ListenerState) -> str | None:
         """Replace the state file that `status` reads. Raises RefusedError or OSError.
 
         On a disk without room for a new one the old one is written over: `status` must not call a listener deaf that
         hears, nor healthy when it cannot write. Returns the reason then; it is in the file, as ``trouble``.
         """
-        path = self._run_dir.listener_state
-        named = {"pid": os.getpid(), "start_token": current_start_token(), **fields}
         with self._lock:
             if self._is_released:
                 return None
             try:
-                state.write(path, named, room=state.ROOM)
+                listener_state.write(self._run_dir, listener)
             except OSError as error:
                 reason = error.strerror or str(error)
                 try:
-                    _write_over(path, {**named, "trouble": named.get("trouble") or reason})
+                    listener_state.write_over(
+                        self._run_dir, msgspec.structs.replace(listener, trouble=listener.trouble or reason)
+                    )
                 except OSError:
                     raise error from None
                 return reason
@@ -79,21 +79,13 @@ class RunFiles:
                 private.remove(path)
 
 
-def _write_over(path: Path, fields: Mapping[str, Any]) -> None:
-    try:
-        state.rewrite(path, fields)
-    except OSError:
-        # The one thing in it that grows.
-        state.rewrite(path, {**fields, "dead_pipelines": None})
-
-
 class RunFilesWriter:
-    """Writes the files one after another, in threads. ``state`` is asked for the fields each time.
+    """Writes the files one after another, in threads. ``state`` returns what the state file says.
 
     A full disk must not end the listening: it is told to ``on_trouble``, as the log's trouble is.
     """
 
-    def __init__(self, files: RunFiles, state: Callable[[], dict[str, Any]], on_trouble: Callable[[str], None]) -> None:
+    def __init__(self, files: RunFiles, state: Callable[[], ListenerState], on_trouble: Callable[[str], None]) -> None:
         self._files = files
         self._state = state
         self._on_trouble = on_trouble
@@ -125,10 +117,10 @@ class RunFilesWriter:
 
     async def write_state(self) -> None:
         """Replace the state file."""
-        fields = self._state()
+        listener = self._state()
 
         def write() -> None:
-            reason = self._files.write_state(fields)
+            reason = self._files.write_state(listener)
             if reason is not None:
                 raise OSError(0, reason)
 

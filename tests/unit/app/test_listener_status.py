@@ -19,9 +19,8 @@ from tests.fakes.clock import TO_NOW, Time
 from videodb_cli.app import background_listener as ensuring
 from videodb_cli.app import stop_listener as stopping
 from videodb_cli.app.background_listener import ensure_listener
-from videodb_cli.app.listen import already_running, running_listener
 from videodb_cli.app.listen_options import ListenOptions
-from videodb_cli.app.listener_status import listener_status
+from videodb_cli.app.listener_status import already_running, listener_status
 from videodb_cli.app.stop_listener import stop_listener
 from videodb_cli.commands import status as status_command
 from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, UsageError
@@ -31,6 +30,7 @@ from videodb_cli.process.background import BackgroundJob, NotReadyError, Started
 from videodb_cli.process.clock import Clock
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import lock, state
+from videodb_cli.rundir.listener_state import ListenerState, running_listener
 from videodb_cli.rundir.lock import DirectoryLock
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials, Secret
@@ -117,7 +117,8 @@ def test_a_file_system_that_became_read_only(run_dir: RunDir, monkeypatch: pytes
 
     monkeypatch.setattr(os, "statvfs", lambda _: ReadOnly)
     found = listener_status(run_dir, NOW)
-    assert (found.state, found.trouble, found.fields["log_writable"]) == ("deaf", "Read-only file system", False)
+    assert found.listener is not None
+    assert (found.state, found.trouble, found.listener.log_writable) == ("deaf", "Read-only file system", False)
     assert found.why.startswith("its file system is read-only, so the log cannot be written; it has said nothing")
 
 
@@ -126,7 +127,7 @@ JSON = st.recursive(
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
     max_leaves=6,
 )
-NAMES = st.sampled_from([*status_command._FIELDS, "v", "state", "connection_id", "pid", "start_token"])
+NAMES = st.sampled_from([*ListenerState.__struct_fields__, "v"])
 STATES = st.binary(max_size=60) | st.dictionaries(NAMES | st.text(max_size=5), JSON).map(
     lambda fields: json.dumps({**STANDING, **fields}).encode("utf-8", "surrogatepass")
 )
@@ -346,7 +347,7 @@ def test_a_lost_race(ensure: Ensure, run_dir: RunDir, held: DirectoryLock, monke
     looks = iter([None])
     real = running_listener
 
-    def look(found: RunDir) -> dict[str, Any] | None:
+    def look(found: RunDir) -> ListenerState | None:
         return next(looks, real(found))
 
     monkeypatch.setattr(ensuring, "running_listener", look)

@@ -15,7 +15,10 @@ from videodb_cli.errors import RefusedError
 from videodb_cli.listener import run_files
 from videodb_cli.listener.run_files import RunFiles, RunFilesWriter
 from videodb_cli.rundir import private, state
+from videodb_cli.rundir.listener_state import ListenerState
 from videodb_cli.rundir.paths import RunDir
+
+STATE = ListenerState(pid=os.getpid(), state="connected")
 
 
 @pytest.fixture
@@ -34,10 +37,10 @@ def test_life(run_dir: RunDir) -> None:
     assert names(run_dir) == {"videodb_ws_pid"}, "an id of an earlier run wires nothing to a dead socket"
     assert run_dir.pid.read_text() == f"{os.getpid()}\n"
     files.publish_id("ws-1")
-    files.write_state({"state": "connected"})
+    files.write_state(STATE)
     assert run_dir.ws_id.read_text() == "ws-1\n"
     written = json.loads(run_dir.listener_state.read_text())
-    assert list(written) == ["v", "pid", "start_token", "state"]
+    assert list(written) == ["v", *ListenerState.__struct_fields__]
     assert {path.stat().st_mode & 0o777 for path in run_dir.path.iterdir()} == {0o600}
     files.withdraw_id()
     assert not run_dir.ws_id.exists()
@@ -49,7 +52,7 @@ def test_a_write_that_was_under_way_brings_nothing_back(run_dir: RunDir) -> None
     files = RunFiles(run_dir)
     files.claim()
     files.release()
-    files.write_state({})
+    files.write_state(STATE)
     files.publish_id("ws-1")
     assert names(run_dir) == set()
 
@@ -81,23 +84,24 @@ class FullDisk:
 def test_a_full_disk_still_takes_the_state(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     files = RunFiles(run_dir)
     files.claim()
-    assert files.write_state({"n": 1, "trouble": None}) is None
+    assert files.write_state(ListenerState(events=1)) is None
     size = run_dir.listener_state.stat().st_size
     disk = FullDisk(monkeypatch)
     for n in (2, 3):
-        assert files.write_state({"n": n, "trouble": None}) == "No space left on device"
+        assert files.write_state(ListenerState(events=n)) == "No space left on device"
         found = state.read(run_dir.listener_state)
         assert found is not None
-        assert (found["n"], found["trouble"]) == (n, "No space left on device")
+        assert (found["events"], found["trouble"]) == (n, "No space left on device")
         assert run_dir.listener_state.stat().st_size == size, "it took no room"
     # What no longer fits is left out; what then still does not fit is told as before.
-    assert files.write_state({"n": 4, "trouble": "x", "dead_pipelines": ["y" * 5000]}) is not None
+    full = ListenerState(events=4, trouble="x", dead_pipelines=[{"channel": "y" * 5000}])
+    assert files.write_state(full) is not None
     found = state.read(run_dir.listener_state) or {}
-    assert (found["n"], found["trouble"], found["dead_pipelines"]) == (4, "x", None)
+    assert (found["events"], found["trouble"], found["dead_pipelines"]) == (4, "x", [])
     with pytest.raises(OSError, match="No space left"):
-        files.write_state({"n": "z" * 5000})
+        files.write_state(ListenerState(last_failure="z" * 5000))
     disk.is_full = False
-    assert files.write_state({"n": 5, "trouble": None}) is None
+    assert files.write_state(ListenerState(events=5)) is None
     assert (state.read(run_dir.listener_state) or {})["trouble"] is None
 
 
@@ -107,7 +111,7 @@ async def test_an_id_that_found_no_room_is_published_as_soon_as_there_is_some(
     files = RunFiles(run_dir)
     files.claim()
     told: list[str] = []
-    writer = RunFilesWriter(files, lambda: {"state": "connected"}, told.append)
+    writer = RunFilesWriter(files, lambda: STATE, told.append)
     await writer.write_state()
     disk = FullDisk(monkeypatch)
     await writer.publish("ws-1")
@@ -129,7 +133,7 @@ async def test_a_stuck_disk_holds_neither_a_stop_nor_the_next_connection(
 ) -> None:
     files = RunFiles(run_dir)
     files.claim()
-    writer = RunFilesWriter(files, lambda: {"state": "connected"}, lambda _: None)
+    writer = RunFilesWriter(files, lambda: STATE, lambda _: None)
     await writer.publish("ws-1")
     stuck, let_go = threading.Event(), threading.Event()
     remove = private.remove

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.app.background_listener import BackgroundListener, ensure_listener
-from videodb_cli.app.listen import running_listener
 from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.app.stop_listener import stop_listener
 from videodb_cli.capture import running
@@ -21,6 +20,7 @@ from videodb_cli.process.signals import deferred_interrupts, run_until_interrupt
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import capture_state
 from videodb_cli.rundir.capture_state import CaptureState
+from videodb_cli.rundir.listener_state import running_listener
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError, holder
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials, is_loopback
@@ -166,8 +166,8 @@ def _listener(run_dir: RunDir, request: CaptureRequest, key: Credentials) -> Bac
     """Return the listener of the directory, started if there is none; an interrupt leaves none behind."""
     listening = running_listener(run_dir)
     was_running = listening is not None
-    host = listening.get("host") if listening is not None else None
-    if isinstance(host, str) and hears_elsewhere(host, key.host):
+    host = listening.host if listening is not None else None
+    if host is not None and hears_elsewhere(host, key.host):
         # Its id means nothing to the other service: no event of the session would ever arrive.
         raise ConflictError(
             f"the listener of {run_dir.path} hears {host}, and the capture would go to {key.host}",
