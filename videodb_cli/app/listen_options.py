@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from videodb_cli.eventlog.write.store import Keeping
     from videodb_cli.listener.policy import ListenerPolicy
-    from videodb_cli.listener.recovery.recoverer import RecoveryPolicy
+    from videodb_cli.listener.recovery.gap import RecoveryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class ListenOptions:
 
     def recovery(self) -> RecoveryPolicy | None:
         """Returns how to read back what a gap lost; None if nothing is to be read back."""
-        from videodb_cli.listener.recovery.recoverer import RecoveryPolicy
+        from videodb_cli.listener.recovery.gap import RecoveryPolicy
 
         if self.no_recover:
             return None

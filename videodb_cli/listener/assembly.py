@@ -20,9 +20,10 @@ from videodb_cli.listener.listener import Listener
 from videodb_cli.listener.log import ListenerLog
 from videodb_cli.listener.parts import ListenerParts
 from videodb_cli.listener.policy import ListenerPolicy
-from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy
-from videodb_cli.listener.recovery.seen import Seen
-from videodb_cli.listener.recovery.surroundings import Surroundings
+from videodb_cli.listener.recovery.gap import RecoveryPolicy
+from videodb_cli.listener.recovery.history import StreamHistory
+from videodb_cli.listener.recovery.recoverer import Recoverer
+from videodb_cli.listener.recovery.writer import RecoveryContext
 from videodb_cli.listener.renewal import DrainingConnections
 from videodb_cli.listener.retries import Retries
 from videodb_cli.listener.run_files import RunFiles, RunFilesWriter
@@ -71,14 +72,14 @@ def assemble(  # noqa: PLR0913 - what a listener needs from outside is what it i
     counters = Counters(clock.uptime())
     gate = LineGate(on_line) if on_line is not None else None
     journal = Journal(store, host, gate, clock)
-    seen = Seen(clock.corrected)
-    intake = Intake(store, counters, seen, gate)
+    history = StreamHistory(clock.corrected)
+    intake = Intake(store, counters, history, gate)
     recoverer = None
     if calls is not None and recovery is not None:
-        context = Surroundings(
+        context = RecoveryContext(
             run_dir=run_dir,
             collection=collection,
-            seen=seen,
+            history=history,
             journal=journal,
             counters=counters,
             on_update=on_update,

@@ -43,5 +43,5 @@ class ClockWatch:
         if self._log.is_open:
             self._journal.clock_set(step)
         if self._recoverer is not None:
-            self._recoverer.clock_set(step.step_s)
+            self._recoverer.on_clock_set(step.step_s)
         self._on_update(ClockWasSet(step.step_s))

@@ -11,8 +11,8 @@ from videodb_cli.listener.clock_watch import ClockWatch
 from videodb_cli.listener.connection import Connection, Ended
 from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.journal import Journal, Loss
-from videodb_cli.listener.recovery.logscan import last_run
-from videodb_cli.listener.recovery.pipeline import Gap
+from videodb_cli.listener.last_run import ClockMark, last_run
+from videodb_cli.listener.recovery.gap import Gap
 from videodb_cli.listener.recovery.recoverer import Recoverer
 from videodb_cli.listener.updates import ListenerUpdate, Resumed
 from videodb_cli.process.clock import boot_id
@@ -67,10 +67,21 @@ class GapTracker:
         self._unmended_from = last.unmended_from
         self._is_restart = True
         self._last_stamp = last.heard_until
-        self._is_other_boot = last.boot_id is not None and last.boot_id != boot_id()
-        if last.ahead_s is not None and last.boot_id is not None and last.boot_id == boot_id():
-            self._watch.continue_from(last.ahead_s, last.heard_until)
-            self._lost_at = last.heard_until - last.ahead_s
+        mark = last.mark
+        self._is_other_boot = mark is not None and mark.boot_id != boot_id()
+        if mark is not None and mark.boot_id == boot_id():
+            self._lost_at = self._end_of(last.heard_until, mark)
+
+    def _end_of(self, heard_until: float, mark: ClockMark) -> float:
+        """Return when an earlier run of this boot heard for the last time, in uptime seconds."""
+        lost_at, now = heard_until - mark.ahead_s, self._clock.uptime()
+        if mark.uptime_s - _SMALL_STEP_S <= lost_at <= now and not mark.fell_later:
+            self._watch.continue_from(mark.ahead_s, heard_until)
+            return lost_at
+        # The clock was set after that line, and the run died before it noticed: its last stamp is by the clock of now.
+        lost_at = self._clock.uptime_of(heard_until)
+        # If that cannot be either, the line itself is the last thing that is certain.
+        return lost_at if mark.uptime_s - _SMALL_STEP_S <= lost_at <= now else mark.uptime_s
 
     def note_loss(self, connection: Connection, ended: Ended, *, for_log: bool) -> str:
         """The youngest connection ended. Returns why, in words."""
@@ -79,6 +90,8 @@ class GapTracker:
         self._lost_at = ended.alive_at
         self._reason = "log_not_writable" if for_log else ended.reason
         self._journal.disconnected(connection, ended, for_log=for_log)
+        if self._recoverer is not None:
+            self._recoverer.lost(connection.connection_id)
         return "the log cannot be written" if for_log else ended.detail
 
     def note_connection(self, connection: Connection) -> float | None:
@@ -135,16 +148,27 @@ class GapTracker:
         """A connection ended that a younger one had taken over from: what was bound to it speaks to nobody now."""
         self._watch.look()
         self._journal.disconnected(drained, ended, for_log=for_log, renewed_by=younger_id)
-        if self._recoverer is not None:
-            now, alive_at = self._clock.unix(), self._clock.unix(ended.alive_at)
-            self._recoverer.begin(Gap(alive_at, now, drained.connection_id, younger_id, is_fresh=False))
+        self._mend_beside(self._clock.unix(ended.alive_at), drained.connection_id)
 
     def note_new_id(self, connection: Connection, connection_id: str) -> None:
         """The service gave an open connection another id: what was bound to the old one may speak to nobody now."""
+        self._watch.look()
         old, connection.connection_id = connection.connection_id, connection_id
-        self._previous_id = connection_id
+        if old == self._previous_id:
+            self._previous_id = connection_id
         self._journal.id_replaced(old, connection_id)
-        if self._recoverer is not None:
-            self._watch.look()
-            now = self._clock.unix()
-            self._recoverer.begin(Gap(now, now, old, connection_id, is_fresh=False))
+        self._mend_beside(self._clock.unix(), old)
+
+    def _mend_beside(self, started: float, closed_id: str) -> None:
+        """Go through what is lost because a connection beside the youngest one was closed, or an id was replaced.
+
+        The youngest one may be another than that which once took over from it, or be closed already.
+        """
+        if self._recoverer is None:
+            return
+        if self._previous_id is not None and self._lost_at is None:
+            self._recoverer.begin(Gap(started, self._clock.unix(), closed_id, self._previous_id, is_fresh=False))
+        else:
+            # The gap that ends with the next connection is looked into from here on.
+            self._unmended_from = min(started, self._unmended_from or started)
+            self._recoverer.lost(closed_id)

@@ -12,7 +12,7 @@ from videodb_cli.eventlog.write.record import compose
 from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener.connection import AttemptFailedError, Connection, connection_id_in
 from videodb_cli.listener.counters import Counters
-from videodb_cli.listener.recovery.seen import Seen
+from videodb_cli.listener.recovery.history import StreamHistory
 from videodb_cli.model.event import Event
 
 MAX_PENDING_BYTES = 64 << 20
@@ -33,19 +33,22 @@ class Intake:
         self,
         store: LogStore,
         counters: Counters,
-        seen: Seen,
+        history: StreamHistory,
         on_line: Callable[[bytes, Event | None], None] | None,
     ) -> None:
         self._store = store
         self._counters = counters
-        self._seen = seen
+        self._history = history
         self._on_line = on_line
-        self._watch: Callable[[Event], None] | None = None
+        self._watch: Callable[[Event, str | None], None] | None = None
         self._absorb: Callable[[Event, bytes], bool] | None = None
         self.duplicates: CrossSocketDuplicates | None = None
 
-    def watch_with(self, watch: Callable[[Event], None] | None) -> None:
-        """Show every event to somebody who needs to know what came (the recovery does); None: to nobody."""
+    def watch_with(self, watch: Callable[[Event, str | None], None] | None) -> None:
+        """Show every event, and the id of its connection, to the recovery while it needs to know; None: to nobody.
+
+        What comes before a connection has its id comes with None.
+        """
         self._watch = watch
 
     def absorb_with(self, absorb: Callable[[Event, bytes], bool]) -> None:
@@ -67,22 +70,22 @@ class Intake:
         """Count a message that another socket has brought already."""
         self._counters.doubles += 1
 
-    def take(self, raw: bytes) -> None:
-        """Take one message that is an event or is kept as it is."""
+    def take(self, raw: bytes, connection_id: str | None = None) -> None:
+        """Take one message that is an event or is kept as it is; ``connection_id`` names the socket that brought it."""
         rest, event = compose(raw)
         if event is not None and self._absorb is not None and self._absorb(event, raw):
             self._counters.doubles += 1
             if self._watch is not None:
-                self._watch(event)
+                self._watch(event, connection_id)
             return
         line = self._store.append(rest)
         if event is None:
             self._counters.unparsable += 1
         else:
             self._counters.live += 1
-            self._seen.note(event, line)
+            self._history.note(event, line)
             if self._watch is not None:
-                self._watch(event)
+                self._watch(event, connection_id)
         if self._on_line is not None:
             self._on_line(line, event)
 
@@ -172,7 +175,7 @@ class ConnectionHandler:
         if intake.duplicates is not None and intake.duplicates.is_duplicate(id(self), raw):
             intake.count_duplicate()
             return
-        intake.take(raw)
+        intake.take(raw, self._connection.connection_id)
         if intake.is_full:
             self.gave_up_for_log = True
             self._connection.abort()

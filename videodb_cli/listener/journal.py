@@ -103,7 +103,7 @@ class Journal:
         way = "forward" if step.step_s > 0 else "back"
         text = f"the clock was set {way} by {abs(step.step_s):.1f} s, from {iso(step.before)} to {iso(step.after)}"
         data = {"step_s": round(step.step_s, 3), "from": iso(step.before), "to": iso(step.after)}
-        self._write("listener.clock", text, {**data, **self._clock.marks()})
+        self._write(own_lines.CLOCK, text, {**data, **self._clock.marks()})
 
     def recovered(self, text: str, data: Mapping[str, Any]) -> None:
         """A gap has been gone through."""

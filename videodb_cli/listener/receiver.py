@@ -93,7 +93,7 @@ class Receiver:
         if not parts.log.is_open:
             await parts.log.open()
             if parts.policy.clear and parts.recoverer is not None:
-                parts.recoverer.floor = parts.clock.clock.unix()
+                parts.recoverer.forget_older(parts.clock.clock.unix())
         parts.retries.has_stood = True
         parts.current.stands()
         if previous is not None:

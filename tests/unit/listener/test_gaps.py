@@ -40,7 +40,10 @@ class FakeRecoverer:
     def adopt(self, _: str) -> None:
         pass
 
-    def clock_set(self, step_s: float) -> None:
+    def lost(self, _: str) -> None:
+        pass
+
+    def on_clock_set(self, step_s: float) -> None:
         self.steps.append(step_s)
 
 
@@ -192,3 +195,61 @@ async def test_a_log_of_an_older_version_knows_no_uptime(tmp_path: Path) -> None
     (gap,) = run.lines("listener.gap")
     assert (gap["seconds"], gap["at_least"]) == (3.0, True)
     run.ends()
+
+
+async def test_a_run_that_died_before_it_noticed_that_the_clock_was_set_forward(tmp_path: Path) -> None:
+    time = Time(JUST_BOOTED)
+    run = Run(tmp_path, time)
+    run.connects()
+    time.passes(60.0)
+    time.is_set(TO_NOW)
+    run.hears()
+    run.ends()
+    time.passes(10.0)
+    again = Run(tmp_path, time)
+    await again.gaps.look_at_last_run()
+    again.connects()
+    (gap,) = again.lines("listener.gap")
+    assert gap["seconds"] == pytest.approx(10.0, abs=0.01)
+    again.ends()
+
+
+@pytest.mark.parametrize("step_s", [-61.0, -600.0, -7200.0, -TO_NOW])
+async def test_a_run_that_died_before_it_noticed_that_the_clock_was_set_back(tmp_path: Path, step_s: float) -> None:
+    """It had stood for so long that the step alone does not lead to before it."""
+    time = Time(NOW)
+    run = Run(tmp_path, time)
+    run.connects()
+    time.passes(3600.0)
+    run.hears()
+    time.is_set(step_s)
+    run.hears()
+    time.passes(2.0)
+    run.hears()
+    run.ends()
+    time.passes(10.0)
+    again = Run(tmp_path, time)
+    await again.gaps.look_at_last_run()
+    again.connects()
+    (gap,) = again.lines("listener.gap")
+    assert gap["seconds"] == pytest.approx(10.0, abs=0.01)
+    again.ends()
+
+
+async def test_if_no_clock_explains_the_last_stamp_the_last_certain_line_counts(tmp_path: Path) -> None:
+    """The clock was set far forward, the run died, and the clock was set again before the next run."""
+    time = Time(NOW)
+    run = Run(tmp_path, time)
+    run.connects()
+    time.passes(60.0)
+    time.is_set(1e6)
+    run.hears()
+    run.ends()
+    time.is_set(-1e6 - 7200.0)
+    time.passes(10.0)
+    again = Run(tmp_path, time)
+    await again.gaps.look_at_last_run()
+    again.connects()
+    (gap,) = again.lines("listener.gap")
+    assert gap["seconds"] == pytest.approx(70.0, abs=0.01), "longer than it was, rather than shorter"
+    again.ends()

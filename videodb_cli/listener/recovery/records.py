@@ -1,4 +1,4 @@
-"""From the service's answers to the events that would have come. Pure; every field of an answer is distrusted."""
+"""Turns answers of the service into the events that would have arrived. Pure; no field of an answer is trusted."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from videodb_cli.model.event import Event
 
 TRANSCRIPT = "transcript"
 INDEX_CHANNELS = ("visual_index", "audio_index")
-# Which channel the records of an index would have come on: `time` looks at the picture, `transcript` at the sound.
+# The channel of an index: `time` and `shot` look at the picture, `transcript` at the sound.
 _CHANNEL_OF_EXTRACTION = {"time": "visual_index", "shot": "visual_index", "transcript": "audio_index"}
-# Milliseconds of anything later do not fit into a number that every reader of JSON knows.
+# Later times do not fit, as milliseconds, into a number that every JSON reader accepts.
 _END_OF_TIME_S = 1e11
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing that was said or seen; Unix seconds by the service's clock."""
+    """A record of a transcription or an index. Unix seconds by the service's clock."""
 
     text: str
     start: float
@@ -36,7 +36,7 @@ class Index:
 
 
 def record_of(item: object) -> Record | None:
-    """Read one record of either kind (``text`` or ``description``); None for one that makes no sense."""
+    """Read a record with a ``text`` or a ``description``; None if it makes no sense."""
     if not isinstance(item, dict):
         return None
     text = item.get("text")
@@ -49,7 +49,7 @@ def record_of(item: object) -> Record | None:
 
 
 def index_of(item: object) -> Index | None:
-    """Read one entry of ``scene_indexes``; None for one without an id."""
+    """Read an entry of ``scene_indexes``; None if it has no id."""
     if not isinstance(item, dict):
         return None
     index_id = item.get("rtstream_index_id") or item.get("scene_index_id") or item.get("id")
@@ -60,7 +60,7 @@ def index_of(item: object) -> Index | None:
 
 
 def live_event(channel: str, stream: str, name: str | None, record: Record) -> Event:
-    """Return the event that would have come, in the live envelope, marked as recovered."""
+    """Return the event that would have arrived for a record, marked as recovered."""
     data: dict[str, Any] = {"text": record.text}
     if channel == TRANSCRIPT:
         data["is_final"] = True
@@ -69,19 +69,24 @@ def live_event(channel: str, stream: str, name: str | None, record: Record) -> E
 
 
 def lifecycle_events(session_id: str, session: Mapping[str, Any], last_seen: str | None) -> list[Event]:
-    """Return the life-cycle events that would have come since ``last_seen``: what the session says of itself now."""
+    """Return the life-cycle events that are missing, if ``last_seen`` is the last status in the log."""
     status = session.get("status")
     events: list[Event] = []
-    if isinstance(status, str) and _is_news(status, last_seen):
+    if isinstance(status, str) and is_news(status, last_seen):
         events.append(_lifecycle(session_id, status, _lifecycle_data(status, session)))
-    # The session may stay `stopped` while its export has an end of its own.
+    # A session may stay `stopped` after its export has finished.
     if session.get("export_status") == "exported" and status == "stopped" and last_seen != "exported":
         events.append(_lifecycle(session_id, "exported", _lifecycle_data("exported", session)))
     return events
 
 
-def _is_news(status: str, last_seen: str | None) -> bool:
-    """Tell whether a status is news. One that comes before the last seen is an answer older than the event."""
+def is_beginning(event: Event) -> bool:
+    """Tell whether a life-cycle event comes before the events of the session's streams."""
+    return event["status"] in {"starting", "active"}
+
+
+def is_news(status: str, last_seen: str | None) -> bool:
+    """Tell whether the log lacks a status. An earlier one than the last comes from an outdated answer."""
     if status in {last_seen, "", "created"} or last_seen in lifecycle.FINAL:
         return False
     return status not in lifecycle.STATUSES or lifecycle.is_later(status, last_seen)

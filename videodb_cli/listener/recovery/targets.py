@@ -1,157 +1,234 @@
-"""What there is to look at after a gap: sessions, streams, and the pipelines of each. Pure."""
+"""What is queried after a gap: sessions, streams, and the pipelines of each stream. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from videodb_cli.listener.recovery.logscan import CaptureInfo
-from videodb_cli.listener.recovery.pipeline import HEARD_BEFORE_S, Gap, Limits, Pipeline, first_moment
+from videodb_cli.listener.recovery.gap import KNOWN_BEFORE_S, Gap, LastEvent, RecoveryPolicy, query_start
+from videodb_cli.listener.recovery.history import CaptureInfo, StreamHistory
+from videodb_cli.listener.recovery.pipeline import Pipeline, State
 from videodb_cli.listener.recovery.records import TRANSCRIPT
-from videodb_cli.listener.recovery.seen import Seen, Trace
 from videodb_cli.model import lifecycle
-from videodb_cli.model.lifecycle import is_over
+from videodb_cli.process.clock import Clock
 
 _DATE_PRECISION_S = 2.5
+# A connection may have been dead for this long before its loss is noticed.
+_NOTICED_LATE_S = 180.0
 
 
 @dataclass(slots=True)
 class StreamTarget:
-    """A stream that may have spoken. ``is_bound``: its transcription goes to the connection that is open now."""
+    """A stream that may have produced events. Times are uptime seconds.
+
+    Attributes:
+        listed_at: When the last call that listed its indexes began.
+        list_since: Its indexes must be listed by a call that begins later than this.
+        bound_to: The connection for which its transcription was bound, or found not to run.
+    """
 
     stream: str
     name: str | None = None
     session: str | None = None
-    is_listed: bool = False
-    is_gone: bool = False
-    is_bound: bool = False
+    listed_at: float = -math.inf
+    list_since: float = 0.0
+    bound_to: str | None = None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether its indexes are known."""
+        return self.listed_at > self.list_since
 
 
 @dataclass(slots=True)
 class SessionTarget:
-    """A session that may have changed; ``last_seen`` is its status when no event of it is in the log."""
+    """A session whose status may have changed. Times are uptime seconds.
+
+    Attributes:
+        last_seen: Its status, if the log has no event of it.
+        is_holding: A change waits for its live event.
+        first_met: When each missing status was returned first.
+    """
 
     session: str
     collection: str
     last_seen: str | None
     status: str | None = None
-    was_asked: bool = False
     is_gone: bool = False
-    last_change: float = 0.0
-    # A change that may be on its way as a live event waits here for a moment.
     is_holding: bool = False
+    asked_at: float = -math.inf
+    changed_at: float = -math.inf
     first_met: dict[str, float] = field(default_factory=dict)
 
-    def is_done(self, now: float, settle_s: float) -> bool:
-        """Whether nothing more is to be expected of it. Monotonic seconds."""
-        settled = self.was_asked and now - self.last_change >= settle_s
-        is_ended = self.status in lifecycle.FINAL or (is_over(self.status) and settled)
+    def on_gap(self, now: float) -> None:
+        """Query it again, because an event of it may be lost."""
+        self.asked_at, self.changed_at, self.is_gone = -math.inf, now, False
+
+    def is_done(self, settle_s: float) -> bool:
+        """Tell whether no more event of it is expected."""
+        is_ended = self.status in lifecycle.FINAL or (
+            lifecycle.is_over(self.status) and self.asked_at - self.changed_at >= settle_s
+        )
         return self.is_gone or (is_ended and not self.is_holding)
 
 
 class Targets:
-    """Everything that is asked, and what it belongs to."""
+    """The sessions, streams and pipelines that are queried.
 
-    def __init__(self, seen: Seen, collection: str) -> None:
-        self._seen = seen
+    ``offset_s`` is always the number of seconds by which the service's clock is ahead, as its answers tell.
+    """
+
+    def __init__(self, history: StreamHistory, collection: str, policy: RecoveryPolicy) -> None:
+        self._history = history
         self._collection = collection
-        self._index_connections: dict[str, str] = {}
+        self._policy = policy
+        self._index_connections: Mapping[str, str] = {}
+        self._of_channel: dict[tuple[str, str], list[Pipeline]] = {}
         self.streams: dict[str, StreamTarget] = {}
         self.sessions: dict[str, SessionTarget] = {}
+        # By stream and index id; the index id of a transcription is empty.
         self.pipelines: dict[tuple[str, str], Pipeline] = {}
-        # Seconds by which the service's clock is ahead of ours, by its answers.
-        self.clock_offset_s: float | None = None
+        # Nothing older is read back (Unix seconds), because `--clear` has removed it.
+        self.floor: float | None = None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         self.streams.clear()
         self.sessions.clear()
         self.pipelines.clear()
+        self._of_channel.clear()
 
-    def look_around(self, info: CaptureInfo, *, started: float, oldest: float) -> None:
-        """Gather what may have spoken since ``started`` and was seen since ``oldest`` (Unix seconds)."""
-        self._index_connections = dict(info.index_connections or {})
-        statuses = self._seen.session_statuses()
+    def discover(self, info: CaptureInfo, *, started: float, oldest: float) -> None:
+        """Add the sessions and streams that may have produced events in a gap.
+
+        Args:
+            info: The capture of the directory.
+            started: When the gap began (Unix seconds).
+            oldest: Streams and sessions whose last event is older are left out (Unix seconds).
+        """
+        self._index_connections = info.index_connections
+        statuses = self._history.session_statuses()
         for session, (status, received_at) in statuses.items():
             if status not in lifecycle.FINAL and received_at >= oldest:
                 self.sessions.setdefault(session, SessionTarget(session, self._collection, status))
         if info.session_id is not None and statuses.get(info.session_id, ("", 0.0))[0] not in lifecycle.FINAL:
             new = SessionTarget(info.session_id, self._collection, info.status)
             self.sessions.setdefault(info.session_id, new).collection = info.collection_id or self._collection
-        owners = self._seen.session_streams()
-        for trace in self._seen.traces():
-            owner = owners.get(trace.stream)
-            last_status, ended_at = statuses.get(owner or "", (None, 0.0))
-            was_over = is_over(last_status) and ended_at < started - HEARD_BEFORE_S
-            if trace.received_at is not None and trace.received_at >= oldest and not was_over:
-                self.add_stream(trace.stream, trace.name, owner)
-        for stream, name in (info.streams or {}).items():
+        owners = self._history.session_streams()
+        for last in self._history.last_events().values():
+            owner = owners.get(last.stream)
+            status_now, ended_at = statuses.get(owner or "", (None, 0.0))
+            was_over = lifecycle.is_over(status_now) and ended_at < started - KNOWN_BEFORE_S
+            if last.received_at is not None and last.received_at >= oldest and not was_over:
+                self.add_stream(last.stream, last.name, owner)
+        for stream, name in info.streams.items():
             self.add_stream(stream, name, info.session_id)
         for session in list(self.sessions):
-            for stream, name in self._seen.members(session).items():
+            for stream, name in self._history.members(session).items():
                 self.add_stream(stream, name, session)
 
     def add_stream(self, stream: str, name: str | None, session: str | None) -> None:
-        """Take note of a stream, of whose session and name this much is known."""
+        """Add a stream, or what is new about one."""
         known = self.streams.setdefault(stream, StreamTarget(stream))
         known.name = known.name or name
         known.session = known.session or session
 
-    def add_pipelines(
-        self, gap: Gap, limits: Limits, now: float, indexes: dict[str, dict[str, str]], *, is_first: bool = False
-    ) -> None:
-        """Make a pipeline of every transcription, and of every index (by stream: id to channel), that has none yet.
+    def on_gap(self, gap: Gap, now: float) -> None:
+        """Query everything again. ``now`` is in uptime seconds."""
+        over = self._streams_that_are_over()
+        for pipeline in self.pipelines.values():
+            pipeline.on_gap(gap, now, has_stopped=pipeline.stream in over)
+        for stream in self.streams.values():
+            stream.list_since = now
+        for session in self.sessions.values():
+            session.on_gap(now)
 
-        ``is_first``: in the first pass after a gap.
+    def on_clock_set(self, step_s: float) -> None:
+        """Our clock was set by so many seconds."""
+        if self.floor is not None:
+            self.floor += step_s
+        for pipeline in self.pipelines.values():
+            pipeline.on_clock_set(step_s)
+
+    def add_pipelines(
+        self,
+        gap: Gap,
+        indexes: Mapping[str, Mapping[str, str]],
+        *,
+        clock: Clock,
+        offset_s: float,
+        open_connections: Collection[str],
+        is_first_pass: bool,
+    ) -> list[Pipeline]:
+        """Add the transcriptions and indexes that are new.
+
+        Args:
+            gap: The gap that is mended.
+            indexes: The indexes of each stream that was listed, id to channel.
+            clock: The clock.
+            offset_s: How far the service's clock is ahead.
+            open_connections: The ids of the open connections.
+            is_first_pass: Nothing was queried since the gap ended.
+
+        Returns:
+            The pipelines that were added.
         """
-        wanted = [(stream, TRANSCRIPT, None) for stream in self.streams]
-        found: list[tuple[str, str, str | None]] = [*wanted]
+        found: list[tuple[str, str, str | None]] = [(stream, TRANSCRIPT, None) for stream in self.streams]
         found += [(stream, channel, index_id) for stream, of in indexes.items() for index_id, channel in of.items()]
-        statuses = self._seen.session_statuses()
+        found = [one for one in found if (one[0], one[2] or "") not in self.pipelines]
+        if not found:
+            return []
+        added = []
+        over = self._streams_that_are_over()
+        starts = self._query_starts(gap, offset_s)
+        last_events = self._history.last_events()
         for stream, channel, index_id in found:
-            key = (stream, index_id or "")
-            if key in self.pipelines:
-                continue
-            trace = self._trace_of(stream, channel)
-            since = first_moment(gap, limits, trace, self.ahead_s(stream))
-            pipeline = Pipeline(stream, channel, trace.spelling if trace else channel, index_id, since, now)
-            pipeline.overlap_s = limits.overlap_s
-            pipeline.dead = index_id is None or self._index_connections.get(index_id) != gap.new_id
-            pipeline.certainly_dead = pipeline.dead and index_id is not None and is_first and gap.is_fresh
-            pipeline.over = is_over(statuses.get(self.streams[stream].session or "", (None, 0.0))[0])
-            self.pipelines[key] = pipeline
+            last = last_events.get((stream, channel))
+            spelling = last.spelling if last is not None else channel
+            since, now = starts.of(stream, channel), clock.uptime()
+            pipeline = Pipeline(stream, channel, spelling, index_id, since, now, self._policy, starts.ahead_s(stream))
+            pipeline.has_stopped = stream in over
+            if index_id is not None and is_first_pass and gap.is_fresh:
+                pipeline.state = State.STALE
+            bound_to = self.streams[stream].bound_to if index_id is None else self._index_connections.get(index_id)
+            if bound_to is not None and bound_to in open_connections:
+                pipeline.on_rebound(bound_to, now, clock.unix())
+            self.pipelines[stream, index_id or ""] = pipeline
+            self._of_channel.setdefault((stream, channel), []).append(pipeline)
+            added.append(pipeline)
+        return added
 
     def of(self, stream: str, channel: str) -> list[Pipeline]:
         """Return the pipelines of one channel of one stream."""
-        return [p for p in self.pipelines.values() if p.stream == stream and p.channel == channel]
+        return self._of_channel.get((stream, channel), [])
 
-    def has_spoken(self, stream: str, *channels: str) -> bool:
+    def is_mentioned(self, stream: str, *channels: str) -> bool:
         """Tell whether the log has an event of one of these channels of a stream."""
-        return any(self._trace_of(stream, channel) is not None for channel in channels)
+        last_events = self._history.last_events()
+        return any((stream, channel) in last_events for channel in channels)
 
-    def end_session(self, session: str) -> None:
-        """Its streams make nothing more."""
+    def end_session(self, session: str, now: float) -> None:
+        """Stop the pipelines of a session. ``now`` is in uptime seconds."""
         for stream in self.streams.values():
             if stream.session == session:
-                self.end_stream(stream.stream)
+                self.end_stream(stream.stream, now)
 
-    def end_stream(self, stream: str) -> None:
-        """It makes nothing more."""
+    def end_stream(self, stream: str, now: float) -> None:
+        """Stop the pipelines of a stream. ``now`` is in uptime seconds."""
         for pipeline in self.pipelines.values():
             if pipeline.stream == stream:
-                pipeline.over = True
+                pipeline.on_stopped(now)
 
-    def streams_of_no_session(self) -> Iterator[StreamTarget]:
-        """Streams that are polled and that no session says anything about: they are asked themselves."""
-        asked = {pipeline.stream for pipeline in self.pipelines.values() if pipeline.dead and not pipeline.over}
-        return (s for s in list(self.streams.values()) if s.stream in asked and s.session not in self.sessions)
+    def streams_without_session(self) -> Iterator[StreamTarget]:
+        """Return the polled streams about which no session tells anything, so that they are queried themselves."""
+        polled = {p.stream for p in self.pipelines.values() if p.state is not State.LIVE and not p.has_stopped}
+        known = {name for name, session in self.sessions.items() if not session.is_gone}
+        return (s for s in list(self.streams.values()) if s.stream in polled and s.session not in known)
 
     def dead_pipelines(self) -> list[dict[str, Any]]:
-        """Return the pipelines that still point at a connection that is gone.
-
-        A transcription that was started again is polled until it speaks, but it does not point elsewhere.
-        """
+        """Return the dead pipelines in the form of the state file and of `listener.recovered`."""
         return [
             {
                 "channel": pipeline.channel,
@@ -160,19 +237,62 @@ class Targets:
                 "rtstream_index_id": pipeline.index_id,
             }
             for pipeline in self.pipelines.values()
-            if pipeline.dead
-            and not pipeline.over
-            and not (pipeline.index_id is None and self.streams[pipeline.stream].is_bound)
+            if pipeline.is_dead
         ]
 
-    def ahead_s(self, stream: str) -> float:
-        """How far the service's clock is ahead: as the stream's events say, else as its answers do."""
-        for trace in self._seen.traces():
-            if trace.stream == stream and trace.ahead_s is not None:
-                return trace.ahead_s
-        offset_s = self.clock_offset_s or 0.0
-        # The date of an answer is cut to the second, and servers make it once a second: less than that is no offset.
-        return offset_s if abs(offset_s) > _DATE_PRECISION_S else 0.0
+    def _streams_that_are_over(self) -> set[str]:
+        statuses = self._history.session_statuses()
+        return {
+            stream.stream
+            for stream in self.streams.values()
+            if lifecycle.is_over(statuses.get(stream.session or "", (None, 0.0))[0])
+        }
 
-    def _trace_of(self, stream: str, channel: str) -> Trace | None:
-        return next((t for t in self._seen.traces() if (t.stream, t.channel) == (stream, channel)), None)
+    # ---- query starts --------------------------------------------------------------------------------------------
+
+    def advance_done(self, lost_at: float, offset_s: float) -> Callable[[str, str], float]:
+        """Move the query start of every done pipeline to where a gap that begins now would put it.
+
+        Args:
+            lost_at: Now, or when the youngest connection was lost (Unix seconds).
+            offset_s: How far the service's clock is ahead.
+
+        Returns:
+            A function of stream and channel: no query returns anything that ended before its value.
+        """
+        starts = self._query_starts(Gap(lost_at - _NOTICED_LATE_S, lost_at, None, ""), offset_s)
+        for pipeline in self.pipelines.values():
+            if pipeline.is_done:
+                pipeline.since = max(pipeline.since, starts.of(pipeline.stream, pipeline.channel))
+        return lambda stream, channel: min(
+            [starts.of(stream, channel), *(pipeline.since for pipeline in self.of(stream, channel))]
+        )
+
+    def _query_starts(self, gap: Gap, offset_s: float) -> _QueryStarts:
+        return _QueryStarts(gap, self._history.last_events(), self._policy, self.floor, offset_s)
+
+
+class _QueryStarts:
+    """The query starts of new pipelines after a gap."""
+
+    def __init__(
+        self,
+        gap: Gap,
+        last_events: Mapping[tuple[str, str], LastEvent],
+        policy: RecoveryPolicy,
+        floor: float | None,
+        offset_s: float,
+    ) -> None:
+        self._gap, self._last_events, self._policy, self._floor = gap, last_events, policy, floor
+        # Servers write the date of an answer once a second, and without a fraction: a small offset means nothing.
+        self._offset_s = offset_s if abs(offset_s) > _DATE_PRECISION_S else 0.0
+        self._ahead_s = {last.stream: last.ahead_s for last in last_events.values() if last.ahead_s is not None}
+
+    def ahead_s(self, stream: str) -> float:
+        """Return how far the service's clock is ahead: as the stream's events tell, else as its answers do."""
+        return self._ahead_s.get(stream, self._offset_s)
+
+    def of(self, stream: str, channel: str) -> float:
+        """Return the query start of a pipeline, by the service's clock."""
+        last = self._last_events.get((stream, channel))
+        return query_start(self._gap, self._policy, last, self.ahead_s(stream), self._floor)

@@ -1,32 +1,24 @@
-"""Nothing is written twice because it came live and was read back, in either order; and nothing received vanishes."""
+"""Nothing is written twice because it came live and was read back, in either order; with threads and a real clock."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.intake import Intake
 from videodb_cli.listener.journal import Journal
-from videodb_cli.listener.recovery.backfill import Backfill
-from videodb_cli.listener.recovery.doubles import KEPT_S, Doubles
-from videodb_cli.listener.recovery.heard import Heard
-from videodb_cli.listener.recovery.pipeline import Gap, Pipeline
-from videodb_cli.listener.recovery.records import Record, live_event
-from videodb_cli.listener.recovery.recoverer import Recoverer, RecoveryPolicy
-from videodb_cli.listener.recovery.seen import Seen
-from videodb_cli.listener.recovery.surroundings import Surroundings
+from videodb_cli.listener.recovery.gap import Gap, RecoveryPolicy
+from videodb_cli.listener.recovery.history import StreamHistory
+from videodb_cli.listener.recovery.recoverer import Recoverer
+from videodb_cli.listener.recovery.writer import KEPT_S, PendingDuplicates, RecoveryContext
 from videodb_cli.model.event import Event
 from videodb_cli.process.clock import Clock
 from videodb_cli.rundir.paths import RunDir
@@ -50,11 +42,8 @@ def session(status: str, **data: Any) -> Event:
     }
 
 
-# ---- what is a double of what ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
-    ("event", "is_double"),
+    ("event", "is_duplicate"),
     [
         (said("Hello  THERE", T + 0.9), True),
         (said("Hello there", T + 1.1), False),
@@ -64,130 +53,38 @@ def session(status: str, **data: Any) -> Event:
         ({"channel": "x"}, False),
     ],
 )
-def test_the_rule(event: Event, is_double: bool) -> None:
-    doubles = Doubles()
-    doubles.add(said("hello there"), T)
-    assert (doubles.take(event, T + 7) == 7.0) is is_double
-    assert len(doubles) == (0 if is_double else 1)
+def test_the_rule_of_duplicates(event: Event, is_duplicate: bool) -> None:
+    pending = PendingDuplicates()
+    pending.add(said("hello there"), T)
+    assert (pending.take(event, T + 7) == 7.0) is is_duplicate
+    assert len(pending) == (0 if is_duplicate else 1)
 
 
-def test_one_is_the_double_of_one() -> None:
-    doubles = Doubles()
-    doubles.add(said("yes"), T)
-    assert doubles.take(said("yes", T + 0.4), T) is not None
-    assert doubles.take(said("yes", T + 0.8), T) is None, "it was said again"
+def test_each_is_matched_once() -> None:
+    pending = PendingDuplicates()
+    pending.add(said("yes"), T)
+    assert pending.take(said("yes", T + 0.4), T) is not None
+    assert pending.take(said("yes", T + 0.8), T) is None, "it was said again"
 
 
-def test_a_life_cycle_event_that_says_more_is_no_double() -> None:
-    doubles = Doubles()
-    doubles.add(session("failed"), T)
-    assert doubles.take(session("stopped"), T) is None
-    assert doubles.take(session("failed", error={"code": "X"}), T) is None
-    assert doubles.take(session("failed"), T) is not None
+def test_a_life_cycle_event_that_says_more_is_no_duplicate() -> None:
+    pending = PendingDuplicates()
+    pending.add(session("failed"), T)
+    assert pending.take(session("stopped"), T) is None
+    assert pending.take(session("failed", error={"code": "X"}), T) is None
+    assert pending.take(session("failed"), T) is not None
 
 
 def test_what_waits_is_bounded() -> None:
-    doubles = Doubles(limit=3)
+    pending = PendingDuplicates(limit=3)
     for number in range(10):
-        doubles.add(said(str(number)), T)
-    assert len(doubles) == 3
-    assert doubles.take(said("6"), T) is None
-    assert doubles.take(said("9"), T) is not None
-    doubles.add(said("late"), T + 1)
-    assert doubles.take(said("late"), T + KEPT_S + 2) is None
-    assert len(doubles) == 0
-
-
-# ---- the law -----------------------------------------------------------------------------------------------------
-
-
-class World:
-    """One pipeline, one log, and a service that delivers live and by records in any order."""
-
-    def __init__(self) -> None:
-        self.log: list[Event] = []
-        self.late: list[Event] = []
-        self.absorb: Any = None
-
-        journal = SimpleNamespace(
-            recovered_event=self._write,
-            late=lambda _name, _after_s, message: self.late.append(json.loads(message)),
-        )
-        around: Any = SimpleNamespace(
-            journal=journal,
-            seen=SimpleNamespace(note=lambda _event, _line: None),
-            counters=Counters(T),
-            has_room=lambda: True,
-            absorb_with=lambda absorb: setattr(self, "absorb", absorb),
-            clock=Clock(),
-        )
-        self.backfill = Backfill(around)
-        self.heard = Heard()
-        self.pipeline = Pipeline("rts-1", "transcript", "transcript", None, T - 60, 0.0)
-        self.readable: list[Record] = []
-        self.found: list[Event] = []
-        self.now = 0.0
-
-    def _write(self, event: Event) -> bytes:
-        self.log.append(event)
-        return b""
-
-    def live(self, number: int) -> None:
-        event = said(f"thing {number % 3}", T + 10 * number)
-        if self.absorb is None or not self.absorb(event, json.dumps(event).encode()):
-            self.log.append(event)
-        self.backfill.heard(event)
-        self.heard.add_event(event)
-
-    def record(self, number: int) -> None:
-        start = T + 10 * number + 0.0004
-        self.readable.append(Record(f"Thing {number % 3}", start, start + 2.0))
-
-    def ask(self) -> None:
-        self.write()
-        self.backfill.begin_pass()
-        new = self.pipeline.take_new(self.readable, self.heard, self.now, 0.0)
-        self.found = [live_event("transcript", "rts-1", "mic:default", record) for record in new]
-
-    def write(self) -> None:
-        found, self.found = self.found, []
-        run(self.backfill.write(found, lambda _: None))
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run what never really waits."""
-    with pytest.raises(StopIteration):
-        work.send(None)
-
-
-STEPS = st.lists(st.tuples(st.sampled_from(("live", "live", "record", "ask", "write")), st.integers(0, 5)), max_size=60)
-
-
-@given(STEPS)
-def test_each_thing_once_whatever_comes_first(steps: list[tuple[str, int]]) -> None:
-    world = World()
-    sent: Counter[int] = Counter()
-    for step, number in steps:
-        if step == "live":
-            sent[number] += 1
-            world.live(number)
-        elif step == "record":
-            world.record(number)
-        else:
-            getattr(world, step)()
-    world.ask()
-    world.write()
-    logged = Counter(round((event["data"]["start"] / 1000 - T) / 10) for event in world.log)
-    late = Counter(round((event["data"]["start"] / 1000 - T) / 10) for event in world.late)
-    made = {round((record.start - T) / 10) for record in world.readable}
-    for number in range(6):
-        # What the service itself delivers twice is two; what it delivers once, or only by a record, is one.
-        assert logged[number] == (sent[number] or (number in made)), (number, world.log)
-    live = sum(not event.get("recovered") for event in world.log)
-    assert live + late.total() == sent.total(), "every message received stands in the log"
-
-
-# ---- with the parts around ---------------------------------------------------------------------------------------
+        pending.add(said(str(number)), T)
+    assert len(pending) == 3
+    assert pending.take(said("6"), T) is None
+    assert pending.take(said("9"), T) is not None
+    pending.add(said("late"), T + 1)
+    assert pending.take(said("late"), T + KEPT_S + 2) is None
+    assert len(pending) == 0
 
 
 class SlowCalls:
@@ -222,16 +119,16 @@ class Listening:
         self.store = LogStore(directory / "videodb_events.jsonl")
         self.store.open()
         self.counters = Counters(T)
-        seen = Seen()
+        history = StreamHistory()
         clock = Clock()
         journal = Journal(self.store, "host", None, clock)
-        self.intake = Intake(self.store, self.counters, seen, None)
+        self.intake = Intake(self.store, self.counters, history, None)
         self.recoverer = Recoverer(
             calls,
-            Surroundings(
+            RecoveryContext(
                 run_dir=RunDir(directory),
                 collection="default",
-                seen=seen,
+                history=history,
                 journal=journal,
                 counters=self.counters,
                 on_update=lambda _: None,
@@ -273,8 +170,8 @@ async def test_what_comes_live_while_the_service_answers_slowly_is_not_written_a
     async with asyncio.timeout(10):
         await calls.waiting.wait()
         # The other stream's answer is there, and cannot be written before this one's.
-        heard = listening.recoverer._attention.known
-        await until(lambda: heard.has("rts-1", "transcript", "said in the gap", T + 5, T + 7))
+        pipelines = listening.recoverer._backfill.targets.pipelines
+        await until(lambda: pipelines["rts-1", ""].asked_at > 0)
         take(listening, said("said in the gap", T + 5))
         calls.answer.set()
         await until(lambda: any(line.get("event") == "listener.recovered" for line in listening.lines()))
