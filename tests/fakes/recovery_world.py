@@ -73,9 +73,11 @@ class Listening:
         self.draining: list[tuple[FakeConnection, str]] = []
 
     def lines(self) -> list[dict[str, Any]]:
-        """Everything that is in the log."""
+        """Everything that is in the log, rotated files included: a clock that falls begins a new one."""
         self.store.flush(10.0)
-        return [json.loads(line) for line in self.store.path.read_bytes().splitlines()]
+        name = self.store.path.name
+        logs = [path for path in self.store.path.parent.iterdir() if path.name.startswith(name)]
+        return [json.loads(line) for log in logs for line in log.read_bytes().splitlines()]
 
 
 class World:
@@ -203,6 +205,16 @@ class World:
     def _ended(self, connection: FakeConnection) -> Ended:
         alive_at = connection.deaf_since or self.time.monotonic()
         return Ended("closed" if connection.deaf_since is None else "half_open", "it ended", None, alive_at)
+
+    def set_clock(self, step_s: float) -> None:
+        """Set the clock of our machine, forward or (negative) back; the service's stays."""
+
+        def set_and_look() -> None:
+            self.time.is_set(step_s)
+            self.service.skew_s -= step_s
+            self.listening.watch.look()
+
+        self.time.call(set_and_look)
 
     # ---- what is true --------------------------------------------------------------------------------------------
 

@@ -111,9 +111,8 @@ class StreamService:
         self, pipeline: FakePipeline, text: str, *, live_after_s: float = 0.0, record_after_s: float = 0.0
     ) -> Made:
         """Let a pipeline make something now."""
-        now = self._time.time()
-        end = now + self.skew_s
-        made = Made(text, end - 2.0, end, now + record_after_s)
+        end = self._time.time() + self.skew_s
+        made = Made(text, end - 2.0, end, end + record_after_s)
         pipeline.made.append(made)
         data: dict[str, Any] = {"text": text, "start": round(made.start * 1000), "end": round(made.end * 1000)}
         if pipeline.index_id is None:
@@ -198,7 +197,7 @@ class StreamService:
         return next((p for p in self.pipelines if (p.stream, p.index_id) == (stream, index_id)), None)
 
     def _records(self, pipeline: FakePipeline, text: str, start: float, end: float) -> list[Any]:
-        now = self._time.time()
+        now = self._time.time() + self.skew_s
         return [
             {text: made.text, "start": made.start, "end": made.end}
             for made in pipeline.made

@@ -5,6 +5,7 @@ What to forgive and when to try again is decided in `retries`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -19,7 +20,10 @@ from videodb_cli.listener.frames import MAX_MESSAGE_BYTES
 from videodb_cli.listener.intake import Intake
 from videodb_cli.network.failures import CannotReachError, said_by_system
 from videodb_cli.network.route import decide
+from videodb_cli.process.clock import uptime_s
 from videodb_cli.settings import is_loopback
+
+_log = logging.getLogger(__name__)
 
 
 class Connector:
@@ -35,14 +39,19 @@ class Connector:
 
         What came before the id is in the log, also if no id comes.
         """
+        began = uptime_s()
         url = await self._fresh_url()
+        # Never the URL itself: its path and its query open the socket.
+        _log.debug("attempt: got a socket URL after %.3f s", uptime_s() - began)
         connection = await open_connection(url, self._timing)
+        _log.debug("attempt: the socket is open after %.3f s", uptime_s() - began)
         try:
             await connection.wait_for_id(self._intake.take_early)
         except BaseException:
             connection.abort()
             connection.hand_over(self._intake.take)
             raise
+        _log.debug("attempt: connected as %s after %.3f s", connection.connection_id, uptime_s() - began)
         return connection
 
 

@@ -50,6 +50,7 @@ class GapTracker:
         self._is_other_boot = False
         self._reason = ""
         self._previous_id: str | None = None
+        # Where an older gap begins that is not mended yet, in uptime seconds: before this boot they are negative.
         self._unmended_from: float | None = None
         self._is_restart = False
 
@@ -64,13 +65,15 @@ class GapTracker:
             return
         self._reason = last.reason
         self._previous_id = last.connection_id
-        self._unmended_from = last.unmended_from
         self._is_restart = True
         self._last_stamp = last.heard_until
         mark = last.mark
         self._is_other_boot = mark is not None and mark.boot_id != boot_id()
         if mark is not None and mark.boot_id == boot_id():
             self._lost_at = self._end_of(last.heard_until, mark)
+        if last.unmended_from is not None:
+            now_ended = self._clock.uptime_of(last.heard_until) if self._lost_at is None else self._lost_at
+            self._unmended_from = now_ended - (last.heard_until - last.unmended_from)
 
     def _end_of(self, heard_until: float, mark: ClockMark) -> float:
         """Return when an earlier run of this boot heard for the last time, in uptime seconds."""
@@ -100,6 +103,7 @@ class GapTracker:
         self._counters.connected(self._clock.uptime())
         self._journal.connected(connection)
         loss = self._measured()
+        is_of_boot = self._lost_at is not None and (self._unmended_from is None or self._unmended_from >= 0.0)
         self._lost_at = self._last_stamp = None
         previous, self._previous_id = self._previous_id, connection.connection_id
         was_restart, self._is_restart = self._is_restart, False
@@ -112,11 +116,20 @@ class GapTracker:
         self._counters.gap(seconds)
         # By a clock that was wrong nobody knows when: then as much is read back as may be.
         lost_at = 0.0 if loss.is_longer else loss.at
-        mend_from = min(lost_at, self._unmended_from or lost_at)
+        unmended_from = self._clock.unix_or_none(self._unmended_from)
+        mend_from = lost_at if unmended_from is None else min(lost_at, unmended_from)
         self._unmended_from = None
         if self._recoverer is not None:
             self._recoverer.begin(
-                Gap(mend_from, now, previous, connection.connection_id, lost_at=loss.at, is_vague=loss.is_longer)
+                Gap(
+                    mend_from,
+                    now,
+                    previous,
+                    connection.connection_id,
+                    lost_at=loss.at,
+                    is_vague=loss.is_longer,
+                    is_of_boot=is_of_boot,
+                )
             )
         if was_restart:
             self._on_update(Resumed(loss.at, seconds, loss.is_longer))
@@ -170,5 +183,6 @@ class GapTracker:
             self._recoverer.begin(Gap(started, self._clock.unix(), closed_id, self._previous_id, is_fresh=False))
         else:
             # The gap that ends with the next connection is looked into from here on.
-            self._unmended_from = min(started, self._unmended_from or started)
+            from_uptime = self._clock.uptime_of(started)
+            self._unmended_from = from_uptime if self._unmended_from is None else min(from_uptime, self._unmended_from)
             self._recoverer.lost(closed_id)

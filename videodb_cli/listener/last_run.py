@@ -14,11 +14,13 @@ from videodb_cli.errors import RefusedError
 from videodb_cli.eventlog.read.blocks import iter_blocks_backwards
 from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.sources import LogSource, rotated_sources
-from videodb_cli.listener.recovery.history import blocks_backwards, iter_events
+from videodb_cli.listener.recovery.history import blocks_backwards, clock_step_of, iter_events
 from videodb_cli.model import event as ev
 from videodb_cli.model import own_lines
 
 _OWN_NEEDLE = b'"channel":"videodb_cli"'
+# Our own lines that a run writes although it has no connection.
+_SAID_BY_THE_DEAF = frozenset((own_lines.CAPTURE_FAILED, own_lines.LOG_ROTATED, own_lines.LOG_TORN, own_lines.CLOCK))
 # No more than this is searched, so that a start does not wait for gigabytes. Our own lines are few.
 _LAST_RUN_BYTES = 64 << 20
 
@@ -64,13 +66,11 @@ def last_run(log: Path, end: int) -> LastRun | None:
     look = _Backwards()
     seen_bytes = 0
     for block in _newest_first(log, end):
-        lines = block.splitlines()
-        if look.heard_until is None:
-            look.take_last(next((event for event, _ in iter_events(reversed(lines)) if _was_hearing(event)), None))
-        if _OWN_NEEDLE in block:
-            for event, _ in iter_events(line for line in reversed(lines) if _OWN_NEEDLE in line):
-                if ev.is_own(event) and look.take_own(event):
-                    return look.found()
+        if look.heard_until is None or _OWN_NEEDLE in block:
+            # Once it is known when it heard last, only our own lines matter.
+            lines = (line for line in reversed(block.splitlines()) if look.heard_until is None or _OWN_NEEDLE in line)
+            if any(look.take(event) for event, _ in iter_events(lines)):
+                return look.found()
         seen_bytes += len(block)
         if seen_bytes > _LAST_RUN_BYTES:
             break
@@ -96,7 +96,7 @@ def _was_hearing(event: ev.Event) -> bool:
         return True
     if event.get("event") == own_lines.STOPPED:
         return ev.data_of(event).get("connected_s") != 0
-    return event.get("event") not in {own_lines.CAPTURE_FAILED, own_lines.LOG_ROTATED, own_lines.LOG_TORN}
+    return event.get("event") not in _SAID_BY_THE_DEAF
 
 
 class _Backwards:
@@ -112,16 +112,18 @@ class _Backwards:
         self._is_mended = False
         self._mark: ClockMark | None = None
         self._fell = False
+        # By how much the wall clock was set by the lines that were taken so far: older times are told as after that.
+        self._set_by_s = 0.0
 
-    def take_last(self, event: ev.Event | None) -> None:
-        """Take the last line that was written while the run could hear."""
-        if event is not None:
-            self.heard_until = ev.received_at(event)
+    def take(self, event: ev.Event) -> bool:
+        """Take the next line towards the beginning. Returns whether the lines before it do not matter."""
+        if self.heard_until is None and _was_hearing(event):
+            self.heard_until = (ev.received_at(event) or 0.0) + self._set_by_s
             if ev.is_own(event) and event.get("event") == own_lines.STOPPED:
                 self._reason = "stopped"
+        return ev.is_own(event) and self._take_own(event)
 
-    def take_own(self, event: ev.Event) -> bool:
-        """Take the next line towards the beginning. Returns whether the lines before it do not matter."""
+    def _take_own(self, event: ev.Event) -> bool:
         data = ev.data_of(event)
         name = event.get("event")
         self._note_clock(event, data)
@@ -153,6 +155,7 @@ class _Backwards:
         return LastRun(self.heard_until, connection_id, self._reason, self._unmended_from, self._mark)
 
     def _note_clock(self, event: ev.Event, data: ev.Event) -> None:
+        self._set_by_s += clock_step_of(event)
         if self._mark is not None:
             return
         boot, uptime, stamp = data.get("boot_id"), data.get("uptime_s"), ev.received_at(event)
@@ -174,7 +177,8 @@ class _Backwards:
 
     def _note_unmended(self, data: ev.Event) -> None:
         if not self._is_mended:
-            self._unmended_from = ev.parse_iso(data.get("from")) or self._unmended_from
+            began = ev.parse_iso(data.get("from"))
+            self._unmended_from = self._unmended_from if began is None else began + self._set_by_s
 
     def _note_end(self, data: ev.Event, *, deaf: bool) -> None:
         connection_id = data.get("connection_id")
@@ -182,5 +186,6 @@ class _Backwards:
             self._connection_id = connection_id
             if deaf:
                 # It had heard nothing for a while when it ended.
-                self.heard_until = ev.parse_iso(data.get("alive_at")) or self.heard_until
+                alive_at = ev.parse_iso(data.get("alive_at"))
+                self.heard_until = self.heard_until if alive_at is None else alive_at + self._set_by_s
                 self._reason = str(data.get("reason"))

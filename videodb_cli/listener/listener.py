@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 
 from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.listener.connection import AttemptFailedError
@@ -29,6 +30,7 @@ from videodb_cli.listener.updates import (
 )
 
 _STOP_TIMEOUT_S = 3.0
+_log = logging.getLogger(__name__)
 
 
 class Listener:
@@ -146,6 +148,7 @@ class Listener:
     async def _wait(self, reason: str, retry_after_s: float | None, *, was_lost: bool) -> None:
         parts = self._parts
         delay_s = parts.retries.next_delay_s(reason, retry_after_s)
+        _log.debug("retry: the next attempt in %.3f s, after: %s", delay_s, reason)
         parts.current.waits(reason, parts.clock.clock.uptime() + delay_s)
         parts.on_update(Retrying(None if was_lost else reason, delay_s))
         # Not waited for: a stuck disk must not make the gap longer.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 
 from videodb_cli.listener.connection import Connection, Ended
 from videodb_cli.listener.intake import ConnectionHandler
@@ -14,6 +15,8 @@ from videodb_cli.listener.updates import (
     Lost,
     Renewed,
 )
+
+_log = logging.getLogger(__name__)
 
 
 class Receiver:
@@ -54,9 +57,17 @@ class Receiver:
             await asyncio.wait({hearing, renewing}, return_when=asyncio.FIRST_COMPLETED)
             if not hearing.done() and not parts.stopping.is_set():
                 younger = renewing.result()
+                _log.debug("renewal: %s takes over from %s", younger.connection_id, connection.connection_id)
                 parts.draining.add(connection, hearing, handler, younger)
                 return younger
             ended = await hearing
+            _log.debug(
+                "connection %s ended: %s, close code %s, %s",
+                connection.connection_id,
+                ended.reason,
+                ended.close_code,
+                ended.detail,
+            )
         except BaseException:
             if hearing is None:
                 connection.hand_over(handler.handle)

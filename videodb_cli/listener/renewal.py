@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from videodb_cli.errors import VideodbError
@@ -12,6 +13,7 @@ from videodb_cli.listener.gaps import GapTracker
 from videodb_cli.listener.intake import ConnectionHandler, CrossSocketDuplicates, Intake
 from videodb_cli.process.clock import uptime_s
 
+_log = logging.getLogger(__name__)
 _NEVER_S = 1e9
 _STOP_TIMEOUT_S = 3.0
 _LAST_DUPLICATE_S = 5.0
@@ -32,13 +34,16 @@ async def next_connection(
     # Slept in pieces: a laptop that was closed for an hour has an older connection than its event loop thinks.
     while (left := connection.opened_at + (max_age_s or 0.0) - uptime_s()) > 0:  # noqa: ASYNC110 - a clock
         await asyncio.sleep(min(left, 30.0))
+    _log.debug("renewal: %s is %.0f s old", connection.connection_id, uptime_s() - connection.opened_at)
     on_begin()
     backoff = Backoff()
     while True:
         try:
             return await connect()
         except (AttemptFailedError, VideodbError) as error:
-            await asyncio.sleep(backoff.next_delay_s(getattr(error, "retry_after_s", None)))
+            delay_s = backoff.next_delay_s(getattr(error, "retry_after_s", None))
+            _log.debug("renewal: the next attempt in %.3f s, after: %s", delay_s, error)
+            await asyncio.sleep(delay_s)
 
 
 class DrainingConnections:
@@ -94,6 +99,7 @@ class DrainingConnections:
         finally:
             hearing.cancel()
             connection.abort()
+        _log.debug("draining: %s ended: %s, close code %s", connection.connection_id, ended.reason, ended.close_code)
         if not self._closing:
             self._gaps.note_drained(connection, ended, younger.connection_id, for_log=handler.gave_up_for_log)
 

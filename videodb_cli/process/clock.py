@@ -23,6 +23,7 @@ from videodb_cli.process.start_token import kernel_boot_id
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 # What NTP slews moves both clocks. A step below this changes nothing that anybody reads.
 STEP_S = 1.0
+_STAMP_S = 0.01
 _PLATFORM: str = sys.platform
 
 
@@ -118,12 +119,18 @@ class Clock:
 
         A clock that was set back makes some stamps twice: such a one is taken for the later moment.
         """
-        for index, step in enumerate(self._steps):
-            is_last = index + 1 == len(self._steps)
-            until = self.unix() if is_last else self._steps[index + 1].before
-            is_of_after = step.after <= stamp <= until + STEP_S
-            if stamp <= step.before and not is_of_after:
-                return stamp + sum(later.step_s for later in self._steps[index:])
+        until = self.unix()
+        moved_s = 0.0
+        for step in reversed(self._steps):
+            # A stamp has whole milliseconds: it may be a little before the moment that it was made in.
+            if step.after - _STAMP_S <= stamp <= until + STEP_S:
+                return stamp + moved_s
+            until = step.before
+            moved_s += step.step_s
+        for step in self._steps:
+            if stamp <= step.before:
+                return stamp + moved_s
+            moved_s -= step.step_s
         return stamp
 
     def marks(self) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from videodb_cli.listener.last_run import last_run
+from videodb_cli.listener.journal import iso
+from videodb_cli.listener.last_run import ClockMark, last_run
 
 T = 1772446530.0
 
@@ -143,3 +144,37 @@ def test_a_report_after_the_loss_does_not_hide_it(tmp_path: Path) -> None:
     assert found is not None
     assert (found.heard_until, found.connection_id, found.reason) == (1772446525.0, "ws-7", "cut")
     assert found.unmended_from is None
+
+
+def test_the_last_run_tells_how_its_clocks_stood(tmp_path: Path) -> None:
+    log = tmp_path / "videodb_events.jsonl"
+    clock = {"boot_id": "a boot", "uptime_s": 100.0}
+    write(log, own("listener.connected", connection_id="ws-7", **clock), {"channel": "x"})
+    found = last_run(log, log.stat().st_size)
+    assert found is not None
+    assert found.mark == ClockMark("a boot", 100.0, T - 100)
+    write(log, own("listener.clock", step_s=3600.0, boot_id="a boot", uptime_s=200.0), {"channel": "x"})
+    found = last_run(log, log.stat().st_size)
+    assert found is not None
+    assert found.mark == ClockMark("a boot", 200.0, T - 200)
+    write(log, own("log.rotated", reason="clock", behind_s=7200.0), {"channel": "x"})
+    found = last_run(log, log.stat().st_size)
+    assert found is not None
+    assert found.mark == ClockMark("a boot", 200.0, T - 200, fell_later=True)
+
+
+def test_times_of_before_a_step_are_told_by_the_clock_of_after_it(tmp_path: Path) -> None:
+    """The clock was set back by an hour while nothing was heard; nobody connected again."""
+    log = tmp_path / "videodb_events.jsonl"
+    write(
+        log,
+        own("listener.connected", connection_id="ws-6"),
+        own("listener.disconnected", connection_id="ws-6", reason="cut"),
+        own("listener.connected", connection_id="ws-7", boot_id="a boot", uptime_s=100.0),
+        own("listener.gap", **{"from": iso(T)}),
+        own("listener.disconnected", connection_id="ws-7", reason="cut", alive_at=iso(T + 60)),
+        own("listener.clock", step_s=-3600.0, boot_id="a boot", uptime_s=200.0),
+    )
+    found = last_run(log, log.stat().st_size)
+    assert found is not None
+    assert (found.heard_until, found.unmended_from) == (T + 60 - 3600, T - 3600)

@@ -100,6 +100,23 @@ def test_a_stamp_that_the_clock_made_twice_is_the_later_one() -> None:
     assert clock.corrected(stamp) == stamp
 
 
+def test_any_number_of_steps_back() -> None:
+    """The stamps of after a step are lower than all of before: they must not be taken for those."""
+    time = Time()
+    clock = time.clock()
+    noted = []
+    for _ in range(4):
+        time.passes(100.0)
+        noted.append((time.wall, time.uptime))
+        time.passes(10.0)
+        time.is_set(-7200.0)
+        clock.look()
+        # As the log writes it.
+        noted.append((int(time.wall * 1000) / 1000, time.uptime))
+    for stamp, uptime in noted:
+        assert time.wall - clock.corrected(stamp) == pytest.approx(time.uptime - uptime, abs=2e-3)
+
+
 def test_stamps_from_a_future_that_was_none() -> None:
     """The clock was years ahead, and was set right."""
     time = Time(NOW + 1e9)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from functools import partial
 
-from videodb_cli.listener.recovery.client import FAILED, GONE, NoAnswer, RecoveryClient, describe
+from videodb_cli.listener.recovery.client import FAILED, GONE, NoAnswer, RecoveryClient
 from videodb_cli.listener.recovery.evidence import (
     Comparison,
     KnownRecords,
@@ -19,8 +19,8 @@ from videodb_cli.listener.recovery.evidence import (
     event_fingerprint,
     record_fingerprint,
 )
-from videodb_cli.listener.recovery.gap import OVERLAP_S, Gap, RecoveryPolicy
-from videodb_cli.listener.recovery.history import LogContent, read_capture_info, scan
+from videodb_cli.listener.recovery.gap import OVERLAP_S, Gap, GapReport, RecoveryPolicy
+from videodb_cli.listener.recovery.history import CaptureInfo, LogContent, scan
 from videodb_cli.listener.recovery.pipeline import Pipeline, State
 from videodb_cli.listener.recovery.records import INDEX_CHANNELS, is_beginning, lifecycle_events, live_event
 from videodb_cli.listener.recovery.targets import SessionTarget, StreamTarget, Targets
@@ -42,6 +42,8 @@ class Backfill:
         known: The fingerprints of what the log holds.
         opened: The ids of the open connections.
         youngest: The id of the youngest one, to which transcriptions are bound.
+        known_since: Every event of the log received since then is known (Unix seconds), unless no query returns it any
+            more. None: nothing is known yet.
     """
 
     def __init__(self, client: RecoveryClient, context: RecoveryContext, policy: RecoveryPolicy) -> None:
@@ -57,6 +59,9 @@ class Backfill:
         self.known = KnownRecords()
         self.opened: set[str] = set()
         self.youngest: str | None = None
+        self.known_since: float | None = None
+        # How far our clock was set back since the beginning, in all.
+        self._set_back_s = 0.0
 
     @property
     def is_bound(self) -> bool:
@@ -83,6 +88,7 @@ class Backfill:
         """Drop everything except the connections."""
         self.targets.clear()
         self.known.clear()
+        self.known_since = None
         self._evidence.clear()
 
     # ---- what happens --------------------------------------------------------------------------------------------
@@ -98,7 +104,10 @@ class Backfill:
 
     def on_clock_set(self, step_s: float) -> None:
         """Our clock was set by so many seconds: what is kept in Unix seconds moves with it."""
-        self._context.history.on_clock_set()
+        self._context.history.on_clock_set(step_s)
+        self._set_back_s += min(step_s, 0.0)
+        if self.known_since is not None:
+            self.known_since += step_s
         self._lost_at += step_s
         self._evidence.on_clock_set(step_s)
         self.targets.on_clock_set(step_s)
@@ -132,16 +141,23 @@ class Backfill:
         """
         context = self._context
         await context.in_thread(context.flush, 5.0)
-        content: LogContent = await context.in_thread(
-            scan, context.run_dir, seen_since=seen_since, known_since=known_since
-        )
+        while True:
+            set_back_s = self._set_back_s
+            content: LogContent = await context.in_thread(
+                scan, context.run_dir, seen_since=seen_since, known_since=known_since
+            )
+            if self._set_back_s == set_back_s:
+                break
+            # Our clock was set back meanwhile, and it may have read too little.
+            moved_s = self._set_back_s - set_back_s
+            seen_since, known_since = seen_since + moved_s, known_since + moved_s
         context.history.add_older(content.history)
         self.known.add_all(content.known)
+        self.known_since = known_since if self.known_since is None else min(self.known_since, known_since)
         return content.recovered
 
-    async def discover(self, gap: Gap) -> None:
+    def discover(self, info: CaptureInfo, gap: Gap) -> None:
         """Add the sessions and streams that may have produced events in a gap."""
-        info = await self._context.in_thread(read_capture_info, self._context.run_dir)
         self.targets.discover(info, started=gap.started, oldest=gap.seen_since(self._policy.window_s))
 
     def forget_old(self) -> None:
@@ -151,13 +167,16 @@ class Backfill:
 
     # ---- queries -------------------------------------------------------------------------------------------------
 
-    async def query(self, gap: Gap, *, is_first_pass: bool) -> list[Event]:
-        """Query everything that is not done, once. Returns the events that the log lacks, in the order to write."""
+    async def query(self, report: GapReport, *, is_first_pass: bool) -> list[Event]:
+        """Query everything that is not done, once. Returns the events that the log lacks, in the order to write.
+
+        ``report`` has the gap, which changes when our clock is set.
+        """
         self._is_first_pass = is_first_pass
         targets = self.targets
         sessions = [s for s in targets.sessions.values() if not s.is_done(self._policy.settle_s)]
         changes = await self._gather(map(self._query_session, sessions))
-        await self._find_pipelines(gap)
+        await self._find_pipelines(report)
         # A done pipeline is queried as well while its records can show who made a live event.
         queried = [p for p in targets.pipelines.values() if not p.is_done or self._evidence.of(p)]
         records = await self._gather(map(self._query_pipeline, queried))
@@ -187,7 +206,7 @@ class Backfill:
         events: list[Event] = []
         for answer in await asyncio.gather(*queries, return_exceptions=True):
             if isinstance(answer, Exception):
-                self._client.note_failure("reading back", describe(answer))
+                self._client.note_error("reading back", answer)
             elif not isinstance(answer, BaseException):
                 events += answer
         return events
@@ -200,21 +219,17 @@ class Backfill:
             return []
         for stream in read_streams(found.get("rtstreams")):
             self.targets.add_stream(stream.id, stream.label, session.session)
-        session.asked_at, now = asked_at, self._clock.uptime()
+        now = self._clock.uptime()
         status = found.get("status") if isinstance(found.get("status"), str) else None
-        if status != session.status or found.get("export_status") == "exporting":
-            session.status, session.changed_at = status, now
+        session.on_answer(status, is_exporting=found.get("export_status") == "exporting", asked_at=asked_at, now=now)
         if is_over(status):
             self.targets.end_session(session.session, now)
         known = self._context.history.session_statuses().get(session.session)
         missing = lifecycle_events(session.session, found, known[0] if known is not None else session.last_seen)
         # In the first pass no event can be under way to the new connection.
-        hold_s = 0.0 if self._is_first_pass else self._policy.hold_dead_s
-        due = [event for event in missing if now - session.first_met.setdefault(event["status"], now) >= hold_s]
-        session.is_holding = len(due) < len(missing)
-        return due
+        return session.take_due(missing, now, 0.0 if self._is_first_pass else self._policy.hold_dead_s)
 
-    async def _find_pipelines(self, gap: Gap) -> None:
+    async def _find_pipelines(self, report: GapReport) -> None:
         """List the indexes of streams where necessary, and add their pipelines."""
         indexes: dict[str, dict[str, str]] = {}
 
@@ -227,7 +242,7 @@ class Backfill:
 
         await asyncio.gather(*(list_indexes(s) for s in self.targets.streams.values() if not s.is_listed))
         added = self.targets.add_pipelines(
-            gap,
+            report.gap,
             indexes,
             clock=self._clock,
             offset_s=self._client.clock_offset_s,
@@ -237,7 +252,7 @@ class Backfill:
         # A pipeline that is found late is queried for a time whose fingerprints may have been dropped.
         starts = [p.since - p.ahead_s for p in added if self.targets.is_mentioned(p.stream, p.channel)]
         if starts and not self._is_first_pass:
-            await self.read_log(gap.ended, min(starts) - _RECEIPT_MARGIN_S)
+            await self.read_log(report.gap.ended, min(starts) - _RECEIPT_MARGIN_S)
         self._evidence.attribute(self._candidates)
 
     def _candidates(self, event: UnattributedEvent) -> list[Pipeline] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,7 @@ _CALLS_AT_ONCE = 4
 _STREAM_OVER = frozenset(("stopped", "ended", "failed", "disconnected", "deleted"))
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 class NoAnswer(enum.Enum):
@@ -47,13 +49,13 @@ class RecoveryClient:
         calls: StreamCalls,
         on_failure: Callable[[str, str], None],
         poll_s: float,
-        monotonic: Callable[[], float],
+        uptime: Callable[[], float],
     ) -> None:
         """``on_failure`` gets each call that begins to fail, and the reason."""
         self._calls = calls
         self._on_failure = on_failure
         self._poll_s = poll_s
-        self._monotonic = monotonic
+        self._uptime = uptime
         # For each call: failures in a row, the time of the first one, and when to try again (uptime seconds).
         self._failed: dict[str, tuple[int, float, float]] = {}
         self._reported: set[tuple[str, str]] = set()
@@ -81,9 +83,16 @@ class RecoveryClient:
             self._reported.add((what, why))
             self._on_failure(what, why)
 
+    def note_error(self, what: str, error: Exception) -> None:
+        """Remember that a call or a part of a round failed. A bug keeps its traceback, in the process log."""
+        why = describe(error)
+        if not isinstance(error, VideodbError) and (what, why) not in self._reported:
+            _log.error("%s failed, and is tried again", what, exc_info=error)
+        self.note_failure(what, why)
+
     def lasting_failures(self, for_s: float) -> frozenset[str]:
         """Return the calls that have failed for at least this long."""
-        now = self._monotonic()
+        now = self._uptime()
         return frozenset(what for what, (_, since, _) in self._failed.items() if now - since >= for_s)
 
     # ---- calls ---------------------------------------------------------------------------------------------------
@@ -148,9 +157,10 @@ class RecoveryClient:
         self, what: str, call: Callable[[], Awaitable[T]], is_mentioned: Callable[[], bool] = lambda: True
     ) -> T | NoAnswer:
         """Make one call, unless it failed and has to wait. A 404 for a resource of the log is noted in ``unknown``."""
-        count, since, not_before = self._failed.get(what, (0, self._monotonic(), 0.0))
-        if self._monotonic() < not_before:
+        count, since, not_before = self._failed.get(what, (0, self._uptime(), 0.0))
+        if self._uptime() < not_before:
             return FAILED
+        began = self._uptime()
         try:
             async with self._slots:
                 answer = await call()
@@ -162,11 +172,14 @@ class RecoveryClient:
         except Exception as error:  # noqa: BLE001 - reported, and the call is made again
             retry_after_s = getattr(error, "retry_after_s", None)
             if retry_after_s:
-                self.not_before = max(self.not_before, self._monotonic() + retry_after_s)
+                self.not_before = max(self.not_before, self._uptime() + retry_after_s)
             # Each call waits by itself: one that the service does not support must not slow down the others.
-            self._failed[what] = (count + 1, since, self._monotonic() + failed_pause_s(self._poll_s, count))
-            self.note_failure(what, describe(error))
+            pause_s = failed_pause_s(self._poll_s, count)
+            self._failed[what] = (count + 1, since, self._uptime() + pause_s)
+            _log.debug("%s: failed %d times, next try in %.1f s: %s", what, count + 1, pause_s, describe(error))
+            self.note_error(what, error)
             return FAILED
+        _log.debug("%s: answered after %.3f s", what, self._uptime() - began)
         self._succeeded(what)
         self.unknown.discard(what)
         return answer

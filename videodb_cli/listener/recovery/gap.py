@@ -19,6 +19,8 @@ KNOWN_BEFORE_S = OVERLAP_S + _QUIET_S + 180.0
 _SEEN_S = 86400.0
 # Two clocks that are further apart tell nothing of each other.
 _BELIEVABLE_S = 366 * 86400.0
+# The date of an answer says no more than this about the clock of the service.
+_DATE_PRECISION_S = 2.5
 _NAMED = 3
 
 
@@ -51,6 +53,7 @@ class Gap:
         is_fresh: The new connection has just been opened, so no pipeline can have been started for it.
         lost_at: When the last event was received, if the gap begins with an older one that is not mended yet.
         is_vague: One of the clocks was wrong, so times before the gap cannot be compared with those after it.
+        is_of_boot: It began in this boot, so its beginning is by the clock that its end is by.
     """
 
     started: float
@@ -60,15 +63,16 @@ class Gap:
     is_fresh: bool = True
     lost_at: float | None = None
     is_vague: bool = False
+    is_of_boot: bool = True
 
     def after_step(self, step_s: float) -> Gap:
         """Return the gap by our clock as it is after it was set by so many seconds.
 
-        The beginning is never moved forward: it may be of an earlier boot, whose clock was right.
+        A beginning in an earlier boot, whose clock may have been right, is never moved forward.
         """
-        back = min(step_s, 0.0)
-        lost_at = None if self.lost_at is None else self.lost_at + back
-        return replace(self, started=self.started + back, ended=self.ended + step_s, lost_at=lost_at)
+        moved_s = step_s if self.is_of_boot else min(step_s, 0.0)
+        lost_at = None if self.lost_at is None else self.lost_at + moved_s
+        return replace(self, started=self.started + moved_s, ended=self.ended + step_s, lost_at=lost_at)
 
     def seen_since(self, window_s: float) -> float:
         """Return from when on the log is searched for streams and sessions.
@@ -135,6 +139,32 @@ def query_start(gap: Gap, policy: RecoveryPolicy, last: LastEvent | None, ahead_
         start = min(max(last.end, began - _QUIET_S), began)
     start = max(start - policy.overlap_s, gap.ended + ahead_s - policy.window_s)
     return start if floor is None else max(start, floor + ahead_s)
+
+
+class QueryStarts:
+    """The query starts of new pipelines after a gap."""
+
+    def __init__(
+        self,
+        gap: Gap,
+        last_events: Mapping[tuple[str, str], LastEvent],
+        policy: RecoveryPolicy,
+        floor: float | None,
+        offset_s: float,
+    ) -> None:
+        self._gap, self._last_events, self._policy, self._floor = gap, last_events, policy, floor
+        # Servers write the date of an answer once a second, and without a fraction: a small offset means nothing.
+        self._offset_s = offset_s if abs(offset_s) > _DATE_PRECISION_S else 0.0
+        self._ahead_s = {last.stream: last.ahead_s for last in last_events.values() if last.ahead_s is not None}
+
+    def ahead_s(self, stream: str) -> float:
+        """Return how far the service's clock is ahead: as the stream's events tell, else as its answers do."""
+        return self._ahead_s.get(stream, self._offset_s)
+
+    def of(self, stream: str, channel: str) -> float:
+        """Return the query start of a pipeline, by the service's clock."""
+        last = self._last_events.get((stream, channel))
+        return query_start(self._gap, self._policy, last, self.ahead_s(stream), self._floor)
 
 
 class GapReport:

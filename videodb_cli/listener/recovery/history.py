@@ -42,6 +42,8 @@ class StreamHistory:
         self._streams: dict[tuple[str, str], bytes] = {}
         self._sessions: dict[str, bytes] = {}
         self._members: dict[str, dict[str, str | None]] = {}
+        # When lines of earlier runs were received, by our clock as it is now, which those runs may have seen set.
+        self._older: dict[tuple[str, str] | str, tuple[bytes, float]] = {}
         # The lines in `_streams`, decoded.
         self._decoded: dict[tuple[str, str], tuple[bytes, LastEvent]] = {}
 
@@ -58,22 +60,25 @@ class StreamHistory:
         elif type(get("capture_session_id")) is str:
             self._note_session(event, line)
 
-    def note_older(self, event: Event, line: bytes) -> None:
-        """Take an event that is older than all others so far."""
+    def note_older(self, event: Event, line: bytes, received_at: float) -> None:
+        """Take an event that is older than all others so far; ``received_at`` is by our clock as it is now."""
         stream, channel, session = event.get("rtstream_id"), event.get("channel"), event.get("capture_session_id")
         if channel == OWN_CHANNEL:
             return
         if isinstance(stream, str) and isinstance(channel, str):
-            if len(self._streams) < _MAX_STREAMS:
-                self._streams.setdefault((channel, stream), line)
+            if len(self._streams) < _MAX_STREAMS and (channel, stream) not in self._streams:
+                self._streams[channel, stream] = line
+                self._older[channel, stream] = line, received_at
         elif isinstance(session, str):
             if session not in self._sessions:
                 self._note_session(event, line)
+                self._older[session] = line, received_at
             else:
                 self._note_members(session, event)
 
     def add_older(self, older: StreamHistory) -> None:
         """Take everything from an older history that is not known here."""
+        self._older = {**older._older, **self._older}
         for key, line in older._streams.items():
             if len(self._streams) < _MAX_STREAMS:
                 self._streams.setdefault(key, line)
@@ -105,7 +110,7 @@ class StreamHistory:
             cached = self._decoded.get(key)
             if cached is None or cached[0] is not line:
                 event = _decode(line)
-                cached = self._decoded[key] = (line, _last_event(*key, event, self._received_at(event)))
+                cached = self._decoded[key] = (line, _last_event(*key, event, self._received_at(key, event, line)))
             last = cached[1]
             known = found.get((last.stream, last.channel))
             if known is None or (known.received_at or 0.0) <= (last.received_at or 0.0):
@@ -121,14 +126,18 @@ class StreamHistory:
             event = _decode(line)
             status = status_of(event)
             if status is not None:
-                found[session] = (status, self._received_at(event) or 0.0)
+                found[session] = (status, self._received_at(session, event, line) or 0.0)
         return found
 
-    def on_clock_set(self) -> None:
-        """Our clock was set: tell every stamp by the clock as it is now."""
+    def on_clock_set(self, step_s: float) -> None:
+        """Our clock was set by so many seconds: tell every stamp by the clock as it is now."""
         self._decoded.clear()
+        self._older = {key: (line, at + step_s) for key, (line, at) in self._older.items()}
 
-    def _received_at(self, event: Event) -> float | None:
+    def _received_at(self, key: tuple[str, str] | str, event: Event, line: bytes) -> float | None:
+        older = self._older.get(key)
+        if older is not None and older[0] is line:
+            return older[1]
         stamp = ev.received_at(event)
         return None if stamp is None else self._corrected(stamp)
 
@@ -176,7 +185,7 @@ def scan(run_dir: RunDir, *, seen_since: float, known_since: float) -> LogConten
     content = LogContent()
     for event, line, received in _newest_first(run_dir, min(seen_since, known_since)):
         if received >= seen_since:
-            content.history.note_older(event, line)
+            content.history.note_older(event, line, received)
         if received >= known_since and not ev.is_own(event):
             content.known.add(event_fingerprint(event))
             if ev.is_recovered(event) and len(content.recovered) < MAX_PENDING:
@@ -194,7 +203,7 @@ def _newest_first(run_dir: RunDir, oldest: float) -> Iterator[tuple[Event, bytes
                 stamp = ev.received_at(event)
                 if stamp is not None:
                     received = stamp + set_by_s
-                    set_by_s += _step_of(event)
+                    set_by_s += clock_step_of(event)
                     yield event, line, received
             if received is not None and received < oldest:
                 return
@@ -202,7 +211,7 @@ def _newest_first(run_dir: RunDir, oldest: float) -> Iterator[tuple[Event, bytes
             time.sleep(0.0005)
 
 
-def _step_of(event: Event) -> float:
+def clock_step_of(event: Event) -> float:
     """Return by how many seconds our clock was set, as a line of ours says; 0 for any other line."""
     step_s = ev.data_of(event).get("step_s") if ev.is_own(event) and event.get("event") == own_lines.CLOCK else 0.0
     return float(step_s) if isinstance(step_s, int | float) else 0.0

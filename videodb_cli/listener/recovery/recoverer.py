@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.listener.recovery.backfill import Backfill
-from videodb_cli.listener.recovery.client import RecoveryClient, describe
+from videodb_cli.listener.recovery.client import RecoveryClient
 from videodb_cli.listener.recovery.gap import Gap, GapReport, RecoveryPolicy
-from videodb_cli.listener.recovery.history import read_capture_info
+from videodb_cli.listener.recovery.history import CaptureInfo, read_capture_info
 from videodb_cli.listener.recovery.writer import RecoveredWriter, RecoveryContext
 from videodb_cli.listener.updates import CouldNot, Recovered
 from videodb_cli.model.lifecycle import is_over
 
+_log = logging.getLogger(__name__)
 # Streams without a session are asked whether they are over in every sixth round.
 _QUERY_STREAMS_EVERY = 6
 
@@ -45,8 +47,6 @@ class Recoverer:
         self._fresh_gaps: list[Gap] = []
         self._discover_again = False
         self._has_read_log = False
-        # Every event of the log received since then is known (Unix seconds), unless no query returns it any more.
-        self._known_since: float | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._adopting: asyncio.Task[None] | None = None
@@ -64,6 +64,7 @@ class Recoverer:
             self.lost(gap.old_id)
         self._backfill.targets.on_gap(gap, self._clock.uptime())
         self._fresh_gaps.append(gap)
+        _log.debug("recovery: a gap of %.3f s, from %s to %s", gap.ended - gap.started, gap.old_id, gap.new_id)
         self.bind(gap.new_id)
 
     def adopt(self, connection_id: str) -> None:
@@ -74,7 +75,7 @@ class Recoverer:
         self._backfill.opened.add(connection_id)
 
         async def look() -> None:
-            info = await self._context.in_thread(read_capture_info, self._context.run_dir)
+            info = await self._read_capture_info()
             is_open = connection_id in self._backfill.opened
             if is_open and not is_over(info.status) and info.connections - {connection_id}:
                 now = self._clock.unix()
@@ -100,8 +101,6 @@ class Recoverer:
         self._fresh_gaps = [gap.after_step(step_s) for gap in self._fresh_gaps]
         if self._report is not None:
             self._report.gap = self._report.gap.after_step(step_s)
-        if self._known_since is not None:
-            self._known_since += step_s
         self._backfill.on_clock_set(step_s)
 
     def dead_pipelines(self) -> list[dict[str, Any]]:
@@ -129,9 +128,10 @@ class Recoverer:
             try:
                 with _short_switch_interval():
                     is_new = await self._round()
-            except Exception as error:  # noqa: BLE001 - an unexpected answer must not end the recovery
-                self._client.note_failure("reading back", describe(error))
+            except Exception as error:  # noqa: BLE001 - a bug must end neither the recovery nor the listener
+                self._client.note_error("reading back", error)
             quiet = 0 if is_new else quiet + 1
+            _log.debug("recovery: round %d took %.3f s", self._rounds, self._clock.uptime() - began)
             is_idle = not self._fresh_gaps and not self._client.failures and self._backfill.is_bound
             if is_idle and (self._report is None or self._backfill.is_done):
                 self._finish()
@@ -142,16 +142,17 @@ class Recoverer:
         """Take up new gaps, query, write, bind, report. Returns whether the queries returned anything new."""
         self._client.failures.pop("reading back", None)
         if self._fresh_gaps:
-            gap = self._next_gap()
+            report = self._begin_report(self._next_gap())
             try:
-                await self._prepare(gap)
+                await self._prepare(report)
             except Exception:
-                self._fresh_gaps.insert(0, gap)
+                self._fresh_gaps.insert(0, report.gap)
                 raise
         if self._discover_again:
             self._discover_again = False
+            info = await self._read_capture_info()
             now = self._clock.unix()
-            await self._backfill.discover(Gap(now, now, None, ""))
+            self._backfill.discover(info, Gap(now, now, None, ""))
         is_new = await self._query(self._report) if self._report is not None else False
         await self._backfill.bind_streams()
         if self._report is not None:
@@ -160,7 +161,7 @@ class Recoverer:
         return is_new
 
     async def _query(self, report: GapReport) -> bool:
-        events = await self._backfill.query(report.gap, is_first_pass=self._rounds == 0)
+        events = await self._backfill.query(report, is_first_pass=self._rounds == 0)
         await self._writer.write(events, lambda event: report.counts.update([event["channel"]]))
         if self._rounds % _QUERY_STREAMS_EVERY == 0:
             await self._backfill.query_streams()
@@ -178,9 +179,9 @@ class Recoverer:
 
     def _finish(self) -> None:
         self._write_report()
+        _log.debug("recovery: done after %d rounds", self._rounds)
         self._context.watch_with(None)
         self._backfill.clear()
-        self._known_since = None
         self._client.forget_failures()
         self._report = None
 
@@ -189,33 +190,52 @@ class Recoverer:
     def _next_gap(self) -> Gap:
         """Merge the gaps since the last round, and an older one that is not mended yet."""
         gaps, self._fresh_gaps = self._fresh_gaps, []
-        started = min(gap.started for gap in gaps)
+        unmended = list(gaps)
         if self._report is not None and (self._client.failures or not self._report.is_asked):
-            started = min(started, self._report.gap.started)
-        last = gaps[-1]
-        is_vague = any(gap.is_vague for gap in gaps)
-        return Gap(started, last.ended, gaps[0].old_id, last.new_id, last.is_fresh, gaps[0].lost_at, is_vague)
+            unmended.append(self._report.gap)
+        return Gap(
+            min(gap.started for gap in unmended),
+            gaps[-1].ended,
+            gaps[0].old_id,
+            gaps[-1].new_id,
+            gaps[-1].is_fresh,
+            gaps[0].lost_at,
+            is_vague=any(gap.is_vague for gap in unmended),
+            is_of_boot=all(gap.is_of_boot for gap in unmended),
+        )
 
-    async def _prepare(self, gap: Gap) -> None:
-        """Learn from the log and the state file what to query, and what the log holds."""
+    def _begin_report(self, gap: Gap) -> GapReport:
         self._write_report()
-        self._report = GapReport(gap, self._policy.window_s)
         self._rounds = 0
         self._client.forget_failures()
+        self._report = GapReport(gap, self._policy.window_s)
+        return self._report
+
+    async def _prepare(self, report: GapReport) -> None:
+        """Learn from the log and the state file what to query, and what the log holds.
+
+        The gap is looked up after each wait: our clock may have been set meanwhile.
+        """
+        window_s = self._policy.window_s
         floor = self._backfill.targets.floor
-        known_since = max(gap.known_since(self._policy.window_s), floor or 0.0)
+        known_since = max(report.gap.known_since(window_s), floor or 0.0)
         # During a backfill every live event is watched, so that the log need not be read again.
-        if self._known_since is None or known_since < self._known_since:
+        if self._backfill.known_since is None or known_since < self._backfill.known_since:
             is_seen = self._has_read_log or floor is not None
-            pending = await self._backfill.read_log(
-                gap.ended if is_seen else gap.seen_since(self._policy.window_s), known_since
+            recovered = await self._backfill.read_log(
+                report.gap.ended if is_seen else report.gap.seen_since(window_s), known_since
             )
             if not self._has_read_log:
                 # What this run writes later is expected already.
-                self._writer.expect_live(pending)
-            self._has_read_log, self._known_since = True, known_since
+                self._writer.expect_live(recovered)
+            self._has_read_log = True
         self._discover_again = False
-        await self._backfill.discover(gap)
+        info = await self._read_capture_info()
+        self._backfill.discover(info, report.gap)
+
+    async def _read_capture_info(self) -> CaptureInfo:
+        info: CaptureInfo = await self._context.in_thread(read_capture_info, self._context.run_dir)
+        return info
 
     # ---- reports -------------------------------------------------------------------------------------------------
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from videodb_cli.listener.recovery.gap import KNOWN_BEFORE_S, Gap, LastEvent, RecoveryPolicy, query_start
+from videodb_cli.listener.recovery.gap import KNOWN_BEFORE_S, Gap, QueryStarts, RecoveryPolicy
 from videodb_cli.listener.recovery.history import CaptureInfo, StreamHistory
 from videodb_cli.listener.recovery.pipeline import Pipeline, State
 from videodb_cli.listener.recovery.records import TRANSCRIPT
 from videodb_cli.model import lifecycle
+from videodb_cli.model.event import Event
 from videodb_cli.process.clock import Clock
 
-_DATE_PRECISION_S = 2.5
 # A connection may have been dead for this long before its loss is noticed.
 _NOTICED_LATE_S = 180.0
 
@@ -65,6 +65,18 @@ class SessionTarget:
     def on_gap(self, now: float) -> None:
         """Query it again, because an event of it may be lost."""
         self.asked_at, self.changed_at, self.is_gone = -math.inf, now, False
+
+    def on_answer(self, status: str | None, *, is_exporting: bool, asked_at: float, now: float) -> None:
+        """The service told its status."""
+        self.asked_at = asked_at
+        if status != self.status or is_exporting:
+            self.status, self.changed_at = status, now
+
+    def take_due(self, missing: list[Event], now: float, hold_s: float) -> list[Event]:
+        """Return the missing events that are to be written. One whose live event may be under way is held back."""
+        due = [event for event in missing if now - self.first_met.setdefault(event["status"], now) >= hold_s]
+        self.is_holding = len(due) < len(missing)
+        return due
 
     def is_done(self, settle_s: float) -> bool:
         """Tell whether no more event of it is expected."""
@@ -125,7 +137,13 @@ class Targets:
                 self.add_stream(last.stream, last.name, owner)
         for stream, name in info.streams.items():
             self.add_stream(stream, name, info.session_id)
-        for session in list(self.sessions):
+        # A session that has just ended is not asked any more, but its streams may have spoken until then.
+        ended = {
+            session
+            for session, (status, received_at) in statuses.items()
+            if lifecycle.is_over(status) and received_at >= started - KNOWN_BEFORE_S
+        }
+        for session in [*self.sessions, *sorted(ended - self.sessions.keys())]:
             for stream, name in self._history.members(session).items():
                 self.add_stream(stream, name, session)
 
@@ -268,31 +286,5 @@ class Targets:
             [starts.of(stream, channel), *(pipeline.since for pipeline in self.of(stream, channel))]
         )
 
-    def _query_starts(self, gap: Gap, offset_s: float) -> _QueryStarts:
-        return _QueryStarts(gap, self._history.last_events(), self._policy, self.floor, offset_s)
-
-
-class _QueryStarts:
-    """The query starts of new pipelines after a gap."""
-
-    def __init__(
-        self,
-        gap: Gap,
-        last_events: Mapping[tuple[str, str], LastEvent],
-        policy: RecoveryPolicy,
-        floor: float | None,
-        offset_s: float,
-    ) -> None:
-        self._gap, self._last_events, self._policy, self._floor = gap, last_events, policy, floor
-        # Servers write the date of an answer once a second, and without a fraction: a small offset means nothing.
-        self._offset_s = offset_s if abs(offset_s) > _DATE_PRECISION_S else 0.0
-        self._ahead_s = {last.stream: last.ahead_s for last in last_events.values() if last.ahead_s is not None}
-
-    def ahead_s(self, stream: str) -> float:
-        """Return how far the service's clock is ahead: as the stream's events tell, else as its answers do."""
-        return self._ahead_s.get(stream, self._offset_s)
-
-    def of(self, stream: str, channel: str) -> float:
-        """Return the query start of a pipeline, by the service's clock."""
-        last = self._last_events.get((stream, channel))
-        return query_start(self._gap, self._policy, last, self.ahead_s(stream), self._floor)
+    def _query_starts(self, gap: Gap, offset_s: float) -> QueryStarts:
+        return QueryStarts(gap, self._history.last_events(), self._policy, self.floor, offset_s)

@@ -45,10 +45,37 @@ def test_the_service_has_a_clock_of_its_own(skew: float) -> None:
     assert query_start(gap(), POLICY, None, skew, None) == T + skew - OVERLAP_S
 
 
+def test_a_clock_that_was_not_set_yet_tells_nothing_of_the_service() -> None:
+    """The event came while ours showed 1970; by now it is right, and years would be added to what is asked for."""
+    early = last(T - 5, 300.0)
+    assert early.ahead_s is None
+    assert last(T - 5, T - 4).ahead_s == -1
+    assert query_start(gap(), POLICY, early, 0.0, None) == T - 5 - OVERLAP_S
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+def test_a_gap_by_a_clock_that_was_set_since(step_s: float) -> None:
+    """Of an earlier boot, the beginning is never moved forward: that could leave out what was missed."""
+    found = Gap(T, T + 5, "ws-1", "ws-2", lost_at=T).after_step(step_s)
+    assert (found.started, found.ended, found.lost_at) == (T + step_s, T + step_s + 5, T + step_s)
+    found = Gap(T, T + 5, "ws-1", "ws-2", lost_at=T, is_of_boot=False).after_step(step_s)
+    assert (found.started, found.ended, found.lost_at) == (
+        min(T, T + step_s),
+        T + step_s + 5,
+        min(T, T + step_s),
+    )
+
+
+def test_by_a_clock_that_was_wrong_the_log_is_read_as_far_back_as_anything_was_seen() -> None:
+    vague = Gap(0.0, T, "ws-1", "ws-2", lost_at=300.0, is_vague=True)
+    assert vague.asked_since(600) == T - 600
+    assert vague.known_since(600) == vague.seen_since(600) - KNOWN_BEFORE_S
+
+
 def test_a_gap_longer_than_the_window_is_still_looked_into() -> None:
     long = Gap(T, T + 5000, "ws-1", "ws-2")
     assert long.asked_since(600) == T + 4400
-    assert long.seen_since(600) <= T - 3600, "a stream that spoke before the gap may have fingerprint in it"
+    assert long.seen_since(600) <= T - 3600, "a stream that spoke before the gap may have spoken in it"
     unmended = Gap(T - 7 * 86400, T + 5, "ws-1", "ws-2", lost_at=T)
     assert unmended.seen_since(86400) == T - 86400, "an old gap must not have months of log read at each start"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from videodb_cli.listener.last_run import last_run
 from videodb_cli.listener.recovery import history
 from videodb_cli.listener.recovery.evidence import event_fingerprint
-from videodb_cli.listener.recovery.history import read_capture_info, scan
+from videodb_cli.listener.recovery.history import StreamHistory, read_capture_info, scan
 from videodb_cli.rundir.paths import RunDir
 
 T = 1772446530.0
@@ -62,6 +62,29 @@ def test_a_scan_finds_streams_sessions_and_words(tmp_path: Path) -> None:
     assert new is not None
     assert old in content.known
     assert new not in content.known, "received before what was asked for"
+
+
+@pytest.mark.parametrize("step_s", [1.0e9, 3600.0, -3600.0])
+def test_a_scan_reads_over_a_clock_that_was_set(tmp_path: Path, step_s: float) -> None:
+    """What stands before the line is as old as it was, whatever its stamp."""
+    before = {"unix_ts": T - step_s - 20.0, **transcript("before", T - 20.0)}
+    after = {"unix_ts": T, **transcript("after", T - 1.0, stream="rts-2")}
+    log = tmp_path / "videodb_events.jsonl"
+    lines = [before, {"unix_ts": T - 10.0, **own("listener.clock", step_s=step_s)}, after]
+    log.write_text("".join(json.dumps({"ts": "x", **line}) + "\n" for line in lines))
+    content = scan(RunDir(tmp_path), seen_since=T - 30.0, known_since=T - 30.0)
+    assert {stream for stream, _ in content.history.last_events()} == {"rts-1", "rts-2"}
+    fingerprint = event_fingerprint(before)
+    assert fingerprint is not None
+    assert fingerprint in content.known
+    # The event of the earlier run tells the service's clock by ours as it is now, and goes on to after another step.
+    live = StreamHistory()
+    live.add_older(content.history)
+    assert live.last_events()["rts-1", "transcript"].ahead_s == pytest.approx(2.0)
+    live.on_clock_set(50.0)
+    assert live.last_events()["rts-1", "transcript"].ahead_s == pytest.approx(-48.0)
+    content = scan(RunDir(tmp_path), seen_since=T - 5.0, known_since=T - 5.0)
+    assert {stream for stream, _ in content.history.last_events()} == {"rts-2"}
 
 
 @given(st.binary(max_size=300))

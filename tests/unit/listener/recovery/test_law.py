@@ -179,6 +179,11 @@ class Law(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.world.time.pass_(min(seconds, self._deaf_for_at_most()))
 
+    @rule(step_s=st.sampled_from([-7200.0, -30.0, 30.0, 7200.0]))
+    def set_clock(self, step_s: float) -> None:
+        """Somebody sets the clock of our machine; the next heartbeat notices."""
+        self.world.set_clock(step_s)
+
     @rule(is_down=st.booleans(), latency=st.sampled_from([0.0, 0.0, 0.3, 4.0]))
     def change_service(self, is_down: bool, latency: float) -> None:
         self.world.service.is_down, self.world.service.latency_s = is_down, latency

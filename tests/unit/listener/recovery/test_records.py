@@ -30,7 +30,7 @@ def test_any_answer_is_survived(value: Any) -> None:
     if isinstance(value, dict):
         event_fingerprint(value)
         StreamHistory().note(value, b"{}")
-        StreamHistory().note_older(value, b"{}")
+        StreamHistory().note_older(value, b"{}", 0.0)
 
 
 def test_the_live_envelope() -> None:

@@ -29,7 +29,7 @@ def world() -> Iterator[World]:
 
 
 def transcription(world: World, bound_to: str = "ws-1") -> FakePipeline:
-    """Make a transcription that has fingerprint, so that the log knows its stream."""
+    """Make a transcription that has spoken, so that the log knows its stream."""
     made = world.service.add_pipeline("rts-1", "transcript", None, bound_to)
     say(world, made, "before")
     return made
@@ -393,7 +393,7 @@ def test_what_is_forgotten_is_not_queried_by_the_next_gap(world: World) -> None:
 
 
 def test_one_answer_that_nobody_thought_of_keeps_no_other_from_being_read(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from videodb_cli.listener.recovery import backfill
 
@@ -408,7 +408,13 @@ def test_one_answer_that_nobody_thought_of_keeps_no_other_from_being_read(
     index = world.service.add_pipeline("rts-1", VISUAL, "idx-1", "ws-1")
     reconnect(world)
     say(world, index, "to nobody")
-    world.time.pass_(10.0)
+    with caplog.at_level("ERROR", "videodb_cli.listener"):
+        world.time.pass_(60.0)
+    # A bug keeps its traceback, once for each gap: the rounds go on.
+    (told,) = caplog.records
+    assert told.exc_info is not None
+    assert told.exc_info[0] is KeyError
+    assert "in compare" in caplog.text
     assert ("to nobody", True) in texts(world)
     assert own(world, "recovered")[-1]["incomplete"] == [{"what": "reading back", "why": "KeyError: 'x'"}]
 
@@ -487,3 +493,42 @@ def test_what_was_read_back_long_after_it_was_made_is_not_read_back_again(world:
     world.connect()
     world.time.pass_(100.0)
     assert texts(world) == [("before", False), ("in the gap", True)]
+
+
+def test_a_bug_in_a_round_keeps_its_traceback_and_the_rounds_go_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from videodb_cli.listener.recovery.backfill import Backfill
+
+    transcribed = transcription(world)
+    real = Backfill.forget_old
+    bugs = [ZeroDivisionError("a bug")]
+
+    def forget_old(backfill: Backfill) -> None:
+        if bugs:
+            raise bugs.pop()
+        real(backfill)
+
+    monkeypatch.setattr(Backfill, "forget_old", forget_old)
+    reconnect(world)
+    say(world, transcribed, "after the bug")
+    with caplog.at_level("ERROR", "videodb_cli.listener"):
+        world.time.pass_(100.0)
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+    assert "in forget_old" in caplog.text
+    assert own(world, "recovered")[-1]["complete"] is True
+
+
+def test_the_last_words_of_a_stream_that_the_log_knows_only_by_its_session(world: World) -> None:
+    """The session has ended, and all that came of its stream went to an id that was replaced."""
+    index = world.service.add_pipeline("rts-1", VISUAL, "idx-1", "ws-1")
+    world.time.call(world.service.add_session, "cap-1", ["rts-1"], "ws-1")
+    world.time.pass_(100.0)
+    world.time.call(lambda: world.service.make(index, "the last words", live_after_s=40.0, record_after_s=3.0))
+    for _ in range(3):
+        world.time.call(world.service.step_session, "cap-1")
+    connection = world.listening.youngest
+    assert connection is not None
+    world.replace_id(connection)
+    world.time.pass_(100.0)
+    assert ("the last words", True) in texts(world)
