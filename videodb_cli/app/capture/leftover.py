@@ -69,9 +69,13 @@ class LeftoverSession:
             VideodbError: The service did not stop it, or the export did not come.
         """
         found, session = self._found, self._session
-        # Without credentials the embedded service is gone, and the session with it.
-        with contextlib.suppress(NotFoundError):
-            self._end(wants_export=found.is_stored)
+        self._request.tell("stopping")
+        try:
+            credentials = self._request.credentials()
+        except NotFoundError:
+            pass  # the embedded service is gone, and the session with it
+        else:
+            self._end(credentials, wants_export=found.is_stored)
         if not session.has_failed:
             # The capture failed and stays so, unless all of it was saved.
             found.error = ReportedError("capture_died_and_was_stopped", (found.error or ReportedError()).message)
@@ -98,8 +102,9 @@ class LeftoverSession:
     def _settle(self, *, wants_export: bool) -> bool:
         """End the session, and fetch the export if it is wanted. Returns whether there is nothing left to ask for."""
         session = self._session
+        self._request.tell("stopping")
         try:
-            self._end(wants_export=wants_export, reach_s=_REACH_S)
+            self._end(self._request.credentials(), wants_export=wants_export, reach_s=_REACH_S)
         except TimedOutError:
             raise
         except VideodbError as why:
@@ -117,12 +122,11 @@ class LeftoverSession:
             self._request.note("the service has not exported what was recorded · videodb capture stop")
         return session.status == "exported" or session.has_failed or (session.is_finished and not wants_export)
 
-    def _end(self, *, wants_export: bool, reach_s: float | None = None) -> None:
+    def _end(self, credentials: Credentials, *, wants_export: bool, reach_s: float | None = None) -> None:
         """Stop the session and wait for its end and its export; the service is to answer within ``reach_s``."""
-        self._request.tell("stopping")
         session = self._session
         try:
-            asyncio.run(self._end_at(self._request.credentials(), wants_export=wants_export, reach_s=reach_s))
+            asyncio.run(self._end_at(credentials, wants_export=wants_export, reach_s=reach_s))
         except TimeoutError:
             is_known = session.status != "created"
             stands = f"the session is {session.status}" if is_known else "nothing is known of the session"

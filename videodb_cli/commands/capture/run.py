@@ -50,6 +50,7 @@ def run_here(run_dir: RunDir, request: CaptureRequest, opened: OpenedSession, *,
     from videodb_cli.capture.running import outcome_told
     from videodb_cli.commands.capture.stop import show_outcome
     from videodb_cli.rundir import capture_state
+    from videodb_cli.rundir.capture_state import CaptureState
 
     def on_active(state: CaptureState) -> None:
         if not as_json:
@@ -63,9 +64,9 @@ def run_here(run_dir: RunDir, request: CaptureRequest, opened: OpenedSession, *,
         if opened.listener_started:
             stop_own_listener(run_dir, opened.listener_pid)
         raise
-    found = capture_state.read(run_dir)
-    if found is not None:
-        show_outcome(outcome_told(run_dir, found), as_json=as_json)
+    # On a full disk there may be none.
+    found = capture_state.read(run_dir) or CaptureState(opened.session_id)
+    show_outcome(outcome_told(run_dir, found), as_json=as_json)
 
 
 def _credentials_from_environment() -> tuple[Credentials, Credentials | None]:
