@@ -30,6 +30,8 @@ _ANSI = {
     "reverse": "7",
 }
 _MAX_WAITING = 8 << 20
+# PIPE_BUF on Linux: a pipe that is ready has room for it. The 512 of POSIX would cut many a path.
+_ALWAYS_FITS = 4096
 _forced: bool | None = None
 _aside: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 DUMB_TERMINALS = frozenset({"dumb", "unknown"})
@@ -185,6 +187,29 @@ def talk(line: str) -> None:
     """Write one line of talk to stderr. Never raises: talk must not end the work."""
     with contextlib.suppress(OSError, ValueError), _aside():
         _write_at_once(sys.stderr, line + "\n")
+
+
+def talk_if_ready(line: str) -> bool:
+    """Write one line to stderr if that takes it now, and tell whether it did. Never waits, never raises.
+
+    For diagnostics: a pipe that nobody reads must not stop the work. A very long line is cut to what any pipe that is
+    ready takes at once.
+    """
+    import select
+
+    content = one_line(line).encode("utf-8", "backslashreplace")[: _ALWAYS_FITS - 1].decode("utf-8", "ignore")
+    try:
+        fd = sys.stderr.fileno()
+    except (OSError, ValueError, AttributeError):
+        fd = -1
+    try:
+        if fd >= 0 and not select.select((), (fd,), (), 0)[1]:
+            return False
+        with _aside():
+            _write_at_once(sys.stderr, content + "\n")
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _write_at_once(stream: IO[str], text: str) -> None:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from videodb_cli import __version__, console, hints
-from videodb_cli.commands.tree import lazy_group, new_app
+from videodb_cli import __version__, console, diagnostics, hints
+from videodb_cli.commands.tree import lazy_group, new_app, show_records
 from videodb_cli.errors import OutputError, ReaderGoneError, RefusedError, UsageError, VideodbError
 from videodb_cli.process.environment import keep_own_files_usable
 
@@ -49,6 +49,14 @@ def root(
     color: Annotated[
         bool | None, typer.Option("--color/--no-color", help="Force or forbid colour.", show_default=False)
     ] = None,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "-v",
+            "--verbose",
+            help="Show log records on stderr, as VIDEODB_DEBUG=1 does. Also accepted after the command.",
+        ),
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
@@ -58,6 +66,7 @@ def root(
     Start with: videodb listen --clear &   then: videodb events tail -f   Without a key: videodb demo
     """
     del version
+    show_records(verbose)
     if color is not None:
         console.set_color(color)
     if ctx.invoked_subcommand is None:
@@ -117,6 +126,7 @@ def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit status. Never raises, but for SystemExit of shell completion."""
     console.prepare()
     keep_own_files_usable()
+    show_records(diagnostics.is_wanted())
     arguments = list(argv)
     as_json = _wants_json(arguments)
     try:
@@ -139,6 +149,8 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except Exception:  # noqa: BLE001 - the last line of defence: a bug keeps its traceback
         return _tell_bug(as_json=as_json)
+    finally:
+        diagnostics.hide()
 
 
 def _tell(error: VideodbError, *, as_json: bool) -> int:

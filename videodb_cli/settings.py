@@ -15,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from videodb_cli import hints
+from videodb_cli.diagnostics.redact import remember
 from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UsageError, VideodbError
 from videodb_cli.userpaths import absolute, expanded, home_directory, user_directory
 
@@ -30,14 +31,20 @@ _ENV_FILE_LIMIT = 1 << 20
 
 
 class Secret:
-    """A string that does not show itself in a repr, a log line or a traceback."""
+    """A string that does not show itself in a repr, a log line or a traceback.
+
+    Args:
+        value: The secret. Log records and reports leave it out from now on, wherever it stands.
+    """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
         self._value = value
+        remember(value)
 
     def reveal(self) -> str:
+        """Return the secret itself, for where it is used."""
         return self._value
 
     def __repr__(self) -> str:

@@ -147,3 +147,56 @@ def test_colour(
             assert console.wants_color(stream) is wanted
     finally:
         console.set_color(None)
+
+
+# ---- diagnostics: talk that never waits ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def stderr_is(fd: int) -> Iterator[None]:
+    """Let the descriptor of stderr be another one within the block."""
+    kept = os.dup(2)
+    os.dup2(fd, 2)
+    try:
+        with open(2, "w", encoding="utf-8", closefd=False) as stream, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stderr", stream)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def test_a_line_goes_to_a_pipe_that_is_read_safe_and_whole() -> None:
+    read, write = os.pipe()
+    with stderr_is(write):
+        assert console.talk_if_ready("one\x1b[2J\ntwo")
+    assert os.read(read, 4096) == b"one\\x1b[2J two\n"
+    os.close(read)
+    os.close(write)
+
+
+def test_a_full_pipe_is_not_waited_for() -> None:
+    read, write = os.pipe()
+    with stderr_is(write):
+        count = 0
+        while console.talk_if_ready("é" * 10_000):
+            count += 1
+            assert count < 1000
+        assert count > 0
+        content = os.read(read, 1 << 20)
+        assert console.talk_if_ready("again"), "once it is read it goes on"
+    lines = content.decode().splitlines()
+    assert {len(line) for line in lines} == {2047}
+    os.close(read)
+    os.close(write)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")  # noqa: PTH110
+def test_a_full_disk_and_a_closed_pipe_end_nothing() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    full = os.open("/dev/full", os.O_WRONLY)
+    for fd in (write, full):
+        with stderr_is(fd):
+            assert not console.talk_if_ready("unheard")
+        os.close(fd)

@@ -12,11 +12,12 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "videodb_cli"
 
 # Below everything else: they import nothing of ours but the errors.
-LOWEST = {"errors", "hints", "userpaths"}
+LOWEST = {"errors", "hints", "userpaths", "diagnostics"}
 GROUND = {"cells", "errors", "settings", "mediafile", "network", "console", "model"}
 _BASE = {"errors", "settings", "model", "network"}
 MAY_IMPORT = {
     "errors": set(),
+    "diagnostics": set(),
     "model": set(),
     "settings": {"errors"},
     "network": {"errors", "settings"},
@@ -111,6 +112,7 @@ HEAVY = {
     "onnxruntime",
     "pydantic",
     "dotenv",
+    "logging",
     "sqlite3",
     "cryptography",
     "ssl",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -16,6 +17,7 @@ from urllib.parse import quote
 
 import orjson
 
+from videodb_cli import diagnostics
 from videodb_cli.api.capture_calls import CaptureCalls
 from videodb_cli.api.failures import RequestFailedError, refusal_of
 from videodb_cli.network.failures import CannotReachError, reason_of
@@ -30,6 +32,7 @@ CALL_TIMEOUT_S = 20.0
 _MAX_BODY_BYTES = 16 << 20
 _MAX_RETRY_AFTER_S = 3600.0
 _MAX_REDIRECTS = 3
+_log = diagnostics.Logger("videodb_cli.api")
 _SOCKET_URL = re.compile(r"(wss?://)[^\s\"']+", re.IGNORECASE)
 
 
@@ -40,6 +43,8 @@ class ControlPlane(CaptureCalls):
         self._credentials = credentials
         self._timeout_s = timeout_s
         self._client: httpx.AsyncClient | None = None
+        # How often each call has failed since it last worked.
+        self._failures: dict[tuple[str, str], int] = {}
         # Seconds by which the service's clock is ahead of ours, from the last answer's Date; None before it.
         self.clock_offset_s: float | None = None
 
@@ -136,11 +141,31 @@ class ControlPlane(CaptureCalls):
         `network.failures.FINAL` for a way to it that cannot work, and RequestFailedError for everything else, a proxy's
         403 included.
         """
+        began = time.monotonic()
+        call = (method, path.partition("?")[0])
+        attempt = self._failures.get(call, 0) + 1
+        try:
+            status, retry_after, content = await self._answer(method, path, body)
+        except RequestFailedError as error:
+            self._failures[call] = attempt
+            _log.debug("%s %s: %s, after %.0f ms, attempt %d", *call, error, _ms_since(began), attempt)
+            raise
+        asked_s = retry_after_s(retry_after, self._service_time())
+        asked = "" if asked_s is None else f", retry after {asked_s:g} s"
+        _log.debug("%s %s: HTTP %d after %.0f ms, attempt %d%s", *call, status, _ms_since(began), attempt, asked)
+        if 200 <= status < 300:
+            self._failures.pop(call, None)
+        else:
+            self._failures[call] = attempt
+        return self._data_of(status, retry_after, content)
+
+    async def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, str | None, bytes]:
+        """Return status, Retry-After and body. Raises RequestFailedError if there is none, and `FINAL` errors."""
         import httpx
 
         try:
             async with asyncio.timeout(self._timeout_s):
-                status, retry_after, content = await self._exchange(method, path, body)
+                return await self._exchange(method, path, body)
         except TimeoutError:
             by = decide(self._credentials.base_url).by
             raise RequestFailedError(
@@ -150,7 +175,6 @@ class ControlPlane(CaptureCalls):
             raise RequestFailedError(str(error)) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise RequestFailedError(f"{self._credentials.host}: {reason_of(error)}") from None
-        return self._data_of(status, retry_after, content)
 
     async def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, str | None, bytes]:
         client = self._client or self._connect()
@@ -212,6 +236,10 @@ class ControlPlane(CaptureCalls):
                 f"{self._credentials.host} answered HTTP {status} with a body that is not the service's", status=status
             )
         return data or {}
+
+
+def _ms_since(began: float) -> float:
+    return (time.monotonic() - began) * 1000
 
 
 def _with(body: dict[str, Any], **optional: Any) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from videodb_cli import console, hints
+from videodb_cli import console, diagnostics, hints
 from videodb_cli.errors import UsageError
 
 
@@ -51,6 +51,29 @@ def _own_help(option: Any) -> Any:
     if option is not None:
         option.callback = _show_help
     return option
+
+
+def show_records(wanted: bool) -> None:
+    """Show log records on stderr from now on, if that is wanted."""
+    if wanted:
+        diagnostics.show(console.talk_if_ready)
+
+
+# One object for all commands: it has no state. Hidden, because `videodb --help` shows it once for all.
+_VERBOSE: Any = TyperOption(
+    param_decls=["-v", "--verbose"],
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    hidden=True,
+    callback=lambda _ctx, _parameter, wanted: show_records(wanted),
+)
+
+
+def _with_verbose(parameters: list[Any]) -> list[Any]:
+    """Return the parameters and ``-v``, which every command takes behind its name as well."""
+    is_there = any("--verbose" in parameter.opts for parameter in parameters)
+    return parameters if is_there else [*parameters, _VERBOSE]
 
 
 class PanelCommand(TyperCommand):
@@ -93,6 +116,9 @@ class PanelCommand(TyperCommand):
                         names.setdefault(name, takes_value)
             ctx = ctx.parent
         return names
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _with_verbose(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:
         hints.use_command(ctx.command_path, takes_local=any(each.name == "local" for each in self.params))
@@ -160,6 +186,9 @@ class LazyGroup(TyperGroup):
     """
 
     members: Mapping[str, str] = {}
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _with_verbose(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.members)

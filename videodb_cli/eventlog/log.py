@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from videodb_cli import diagnostics
 from videodb_cli.eventlog.matches import Matches, ReadOptions
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.read.feed import Feed, Notice
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.query.selection import Selection
     from videodb_cli.eventlog.read.sources import LogSource
     from videodb_cli.rundir.capture_state import CaptureState
+
+_log = diagnostics.Logger("videodb_cli.eventlog")
 
 
 class EventLog:
@@ -84,8 +88,6 @@ class EventLog:
         Raises:
             TimedOutError: Nothing came in time.
         """
-        import time
-
         from videodb_cli.errors import TimedOutError
 
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -139,6 +141,7 @@ class Reading:
     """Open files and what is selected of them. A context manager that closes the files."""
 
     def __init__(self, feed: Feed, matches: Matches) -> None:
+        self._began = time.monotonic()
         self._feed = feed
         self.matches = matches
 
@@ -150,6 +153,7 @@ class Reading:
     def close(self) -> None:
         """Closes followed files. Idempotent."""
         self._feed.close()
+        _log.debug("reading ended after %.0f ms", (time.monotonic() - self._began) * 1000)
 
     def __enter__(self) -> Self:
         return self

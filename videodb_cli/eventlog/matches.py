@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from videodb_cli import diagnostics
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.query.limit import Limit
 from videodb_cli.eventlog.query.run import THOROUGH, Query, SourceRange, iter_ranges, ranges_of
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.read.feed import Feed
     from videodb_cli.eventlog.read.sources import LogSource
     from videodb_cli.eventlog.views.stats import EventCounts
+
+_log = diagnostics.Logger("videodb_cli.eventlog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,17 @@ class Matches:
         self.ranges = self._left_by_cursor(ranges, on_notice)
         self._plan = SelectionPlan() if options.every_line else plan_of(self.selection).and_(options.plan)
         self._is_thorough = options.strict or sum(part.size for part in self.ranges) <= THOROUGH
+
+        self._log_ranges()
+
+    def _log_ranges(self) -> None:
+        """Log what is going to be read, as far as it is known."""
+        if not _log.is_enabled:
+            return
+        size = sum(part.size for part in self.ranges)
+        _log.debug("%d files, %d bytes to read%s", len(self.ranges), size, ", followed" * self._feed.is_followed)
+        for source in self.disordered:
+            _log.debug("%s is out of order in time: all of it is read", source.name)
 
     def _left_by_cursor(
         self, ranges: list[SourceRange], on_notice: Callable[[Notice, Path], None]

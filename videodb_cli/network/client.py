@@ -19,7 +19,7 @@ from videodb_cli.network.failures import (
     socks_failed,
 )
 from videodb_cli.network.proxies import Proxy
-from videodb_cli.network.route import USER_AGENT, Route, decide
+from videodb_cli.network.route import USER_AGENT, Route, decide, log_route
 
 
 def new_client(**options: Any) -> httpx.AsyncClient:
@@ -44,6 +44,7 @@ class RoutedTransport(httpx.AsyncBaseTransport):
         """Send a request by its route."""
         route = decide(str(request.url))
         trust = tls.trust() if needs_tls(route) else None
+        log_route(route, trust.trusted if trust is not None else "")
         key = (route.proxy, trust.context if trust is not None else None)
         if key not in self._ways:
             self._ways[key] = _way(route.proxy, key[1])

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from videodb_cli import __version__
+from videodb_cli import __version__, diagnostics
 from videodb_cli.network.failures import MissingNetworkPackageError, NetworkConfigurationError
 from videodb_cli.network.noproxy import bypasses, is_this_machine
 from videodb_cli.network.proxies import Proxy, from_system, named_bypass, named_proxy, parse_proxy
 
 USER_AGENT = f"videodb-cli/{__version__}"
+_log = diagnostics.Logger("videodb_cli.network")
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
@@ -77,6 +78,18 @@ def decide(url: str, environment: Mapping[str, str] | None = None) -> Route:
             hint="pip install 'videodb-cli[socks]'",
         )
     return Route(host, port, is_tls, proxy, proxy.source)
+
+
+# What was logged about each host: a listener asks for the same one for months.
+_logged: dict[str, str] = {}
+
+
+def log_route(route: Route, trusted: str) -> None:
+    """Log how a host is reached, when that is news. ``trusted`` says whose certificates count; empty without TLS."""
+    words = f"{route.in_words}; {f'trusts {trusted}' if trusted else 'without TLS'}"
+    if _log.is_enabled and _logged.get(route.target) != words:
+        _logged[route.target] = words
+        _log.debug("%s is reached %s", route.target, words)
 
 
 def ignored_bypasses(environment: Mapping[str, str] | None = None) -> tuple[str, list[str]] | None:

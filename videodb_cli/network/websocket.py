@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
+import time
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidProxyMessage, InvalidProxyStatus, WebSocketException
+from websockets.exceptions import InvalidProxyMessage, InvalidProxyStatus, InvalidStatus, WebSocketException
 
+from videodb_cli import diagnostics
 from videodb_cli.network import tls
 from videodb_cli.network.failures import (
     broke_on_the_way,
@@ -19,7 +21,9 @@ from videodb_cli.network.failures import (
     reason_of,
     socks_failed,
 )
-from videodb_cli.network.route import USER_AGENT, Route, decide
+from videodb_cli.network.route import USER_AGENT, Route, decide, log_route
+
+_log = diagnostics.Logger("videodb_cli.network")
 
 
 class _Connect(connect):
@@ -45,15 +49,28 @@ async def open_websocket(url: str, **options: Any) -> ClientConnection:
         trusted = trust.trusted
         options |= {"ssl": trust.context} if route.is_tls else {}
         options |= {"proxy_ssl": trust.context} if proxy is not None and proxy.scheme == "https" else {}
+    log_route(route, trusted)
+    began = time.monotonic()
     failure: Exception | None
     try:
-        return await _Connect(url, **options)
+        connection = await _Connect(url, **options)
     except (OSError, EOFError, WebSocketException) as error:
+        took_ms = (time.monotonic() - began) * 1000
+        _log.debug("socket to %s refused after %.0f ms: %s", route.target, took_ms, _kind_of(error))
         failure = _explained(error, route, trusted)
         if failure is None:
             raise
+    else:
+        _log.debug("socket to %s opened after %.0f ms", route.target, (time.monotonic() - began) * 1000)
+        return connection
     # Raised here, it has no context: what a library says may quote a password.
     raise failure
+
+
+def _kind_of(error: Exception) -> str:
+    """Return what went wrong without a library's own words, which may quote the URL."""
+    status = error.response.status_code if isinstance(error, InvalidStatus | InvalidProxyStatus) else None
+    return type(error).__name__ if status is None else f"HTTP {status}"
 
 
 def _explained(error: Exception, route: Route, trusted: str) -> Exception | None:

@@ -22,10 +22,12 @@ from typing import IO, Any
 
 import orjson
 
+from videodb_cli import diagnostics
 from videodb_cli.errors import RefusedError, TimedOutError, UsageError, VideodbError
 
 _END_TIMEOUT_S = 5.0
 _LOOK_S = 0.1
+_log = diagnostics.Logger("videodb_cli.process")
 
 
 class NotReadyError(TimedOutError):
@@ -90,6 +92,7 @@ def start(
         VideodbError: The error that ended the process, with its sentence, hint and exit status.
         NotReadyError: It did not answer in time, and goes on.
     """
+    began = time.monotonic()
     ready, said = os.pipe()
     try:
         child = _spawn(job, log_fd, said)
@@ -98,6 +101,7 @@ def start(
         raise
     finally:
         os.close(said)
+    _log.debug("%s started in the background as pid %d, for %s", job.kind, child.pid, job.directory)
     try:
         look = None if while_waiting is None else (lambda: while_waiting(child.pid))
         answer, has_ended = _first_line(ready, timeout_s, look)
@@ -106,6 +110,8 @@ def start(
         raise
     finally:
         os.close(ready)
+    outcome = "ready" if answer is not None and "error" not in answer else "not ready"
+    _log.debug("%s (pid %d) %s after %.0f ms", job.kind, child.pid, outcome, (time.monotonic() - began) * 1000)
     status = None
     if has_ended or (answer is not None and "error" in answer):
         # It closed its end without a word, or is about to end.
@@ -134,11 +140,18 @@ def _spawn(job: BackgroundJob, log_fd: int, said: int) -> subprocess.Popen[bytes
         pass_fds=(said,),
         start_new_session=True,
         cwd=job.working_directory or job.directory,
-        env=None if job.environment is None else dict(job.environment),
+        env=_environment(job),
     )
     # In a thread: a long request does not fit into the pipe. No file holds it, so a full disk stops nothing.
     threading.Thread(target=_write, args=(child.stdin, orjson.dumps(dict(job.request))), daemon=True).start()
     return child
+
+
+def _environment(job: BackgroundJob) -> dict[str, str] | None:
+    """Return what the child inherits: it shows its log records if we do, and they go into its process log."""
+    if not diagnostics.is_shown():
+        return None if job.environment is None else dict(job.environment)
+    return {**(os.environ if job.environment is None else job.environment), diagnostics.DEBUG_NAME: "1"}
 
 
 def _write(pipe: IO[bytes], content: bytes) -> None:

@@ -16,8 +16,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import PurePath
 from typing import Any
 
+from videodb_cli import diagnostics
 from videodb_cli.errors import MissingDependencyError
 from videodb_cli.process.environment import tool_environment
 from videodb_cli.process.lines import LineSplitter
@@ -30,6 +32,7 @@ _KEPT_LINES = 20
 _LINES_PER_WINDOW = 50
 _WINDOW_S = 10.0
 _PR_SET_PDEATHSIG = 1
+_log = diagnostics.Logger("videodb_cli.process")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ class Child:
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise MissingDependencyError(f"{arguments[0]} does not run: {why}", code="cannot_run") from error
+        # Not its arguments: ffmpeg's hold the addresses to publish to.
+        _log.debug("%s started as pid %d", PurePath(arguments[0]).name, process.pid)
         child = cls(process, on_error_line)
         if dies_with_us and call is None and _has_groups():
             child._guard(_warden())

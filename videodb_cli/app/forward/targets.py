@@ -17,6 +17,7 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from videodb_cli import diagnostics
 from videodb_cli.api.control_plane import answered_at, retry_after_s
 from videodb_cli.app.forward.forwarder import Delivery, Refused, Stop
 from videodb_cli.errors import MissingDependencyError, UsageError
@@ -38,6 +39,7 @@ _CALL_GRACE_S = 2.0
 _COMMAND_GRACE_S = 5.0
 _LOOK_S = 0.1
 _END_S = 2.0
+_log = diagnostics.Logger("videodb_cli.app")
 
 
 # Status, Retry-After, and what went wrong before there was a status.
@@ -91,9 +93,13 @@ class HttpTarget:
         headers = {"content-type": "application/json", "idempotency-key": parcel.key}
         backoff = Backoff(uniform=self._uniform)
         said: str | None = None
+        attempt = 0
         while True:
+            attempt += 1
             self._stop.check()
+            began = time.monotonic()
             status, retry_after, trouble = self._post_until_stopped(body, headers)
+            _log_post(self.host, trouble or f"HTTP {status}", began, attempt, retry_after)
             self._on_tried()
             self._persists = self._persists or trouble is None
             if trouble is None and 200 <= status < 300:
@@ -177,6 +183,7 @@ class CommandTarget:
     def deliver(self, parcel: Delivery) -> Refused | None:
         """Run the command once."""
         self._stop.check()
+        began = time.monotonic()
         try:
             child = subprocess.Popen(
                 self._arguments,
@@ -190,6 +197,8 @@ class CommandTarget:
             _end(child)
             self._stop.check()
             return Refused(f"took longer than {self._timeout_s:g} s")
+        took_ms = (time.monotonic() - began) * 1000
+        _log.debug("command (pid %d) ended with %d after %.0f ms", child.pid, child.returncode, took_ms)
         if child.returncode == 0:
             return None
         if child.returncode < 0:
@@ -215,6 +224,13 @@ class CommandTarget:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _log_post(host: str | None, outcome: str, began: float, attempt: int, retry_after: float | None) -> None:
+    """Log a delivery. Not its path: that of a web hook is as good as a password."""
+    asked = "" if retry_after is None else f", retry after {retry_after:g} s"
+    took_ms = (time.monotonic() - began) * 1000
+    _log.debug("POST to %s: %s after %.0f ms, attempt %d%s", host, outcome, took_ms, attempt, asked)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

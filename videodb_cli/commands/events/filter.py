@@ -89,7 +89,6 @@ def filter_events(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop with exit 2 at a line that is broken or fails.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Say how the log was read.")] = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> int:
@@ -113,9 +112,6 @@ def filter_events(
     options = ReadOptions(limit=limit, around_s=around_s, cursor=cursor, strict=strict, plan=plan)
     with open_log(files, directory, env_file).read(criteria, options, follow=follow) as reading:
         matches = reading.matches
-        if verbose:
-            for source in matches.disordered:
-                console.talk(f"{source.name} is out of order in time; reading all of it")
         if slurp:
             ended = _slurped(matches, shaper, strict)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from videodb_cli import diagnostics
 from videodb_cli.eventlog.query.fast import parallel
 from videodb_cli.eventlog.query.jq_run import Halt
 from videodb_cli.eventlog.query.output import OneField, Shaped
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 THOROUGH = 16 << 20
 _KEPT_FAILURES = 10
 _KEPT_BROKEN = 1000
+_log = diagnostics.Logger("videodb_cli.eventlog")
 
 
 class SourceRange(NamedTuple):
@@ -122,7 +124,9 @@ class Query:
         total = sum(part.size for part in parts)
         if all(part.end is not None for part in parts) and parallel.can_fork(total):
             chunks = [c for p in parts for c in parallel.chunks_of(p.source, p.start, p.end or 0)]
+            _log.debug("filtering whole files in two processes, in %d chunks", len(chunks))
             return _outcome(parallel.run_in_order(chunks, work, commit, state), sources)
+        _log.debug("filtering whole files in one process")
         for source, block in iter_ranges(parts, self.broken):
             # What was noted while the block was read stands at the end of the source before.
             commit([self._found(source), self._work(source, block, strict=strict)], state)

@@ -1,9 +1,10 @@
-"""A tally of whole files, in one process or two."""
+"""Counts over whole files, in one process or two."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from videodb_cli import diagnostics
 from videodb_cli.eventlog.query.fast import parallel
 from videodb_cli.eventlog.query.run import THOROUGH, iter_ranges
 from videodb_cli.eventlog.query.scan import Scanner, countable_lines
@@ -21,29 +22,33 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.read.sources import LogSource
     from videodb_cli.eventlog.views.stats import EventCounts
 
+_log = diagnostics.Logger("videodb_cli.eventlog")
+
 
 def count_parts(
     parts: Sequence[SourceRange],
     plan: SelectionPlan,
-    tally: EventCounts,
+    counts: EventCounts,
     *,
     limit: Limit | None = None,
     strict: bool = False,
 ) -> BrokenLines:
-    """Count the selected lines of all parts in ``tally``; gives what was not JSON."""
+    """Count the selected lines of all parts into ``counts``; returns what was not JSON."""
     total = sum(part.size for part in parts)
-    counter = _Counter(plan, tally, thorough=strict or total <= THOROUGH)
+    counter = _Counter(plan, counts, thorough=strict or total <= THOROUGH)
     sources = [part.source for part in parts]
     if limit is None and all(part.end is not None for part in parts) and parallel.can_fork(total):
         size = parallel.chunk_size(total)
         chunks = [chunk for p in parts for chunk in parallel.chunks_of(p.source, p.start, p.end or 0, size)]
         if len(chunks) <= parallel.MOST_CHUNKS:
+            _log.debug("counting in two processes, in %d chunks", len(chunks))
             return _count_in_two(chunks, sources, counter)
+    _log.debug("counting in one process")
     for source, block in iter_ranges(parts, counter.broken):
         if limit is None:
             counter.count(source, block)
             continue
-        tally.add_lines(line.raw for line in limit.take(counter.scanner.lines(source, block)))
+        counts.add_lines(line.raw for line in limit.take(counter.scanner.lines(source, block)))
         if limit.is_reached:
             break
     return counter.broken
@@ -56,15 +61,15 @@ def _count_in_two(chunks: Sequence[Chunk], sources: list[LogSource], counter: _C
 
     def keep() -> State:
         places = [[sources.index(place.source), place.offset] for place in counter.broken.take_places()]
-        return {"tally": counter.tally.dump(), "broken": places}
+        return {"counts": counter.counts.dump(), "broken": places}
 
     # What both would import after the fork is imported once.
     import msgspec  # noqa: F401
     import stringzilla  # noqa: F401
 
-    # The second process begins with a copy of the empty tally, so what it has at the end is its own.
+    # The second process begins with a copy of the empty counts, so what it has at the end is what it counted itself.
     second = parallel.run_in_any_order(chunks, work, keep)
-    counter.tally.merge(second["tally"])
+    counter.counts.merge(second["counts"])
     broken = BrokenLines()
     for number, offset in sorted(keep()["broken"] + second["broken"]):
         broken.add(sources[number], offset)
@@ -74,9 +79,9 @@ def _count_in_two(chunks: Sequence[Chunk], sources: list[LogSource], counter: _C
 class _Counter:
     """Counts blocks: at once where that is possible, else line by line."""
 
-    def __init__(self, plan: SelectionPlan, tally: EventCounts, *, thorough: bool) -> None:
+    def __init__(self, plan: SelectionPlan, counts: EventCounts, *, thorough: bool) -> None:
         self.broken = BrokenLines()
-        self.tally = tally
+        self.counts = counts
         self.scanner = Scanner(plan, self.broken, thorough=thorough)
         self._takes_all = not plan.tests
         self._thorough = thorough
@@ -88,8 +93,8 @@ class _Counter:
     def count_view(self, source: LogSource, view: View) -> None:
         """The same of a block on loan, copied only where that does not do."""
         count = countable_lines(view.data, thorough=self._thorough) if self._takes_all else 0
-        if self.tally.add_block(view.data, count):
+        if self.counts.add_block(view.data, count):
             return
         lines = self.scanner.raw_lines(source, Block(view.offset, bytes(view.data)))
-        if not self.tally.add_block(b"\n".join((*lines, b"")), len(lines)):
-            self.tally.add_lines(lines)
+        if not self.counts.add_block(b"\n".join((*lines, b"")), len(lines)):
+            self.counts.add_lines(lines)
