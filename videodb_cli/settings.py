@@ -144,6 +144,19 @@ def _sources(env_file: str | None) -> tuple[SettingSource, ...]:
     return tuple(places)
 
 
+def remember_secrets(env_file: str | None = None) -> None:
+    """Let redaction know every key and token of the environment and of the dotenv files, used or not. Never raises."""
+    remember(os.environ.get(CLIENT_TOKEN_NAME, "").strip())
+    for path in (env_file, None):
+        try:
+            sources = _sources(path)
+        except VideodbError:
+            continue  # a file of --env-file that cannot be read: the others are still looked at
+        for source in sources:
+            for name in KEY_NAMES:
+                remember(source.values.get(name, "").strip())
+
+
 def forget() -> None:
     """Forget the dotenv files that were read; for a process that changes its directory or environment (tests)."""
     _sources.cache_clear()

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+from videodb_cli.diagnostics.redact import remember
 from videodb_cli.network.failures import NetworkConfigurationError, how_to_write
 from videodb_cli.settings import Secret
 
@@ -81,6 +82,25 @@ def named_bypass(environment: Mapping[str, str]) -> tuple[str, str] | None:
     """Return the variable that says what is reached directly, and its value, or None."""
     found = _first(environment, "no_proxy", "NO_PROXY")
     return None if found is None else (found.source, found.value.reveal())
+
+
+def for_display(name: str, value: str) -> str:
+    """Return the value of a proxy variable as it may be shown: without user and password, or nothing of it."""
+    try:
+        proxy = parse_proxy(Named(name, Secret(value)))
+    except NetworkConfigurationError:
+        return "(not the address of a proxy)"
+    return proxy.address + (" with a user and password" if proxy.user is not None else "")
+
+
+def remember_passwords(environment: Mapping[str, str]) -> None:
+    """Let redaction know the passwords of all proxies that the environment names, also of those that cannot be used."""
+    for name, value in environment.items():
+        if name.lower().endswith("_proxy") and "@" in value:
+            user_part = value.partition("://")[2].rpartition("@")[0] or value.rpartition("@")[0]
+            password = user_part.partition(":")[2]
+            for secret in (user_part, password, unquote(password)):
+                remember(secret)
 
 
 def _first(environment: Mapping[str, str], *names: str) -> Named | None:
