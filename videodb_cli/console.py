@@ -32,6 +32,8 @@ _ANSI = {
 _MAX_WAITING = 8 << 20
 # PIPE_BUF on Linux: a pipe that is ready has room for it. The 512 of POSIX would cut many a path.
 _ALWAYS_FITS = 4096
+# Counts up when a member of any answer goes, or changes its meaning or kind; a new member does not count.
+ANSWER_SCHEMA = 1
 _forced: bool | None = None
 _aside: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 DUMB_TERMINALS = frozenset({"dumb", "unknown"})
@@ -162,8 +164,13 @@ def data_bytes(content: bytes) -> None:
 
 
 def data_json(value: Mapping[str, Any], *, indent: bool | None = None) -> None:
-    """Write one JSON object to stdout, indented on a terminal, compact in a pipe."""
-    data(json_text(value, indent=is_terminal() if indent is None else indent))
+    """Write one JSON object, the answer of a command, to stdout: indented on a terminal, compact in a pipe.
+
+    Its last member is ``schema``, the version of the shapes of all answers (docs/decisions/0013). Raises as `writing`
+    does.
+    """
+    answer = {**value, "schema": ANSWER_SCHEMA}
+    data(json_text(answer, indent=is_terminal() if indent is None else indent))
 
 
 def json_text(value: Mapping[str, Any], *, indent: bool = False) -> str:

@@ -92,10 +92,10 @@ def test_nothing_runs(run: Run) -> None:
     outcome = run("status")
     assert outcome.status == 4
     assert "videodb local start" in outcome.err
-    assert run("status", "--json").answer == {"running": False}
+    assert run("status", "--json").answer == {"running": False, "schema": 1}
     assert run("status", "--json").status == 4
     assert run("stop").status == 0
-    assert run("stop", "--json").answer == {"stopped": False, "pid": None, "kept": None}
+    assert run("stop", "--json").answer == {"stopped": False, "pid": None, "kept": None, "schema": 1}
     for arguments in (["trigger", "transcript"], ["trigger", "transcript", "--json"]):
         assert run(*arguments).status == 4
 

@@ -48,7 +48,7 @@ def test_it_returns_when_connected_and_holds_nothing_of_ours(box: Box) -> None:
 
         again = box.run(service, "listen", "--detach", "--json")
         assert again.returncode == 0
-        assert json.loads(again.stdout) == {"ws_id": "ws-1", "pid": pid, "dir": str(box.dir)}
+        assert json.loads(again.stdout) == {"ws_id": "ws-1", "pid": pid, "dir": str(box.dir), "schema": 1}
         refused = box.run(service, "listen", "--detach", "--clear", "--json")
         assert refused.returncode == 9
         assert json.loads(refused.stdout)["error"]["code"] == "already_running"

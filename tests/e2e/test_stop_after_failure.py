@@ -51,7 +51,7 @@ def stop_again(place: Place) -> None:
     """What one stop has settled the next one does not tell again."""
     done = place.run("capture", "stop", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == {"stopped": False, "session_id": None, "status": None}
+    assert json.loads(done.stdout) == {"stopped": False, "session_id": None, "status": None, "schema": 1}
 
 
 def test_the_export_is_waited_for_within_the_timeout_and_fetched_once(place: Place, service: CaptureService) -> None:

@@ -12,7 +12,13 @@ from videodb_cli import hints
 
 @pytest.fixture(autouse=True)
 def forget() -> Iterator[None]:
+    # Before as well: a command that another test ran in this process has named a directory.
+    _forget()
     yield
+    _forget()
+
+
+def _forget() -> None:
     hints.use_directory(None)
     hints.use_command("videodb", takes_local=False)
 
