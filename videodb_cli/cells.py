@@ -1,5 +1,7 @@
-"""Text measured in the cells of a terminal. A character takes none, one or two, and some count only together with their
-neighbours: an emoji with its skin tone, a letter with its marks.
+"""Measures text in the cells of a terminal.
+
+A character takes none, one or two. Some count only together with their neighbours: an emoji with its skin tone, a
+letter with its marks.
 
 Not by ``rich``: what it counts depends on its release (clusters only since 14.3), and light commands do without it.
 All texts are without control characters: `console.one_line` has made them visible.

@@ -71,6 +71,7 @@ class SettingSource(NamedTuple):
     is_file: bool
 
     def first(self, names: tuple[str, ...]) -> str | None:
+        """Return the first of these names that has a value here; None if none has."""
         return next((value for name in names if (value := self.values.get(name, "").strip())), None)
 
 
@@ -96,6 +97,7 @@ class Credentials(NamedTuple):
 
     @property
     def host(self) -> str:
+        """The host of the base URL, with its port if one is given."""
         return urlsplit(self.base_url).netloc
 
 

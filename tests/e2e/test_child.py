@@ -79,8 +79,8 @@ async def main():
     gone, *left = [await spawn(["sleep", "60"]) for _ in range(3)]
     await gone.stop()
     if {without_kernel}:
-        module._warden()._shell.kill()
-        module._warden()._shell.wait()
+        module._orphan_guard()._shell.kill()
+        module._orphan_guard()._shell.wait()
         left.append(await spawn(["sleep", "60"]))
     print(*(c.pid for c in left), flush=True)
     await asyncio.sleep(60)
@@ -95,7 +95,7 @@ asyncio.run(main())
         True,
     ],
 )
-def test_they_die_with_us_by_the_kernel_or_by_the_warden(without_kernel: bool) -> None:
+def test_they_die_with_us_by_the_kernel_or_by_the_guard(without_kernel: bool) -> None:
     program = OURS.format(without_kernel=without_kernel)
     with subprocess.Popen(python(program), stdout=subprocess.PIPE, env=dict(os.environ)) as ours:
         assert ours.stdout is not None
@@ -106,14 +106,14 @@ def test_they_die_with_us_by_the_kernel_or_by_the_warden(without_kernel: bool) -
     wait_until(lambda: not any(start_token(child) for child in children), 5, "the end of the children")
 
 
-def test_the_warden_touches_nothing_that_has_ended_and_ends_with_us() -> None:
+def test_the_guard_touches_nothing_that_has_ended_and_ends_with_us() -> None:
     program = OURS.format(without_kernel=True).replace(
         "    await asyncio.sleep(60)",
-        "    [await c.stop() for c in left]\n    print(module._warden()._shell.pid, flush=True)",
+        "    [await c.stop() for c in left]\n    print(module._orphan_guard()._shell.pid, flush=True)",
     )
     with subprocess.Popen(python(program), stdout=subprocess.PIPE, env=dict(os.environ)) as ours:
         assert ours.stdout is not None
         ours.stdout.readline()
-        warden = int(ours.stdout.readline())
+        guard = int(ours.stdout.readline())
         assert ours.wait(10) == 0
-    wait_until(lambda: start_token(warden) is None, 5, "the end of the warden")
+    wait_until(lambda: start_token(guard) is None, 5, "the end of the guard")

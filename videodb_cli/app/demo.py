@@ -89,7 +89,7 @@ DemoUpdate = Playing | HeardLine | DemoProgress | DemoResult
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Collected:
     """What was heard so far."""
 
     words: list[str] = field(default_factory=list)
@@ -138,25 +138,25 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
         raise RefusedError(f"cannot make a directory in {tempfile.gettempdir()}: {error.strerror}") from error
     kept = False
     # Killed itself, the demo can stop nothing: then what it started ends with it.
-    warden = OrphanGuard()
+    guard = OrphanGuard()
     try:
         # Not in threads: a Ctrl-C must not leave one of them behind, starting what nobody stops any more.
         service = ensure_local(directory, idle_exit_s=None, started_by="demo")
-        warden.guard(service.address.pid)
+        guard.guard(service.address.pid)
         listener = ensure_listener(RunDir(directory), credentials=service.credentials)
-        warden.guard(listener.pid)
+        guard.guard(listener.pid)
         yield Playing(title, directory, media_types, duration_s)
-        tally = _Tally()
+        collected = _Collected()
         export: dict[str, Any] = {}
         async with ControlPlane(service.credentials) as calls:
             stream_id = await _start(calls, path, title, listener.connection_id, media_types)
-            async for update in _follow(calls, stream_id, RunDir(directory).log, tally):
+            async for update in _follow(calls, stream_id, RunDir(directory).log, collected):
                 yield update
             if keep:
                 export = await calls.export_rtstream(stream_id, name=title)
         kept = keep
         spoken = words_of(_ground_truth(sample.GROUND_TRUTH)) if media is None else None
-        yield _outcome(tally, spoken, duration_s, directory if keep else None, export)
+        yield _outcome(collected, spoken, duration_s, directory if keep else None, export)
     finally:
         with contextlib.suppress(VideodbError):
             stop_listener(RunDir(directory))
@@ -164,7 +164,7 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
             with contextlib.suppress(VideodbError):
                 stop_local(directory)
             shutil.rmtree(directory, ignore_errors=True)
-        warden.dismiss()
+        guard.dismiss()
 
 
 def _look_at(path: Path) -> tuple[tuple[str, ...], float | None]:
@@ -220,7 +220,7 @@ async def _ends_soon(calls: ControlPlane, stream_id: str) -> bool:
 
 
 async def _follow(
-    calls: ControlPlane, stream_id: str, log: Path, tally: _Tally
+    calls: ControlPlane, stream_id: str, log: Path, collected: _Collected
 ) -> AsyncIterator[HeardLine | DemoProgress]:
     """Tell every event of the log until the stream has ended and everything of it has been logged."""
     began = time.monotonic()
@@ -230,7 +230,7 @@ async def _follow(
         while True:
             now = time.monotonic()
             for event in _news(follower):
-                tally.add(event)
+                collected.add(event)
                 yield HeardLine(time.monotonic() - began, event)
                 ended_at = ended_at and now
             if ended_at is not None:
@@ -264,15 +264,19 @@ def _ground_truth(path: Path) -> str:
 
 
 def _outcome(
-    tally: _Tally, spoken: list[str] | None, duration_s: float | None, directory: Path | None, export: dict[str, Any]
+    collected: _Collected,
+    spoken: list[str] | None,
+    duration_s: float | None,
+    directory: Path | None,
+    export: dict[str, Any],
 ) -> DemoResult:
     return DemoResult(
-        words_heard=len(tally.words) if spoken is None else matching_words(tally.words, spoken),
+        words_heard=len(collected.words) if spoken is None else matching_words(collected.words, spoken),
         words_spoken=None if spoken is None else len(spoken),
-        screens=len(tally.screen_late_s),
-        events=tally.events,
-        speech_latency_s=_median(tally.speech_late_s),
-        screen_latency_s=_median(tally.screen_late_s),
+        screens=len(collected.screen_late_s),
+        events=collected.events,
+        speech_latency_s=_median(collected.speech_late_s),
+        screen_latency_s=_median(collected.screen_late_s),
         duration_s=duration_s,
         directory=directory,
         player_url=export.get("player_url"),

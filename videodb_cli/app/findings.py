@@ -18,6 +18,7 @@ class Finding:
     exit_status: int = 0
 
     def as_json(self) -> dict[str, str | None]:
+        """Return the finding as `doctor --json` prints it; ``exit_status`` is not shown."""
         return {"name": self.name, "status": self.level, "text": self.text, "hint": self.hint}
 
 

@@ -50,10 +50,12 @@ class ListenerStatus:
 
     @property
     def pid(self) -> int | None:
+        """The process id of the listener; None if none is known."""
         return self.listener.pid if self.listener is not None else None
 
     @property
     def connection_id(self) -> str | None:
+        """The id of the connection that is open now; None if none is."""
         return self.listener.connection_id if self.listener is not None and self.state != "connecting" else None
 
     def age(self, name: str) -> float | None:

@@ -46,10 +46,12 @@ class LocalService:
 
     @property
     def url(self) -> str:
+        """The base URL of the service, without a trailing slash."""
         return self.address.url
 
     @property
     def key(self) -> str:
+        """The API key that the service accepts."""
         return self.address.key
 
     @property

@@ -86,6 +86,7 @@ class PanelCommand(TyperCommand):
     own_options: ClassVar[Mapping[str, int]] = {}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line after `check_values`."""
         self.check_values(ctx, args)
         left: list[str] = super().parse_args(ctx, args)
         return left
@@ -118,9 +119,11 @@ class PanelCommand(TyperCommand):
         return names
 
     def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters of the command, ``-v`` among them."""
         return _with_verbose(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the command. Raises UsageError for an option whose number is NaN."""
         hints.use_command(ctx.command_path, takes_local=any(each.name == "local" for each in self.params))
         for parameter in self.get_params(ctx):
             value = ctx.params.get(str(parameter.name))
@@ -132,9 +135,11 @@ class PanelCommand(TyperCommand):
         return super().invoke(ctx)
 
     def get_help_option(self, ctx: Any) -> Any:
+        """Return the help option, which prints through the console."""
         return _own_help(super().get_help_option(ctx))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, one section for each help panel."""
         _write_panels(self, ctx, formatter)
 
 
@@ -188,12 +193,15 @@ class LazyGroup(TyperGroup):
     members: Mapping[str, str] = {}
 
     def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters of the group, ``-v`` among them."""
         return _with_verbose(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the members, in the order of the help."""
         return list(self.members)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a member and return its command; None if there is none of this name."""
         path = self.members.get(cmd_name)
         if path is None:
             return None
@@ -204,6 +212,7 @@ class LazyGroup(TyperGroup):
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the member that the arguments name. Raises a usage error with names that are similar."""
         # The suggestions for a mistyped command are taken from this mapping.
         if args and args[0] not in self.members:
             names: Any = dict.fromkeys(self.members)
@@ -211,9 +220,11 @@ class LazyGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def get_help_option(self, ctx: Any) -> Any:
+        """Return the help option, which prints through the console."""
         return _own_help(super().get_help_option(ctx))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, one section for each help panel, and the list of members."""
         _write_panels(self, ctx, formatter)
         self.format_commands(ctx, formatter)
 

@@ -25,10 +25,12 @@ class ServiceDirectory:
 
     @property
     def state_file(self) -> Path:
+        """Where the service is and its key, mode 0600."""
         return self.directory / "local.json"
 
     @property
     def lock_file(self) -> Path:
+        """Held by the service as long as it runs."""
         return self.directory / "local.lock"
 
     @property
@@ -38,6 +40,7 @@ class ServiceDirectory:
 
     @property
     def log(self) -> Path:
+        """What a service in the background prints."""
         return self.directory / "local.log"
 
 

@@ -32,7 +32,7 @@ class Event:
 
     @property
     def channel(self) -> str | None:
-        """The channel: ``transcript``, ``visual_index``, ``audio_index``, ``alert``, ``capture_session``, …"""
+        """The channel, for example ``transcript``, ``visual_index``, ``alert`` or ``capture_session``."""
         return ev.channel_of(self.fields)
 
     @property

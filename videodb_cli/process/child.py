@@ -67,7 +67,7 @@ def _parent_death_call() -> Callable[[], None] | None:
 
 
 @cache
-def _warden() -> OrphanGuard:
+def _orphan_guard() -> OrphanGuard:
     """What ends our children when we are gone and the kernel does not see to it (macOS)."""
     return OrphanGuard()
 
@@ -122,11 +122,12 @@ class Child:
         _log.debug("%s started as pid %d", PurePath(arguments[0]).name, process.pid)
         child = cls(process, on_error_line)
         if dies_with_us and call is None and _has_groups():
-            child._guard(_warden())
+            child._guard(_orphan_guard())
         return child
 
     @property
     def pid(self) -> int:
+        """The process id, which is also the id of its process group."""
         return self._process.pid
 
     @property
@@ -192,11 +193,11 @@ class Child:
         self._stderr_done.cancel()
         return self.exit_status or 0
 
-    def _guard(self, warden: OrphanGuard) -> None:
-        """Let the warden end it when we are gone, until it has ended by itself."""
-        warden.guard(self.pid)
+    def _guard(self, guard: OrphanGuard) -> None:
+        """Let the guard end it when we are gone, until it has ended by itself."""
+        guard.guard(self.pid)
         ended = asyncio.create_task(self._process.wait(), name=f"end of {self.pid}")
-        ended.add_done_callback(lambda _: warden.relieve(self.pid))
+        ended.add_done_callback(lambda _: guard.relieve(self.pid))
         self._guarded = ended
 
     def _signal(self, number: int) -> None:

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
-SAME_WISH_S = 0.1
+SAME_REQUEST_S = 0.1
 T = TypeVar("T")
 
 
@@ -22,7 +22,7 @@ def stop_on_signals(on_first: Callable[[], None], on_second: Callable[[], None])
     """Within the block, call ``on_first`` in the running loop at the first stop signal, ``on_second`` at later ones.
 
     A signal that is ignored when the block begins stays ignored (``nohup``; SIGINT of a background job of a script).
-    What comes within a tenth of a second of the first is the same wish said twice: `timeout` signals its child and
+    What comes within a tenth of a second of the first is one request, sent twice: `timeout` signals its child and
     then the whole process group, and so does a terminal that is closed.
     """
     loop = asyncio.get_running_loop()
@@ -34,7 +34,7 @@ def stop_on_signals(on_first: Callable[[], None], on_second: Callable[[], None])
         if first_at is None:
             first_at = now
             on_first()
-        elif now - first_at > SAME_WISH_S:
+        elif now - first_at > SAME_REQUEST_S:
             on_second()
 
     held: list[signal.Signals] = []
@@ -108,7 +108,7 @@ def run_until_interrupted(work: Coroutine[Any, Any, T]) -> T:
     async def guarded() -> T:
         task = asyncio.ensure_future(work)
         while not task.done() and not is_interrupted():
-            await asyncio.wait({task}, timeout=SAME_WISH_S)
+            await asyncio.wait({task}, timeout=SAME_REQUEST_S)
         if not task.done():
             task.cancel()
         return await task

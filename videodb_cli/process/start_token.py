@@ -16,6 +16,7 @@ _HAS_PROC = Path("/proc/self/stat").exists()
 
 @cache
 def kernel_boot_id() -> str:
+    """Return the id of this boot of the machine (Linux). Raises OSError elsewhere."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 

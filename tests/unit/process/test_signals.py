@@ -33,7 +33,7 @@ async def kill(number: int) -> None:
 
 
 async def test_first_and_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "SAME_WISH_S", 0.0)
+    monkeypatch.setattr(signals, "SAME_REQUEST_S", 0.0)
     said: list[str] = []
     with stop_on_signals(lambda: said.append("stop"), lambda: said.append("force")):
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):

@@ -38,28 +38,29 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The parcel was taken for wrong and is not to be sent again; ``why`` in words."""
+    """The delivery was taken for wrong and is not to be sent again; ``why`` in words."""
 
     why: str
 
 
 class StoppedError(Exception):
-    """We were asked to end before the parcel was taken."""
+    """We were asked to end before the delivery was taken."""
 
 
 class DeliveryTarget(Protocol):
-    """Where parcels go. ``deliver`` comes back when one is taken (None) or refused; it waits and retries itself.
+    """Where deliveries go. ``deliver`` comes back when one is taken (None) or refused; it waits and retries itself.
 
     Raises StoppedError when it was asked to end.
     """
 
-    def deliver(self, parcel: Delivery) -> Refused | None: ...
+    def deliver(self, delivery: Delivery) -> Refused | None:
+        """Deliver and return None, or return why it was refused. Raises StoppedError when asked to end."""
 
 
 class Forwarder:
     """Hands selected lines on, batch by batch. Old events that were recovered are left out unless ``recovered``.
 
-    What was taken is remembered in ``cursor`` after each parcel, what was refused in a file beside it.
+    What was taken is remembered in ``cursor`` after each delivery, what was refused in a file beside it.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Forwarder:
         limit: int | None = None,
         cursor: Cursor | None = None,
         refused_log: Path | None = None,
-        on_refused: Callable[[Delivery, str], None] = lambda _parcel, _why: None,
+        on_refused: Callable[[Delivery, str], None] = lambda _delivery, _why: None,
     ) -> None:
         self._target = target
         self._recovered = recovered
@@ -113,29 +114,30 @@ class Forwarder:
         digest = sha256(head)
         for offset, line, _ in chosen:
             digest.update(b"%d:" % offset + line)
-        parcel = Delivery(
+        delivery = Delivery(
             tuple(line for _, line, _ in chosen), tuple(event for _, _, event in chosen), digest.hexdigest()[:32]
         )
-        outcome = self._target.deliver(parcel)
+        outcome = self._target.deliver(delivery)
         if outcome is not None:
             self.refused += len(chosen)
-            self._note_refused(parcel, outcome.why)
+            self._note_refused(delivery, outcome.why)
         if self._left is not None:
             self._left -= len(chosen)
         if self._cursor is not None:
             offset, line, _ = chosen[-1]
             self._cursor.save(source, offset + len(line) + 1)
 
-    def _note_refused(self, parcel: Delivery, why: str) -> None:
-        self._on_refused(parcel, why)
+    def _note_refused(self, delivery: Delivery, why: str) -> None:
+        self._on_refused(delivery, why)
         if self._refused_log is None:
             return
         import os
 
         at = iso_from_ms(int(time.time() * 1000))
         records = [
-            orjson.dumps({"at": at, "why": why, "idempotency_key": parcel.key, "event": orjson.Fragment(line)}) + b"\n"
-            for line in parcel.lines
+            orjson.dumps({"at": at, "why": why, "idempotency_key": delivery.key, "event": orjson.Fragment(line)})
+            + b"\n"
+            for line in delivery.lines
         ]
         try:
             fd = private.open_fd(self._refused_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -171,6 +173,7 @@ class Stop:
 
     @property
     def is_asked(self) -> bool:
+        """Whether somebody has asked to end."""
         return self._asked.is_set()
 
     def sleep(self, seconds: float) -> None:

@@ -71,17 +71,22 @@ class ForwardRequest:
         )
 
 
-class Audience(Protocol):
+class ForwardObserver(Protocol):
     """Who is told what a forwarder does. With ``on_ready`` it runs in the background: that gets its pid, once."""
 
     on_ready: Callable[[int], None] | None
 
-    def trouble(self, sentence: str) -> None: ...
-    def refused(self, delivery: Delivery, why: str) -> None: ...
-    def broken(self, broken: BrokenLines) -> None: ...
+    def trouble(self, sentence: str) -> None:
+        """The endpoint does not take events for now, or takes them again."""
+
+    def refused(self, delivery: Delivery, why: str) -> None:
+        """A delivery was refused for good and is passed over; ``why`` in words."""
+
+    def broken(self, broken: BrokenLines) -> None:
+        """Lines of the log could not be read."""
 
 
-def run_forward(log: EventLog, request: ForwardRequest, audience: Audience) -> None:
+def run_forward(log: EventLog, request: ForwardRequest, observer: ForwardObserver) -> None:
     """Hands events on until a signal or the limit ends it.
 
     It is ready once nothing that was there already waits for a first try. In the background everything is tried again
@@ -95,8 +100,8 @@ def run_forward(log: EventLog, request: ForwardRequest, audience: Audience) -> N
     target: HttpTarget | CommandTarget
 
     def ready() -> None:
-        if audience.on_ready is not None:
-            audience.on_ready(os.getpid())
+        if observer.on_ready is not None:
+            observer.on_ready(os.getpid())
             if isinstance(target, HttpTarget):
                 target.persist()
 
@@ -106,7 +111,7 @@ def run_forward(log: EventLog, request: ForwardRequest, audience: Audience) -> N
             stop=stop,
             is_batch=request.batch > 1,
             timeout_s=request.timeout_s,
-            on_trouble=audience.trouble,
+            on_trouble=observer.trouble,
             on_tried=ready,
         )
     else:
@@ -123,7 +128,7 @@ def run_forward(log: EventLog, request: ForwardRequest, audience: Audience) -> N
             limit=request.limit,
             cursor=cursor,
             refused_log=None if request.cursor_file is None else beside(request.cursor_file, ".refused"),
-            on_refused=audience.refused,
+            on_refused=observer.refused,
         )
         from_now = cursor is None and request.criteria.since is None
         options = ReadOptions(cursor=cursor, from_now=from_now, without_own=True)
@@ -137,7 +142,7 @@ def run_forward(log: EventLog, request: ForwardRequest, audience: Audience) -> N
                 if found.is_news:
                     ready()
                 forwarder.take(found)
-                audience.broken(reading.matches.broken)
+                observer.broken(reading.matches.broken)
                 if forwarder.is_done:
                     return
 

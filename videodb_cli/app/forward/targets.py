@@ -47,7 +47,7 @@ _Answer = tuple[int, float | None, str | None]
 
 
 class HttpTarget:
-    """POSTs each parcel until it is taken. ``on_trouble`` is told in words, once for each kind of trouble in a row.
+    """POSTs each delivery until it is taken. ``on_trouble`` is told in words, once for each kind of trouble in a row.
 
     ``on_tried`` is called after each attempt that does not end us. Raises one of `network.failures.FINAL` for a way
     to the endpoint that cannot work; once it has worked, or after `persist`, that is tried again like everything else.
@@ -87,10 +87,10 @@ class HttpTarget:
         """From now on tries everything again: nobody is there any more to be told that it ends."""
         self._persists = True
 
-    def deliver(self, parcel: Delivery) -> Refused | None:
+    def deliver(self, delivery: Delivery) -> Refused | None:
         """POST one event as an object, or a batch as an array. 4xx (but 408, 429) is a refusal, all else is retried."""
-        body = b"[" + b",".join(parcel.lines) + b"]" if self._is_batch else parcel.lines[0]
-        headers = {"content-type": "application/json", "idempotency-key": parcel.key}
+        body = b"[" + b",".join(delivery.lines) + b"]" if self._is_batch else delivery.lines[0]
+        headers = {"content-type": "application/json", "idempotency-key": delivery.key}
         backoff = Backoff(uniform=self._uniform)
         said: str | None = None
         attempt = 0
@@ -163,7 +163,9 @@ class HttpTarget:
 
 
 class CommandTarget:
-    """Starts a command for each parcel, without a shell, one at a time: the event on its stdin, and in its environment.
+    """Starts a command for each delivery, one at a time and without a shell.
+
+    The command gets the event on its stdin, and the main fields in its environment.
 
     The command has ``timeout_s``. A status other than 0 is a refusal: whether to try again is the command's business.
     """
@@ -180,7 +182,7 @@ class CommandTarget:
         self._stop = stop
         self._timeout_s = timeout_s
 
-    def deliver(self, parcel: Delivery) -> Refused | None:
+    def deliver(self, delivery: Delivery) -> Refused | None:
         """Run the command once."""
         self._stop.check()
         began = time.monotonic()
@@ -188,12 +190,12 @@ class CommandTarget:
             child = subprocess.Popen(
                 self._arguments,
                 stdin=subprocess.PIPE,
-                env={**child_environment(), **_variables(parcel)},
+                env={**child_environment(), **_variables(delivery)},
                 start_new_session=True,
             )
         except OSError as error:
             return Refused(f"cannot be started: {error.strerror}")
-        if not self._has_ended(child, b"".join(line + b"\n" for line in parcel.lines)):
+        if not self._has_ended(child, b"".join(line + b"\n" for line in delivery.lines)):
             _end(child)
             self._stop.check()
             return Refused(f"took longer than {self._timeout_s:g} s")
@@ -243,9 +245,9 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             return
 
 
-def _variables(parcel: Delivery) -> dict[str, str]:
+def _variables(delivery: Delivery) -> dict[str, str]:
     """What a command may want to know without reading JSON. Events are untrusted: no zero bytes, nothing too long."""
-    event = parcel.events[0]
+    event = delivery.events[0]
     found = {
         "VIDEODB_CHANNEL": ev.channel_of(event),
         "VIDEODB_EVENT": event.get("event"),
@@ -255,8 +257,8 @@ def _variables(parcel: Delivery) -> dict[str, str]:
         "VIDEODB_TEXT": ev.text_of(event),
         "VIDEODB_TS": event.get("ts"),
         "VIDEODB_RECOVERED": "1" if ev.is_recovered(event) else "0",
-        "VIDEODB_COUNT": str(len(parcel.events)),
-        "VIDEODB_IDEMPOTENCY_KEY": parcel.key,
+        "VIDEODB_COUNT": str(len(delivery.events)),
+        "VIDEODB_IDEMPOTENCY_KEY": delivery.key,
     }
     return {
         name: value.replace("\0", "")[:_MAX_VARIABLE].encode("utf-8", "replace").decode()

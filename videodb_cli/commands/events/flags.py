@@ -36,6 +36,7 @@ class SelectingCommand(PanelCommand):
     without: ClassVar[Refusals] = {}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line. Raises UsageError for an option that makes no sense for this command."""
         for argument in args:
             if argument == "--":
                 break

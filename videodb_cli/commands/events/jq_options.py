@@ -20,6 +20,7 @@ class FilterCommand(PanelCommand):
     own_options: ClassVar[Mapping[str, int]] = dict.fromkeys(_OPTIONS, 2)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line, with the variables of ``--arg`` and its relatives taken out of it first."""
         self.check_values(ctx, args)  # before the values that may be anything are taken out
         rest, variables = take_variables(args)
         ctx.meta[_META] = variables

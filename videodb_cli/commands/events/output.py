@@ -20,6 +20,7 @@ class RawOutput:
     """Writes lines byte for byte; on a terminal with their control characters escaped."""
 
     def write(self, lines: Sequence[Line]) -> None:
+        """Write selected lines, and flush. Raises as `console.writing` does."""
         output = _joined(lines)
         if console.is_terminal():
             from videodb_cli.eventlog.query.json_text import escape_unsafe
@@ -29,7 +30,7 @@ class RawOutput:
         console.flush()
 
     def close(self) -> None:
-        pass
+        """Do nothing: every line is written already."""
 
 
 class CursorOutput:

@@ -27,6 +27,7 @@ class RowOutput:
         self._live = LiveRows(sys.stdout)
 
     def write(self, lines: Sequence[Line]) -> None:
+        """Print selected events as rows. Interim transcripts stay below them until their final text comes."""
         self._rows.resize(console.terminal_width())
         printed: list[str] = []
         for line in lines:
@@ -42,4 +43,5 @@ class RowOutput:
         self._live.show(live, above="".join(f"{row}\n" for row in printed))
 
     def close(self) -> None:
+        """Leave the interim transcripts that stand below the rows where they are."""
         self._live.close(keep=True)

@@ -58,6 +58,7 @@ class SearchCommand(SelectingCommand):
     }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line, with unwanted words (``-word``) taken out of it first."""
         self.check_values(ctx, args)
         rest: list[str] = []
         unwanted: list[str] = []

@@ -96,7 +96,7 @@ def wait(
         reading.matches.skip_backlog()
         session = reading.matches.selection.session
         last = session.ident if session is not None and criteria.session == "last" else None
-        waiting = _Waiting(condition, count, cursor, last)
+        waiting = _MatchCounter(condition, count, cursor, last)
         health = None if files else _Health(log.run_dir)
         deadline = None if timeout is None else started + timeout
         for batch in reading.matches.batches():
@@ -110,7 +110,7 @@ def wait(
     return 0
 
 
-class _Waiting:
+class _MatchCounter:
     """Prints events that are waited for and counts them down. ``last`` is the session that ``--session last`` means."""
 
     def __init__(self, condition: WaitCondition, count: int, cursor: Cursor | None, last: str | None) -> None:
@@ -128,7 +128,7 @@ class _Waiting:
         """
         for line in batch.lines:
             event = line.decode()
-            verdict = self._condition.judge(event)
+            verdict = self._condition.check(event)
             if verdict is Verdict.NOTHING:
                 continue
             self._output.write([line])

@@ -92,6 +92,6 @@ def _message(mark: list[str]) -> str:
 
 
 def _tidy(message: str) -> str:
-    """libjq's words, without its name and its count of errors."""
+    """Return the words of libjq, without its name and its count of errors."""
     lines = [line.removeprefix("jq: error: ") for line in message.splitlines()]
     return "\n".join(line for line in lines if "compile error" not in line)

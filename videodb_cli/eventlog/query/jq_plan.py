@@ -100,6 +100,7 @@ class Guarded:
         self._odd = odd
 
     def shape(self, lines: Sequence[bytes]) -> Shaped:
+        """Shape the lines; where one of them is unusual, the whole program decides line by line."""
         if not self._odd.seen:
             return self._shaper.shape(lines)
         self._odd.seen = False

@@ -44,6 +44,7 @@ class Simple(NamedTuple):
 
     @property
     def paths(self) -> frozenset[Path]:
+        """The paths of all conditions."""
         return frozenset(condition.path for condition in self.conditions)
 
 

@@ -62,6 +62,7 @@ class AsLogged:
     """Lines byte for byte."""
 
     def shape(self, lines: Sequence[bytes]) -> Shaped:
+        """Return the lines unchanged, each with its newline."""
         if not lines:
             return Shaped(b"", None)
         return Shaped(b"\n".join(lines) + b"\n", lines[-1] not in {b"null", b"false"})
@@ -74,6 +75,7 @@ class Restyled:
         self._form = form
 
     def shape(self, lines: Sequence[bytes]) -> Shaped:
+        """Return the lines in the form that was asked for."""
         if not lines:
             return Shaped(b"", None)
         texts = (self._form.text(line.strip().decode(errors="replace")) + self._form.end for line in lines)
@@ -88,6 +90,7 @@ class ByProgram:
         self._form = form
 
     def shape(self, lines: Sequence[bytes]) -> Shaped:
+        """Run the program on the lines, in batches; what stands behind a halt is not looked at."""
         pieces: list[str] = []
         failures: list[Failure] = []
         told: list[bytes] = []
@@ -118,6 +121,7 @@ class OneField:
         self._columns = Columns([path], str | int | bool | None)
 
     def shape(self, lines: Sequence[bytes]) -> Shaped:
+        """Return the values, or what the program gives if one of them needs libjq."""
         return self.shape_block(b"\n".join(lines), len(lines)) or self._otherwise.shape(lines)
 
     def shape_block(self, data: bytes, count: int) -> Shaped | None:

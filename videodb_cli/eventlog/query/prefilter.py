@@ -1,7 +1,7 @@
 """Bytes that a line must hold if it is to be selected: the filter on raw blocks, which may only reject.
 
 JSON can write the same string in several ways, so a needle holds only characters that JSON writes as themselves or as a
-``\\u`` escape; blocks with such an escape are not filtered at all. White space and the order of keys do not matter,
+backslash-u escape; blocks with such an escape are not filtered at all. White space and the order of keys do not matter,
 because a needle never spans a colon.
 """
 
@@ -36,6 +36,7 @@ class Prefilter(NamedTuple):
 
     @property
     def undone_by(self) -> tuple[bytes, ...]:
+        """Byte strings that make the filter useless for a block that holds one of them."""
         if not self.uncased:
             return (b"\\u00",)
         # re.IGNORECASE takes the dotted and the dotless i for i; case folding does not.
@@ -44,7 +45,7 @@ class Prefilter(NamedTuple):
 
 
 def safe_run(text: str) -> str:
-    """The longest part of a string that stands in a line as it is, or in no other way than by ``\\u`` escapes."""
+    """The longest part of a string that stands in a line as it is, or only by backslash-u escapes."""
     return max(re.split(_UNSAFE, text), key=len)
 
 

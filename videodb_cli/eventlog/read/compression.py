@@ -23,7 +23,7 @@ _INPUT = 1 << 15
 _OUTPUT = 1 << 18
 
 
-class Kind(NamedTuple):
+class Compression(NamedTuple):
     """One way to compress: its name, how it begins, and the command that decompresses a file to standard output."""
 
     name: str
@@ -32,17 +32,17 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("gzip", b"\x1f\x8b", "gzip -dc"),
-    Kind("bzip2", b"BZh", "bzip2 -dc"),
-    Kind("xz", b"\xfd7zXZ\x00", "xz -dc"),
-    Kind("Zstandard", b"\x28\xb5\x2f\xfd", "zstd -dc"),
-    Kind("lz4", b"\x04\x22\x4d\x18", "lz4 -dc"),
-    Kind("compress", b"\x1f\x9d", "uncompress -c"),
-    Kind("zip", b"PK\x03\x04", "unzip -p"),
+    Compression("gzip", b"\x1f\x8b", "gzip -dc"),
+    Compression("bzip2", b"BZh", "bzip2 -dc"),
+    Compression("xz", b"\xfd7zXZ\x00", "xz -dc"),
+    Compression("Zstandard", b"\x28\xb5\x2f\xfd", "zstd -dc"),
+    Compression("lz4", b"\x04\x22\x4d\x18", "lz4 -dc"),
+    Compression("compress", b"\x1f\x9d", "uncompress -c"),
+    Compression("zip", b"PK\x03\x04", "unzip -p"),
 )
 
 
-def kind_of(head: bytes) -> Kind | None:
+def kind_of(head: bytes) -> Compression | None:
     """What a file is that begins with these bytes (``HEAD`` are enough); None for one that is not compressed."""
     return next((kind for kind in KINDS if head.startswith(kind.magic)), None)
 
@@ -59,7 +59,7 @@ class Decompressed(io.RawIOBase):
     ``seek`` goes forwards only. Closing it closes the file.
     """
 
-    def __init__(self, raw: BinaryIO, kind: Kind, name: str) -> None:
+    def __init__(self, raw: BinaryIO, kind: Compression, name: str) -> None:
         super().__init__()
         self._raw = raw
         self._kind = kind
@@ -74,9 +74,11 @@ class Decompressed(io.RawIOBase):
         self._is_over = False
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
+        """Return False: `seek` goes forwards only."""
         return False
 
     def readinto(self, buffer: Any) -> int:
@@ -98,9 +100,11 @@ class Decompressed(io.RawIOBase):
         return done
 
     def tell(self) -> int:
+        """Return the offset in the decompressed content."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Read and drop content up to ``offset``. Raises io.UnsupportedOperation for a way back."""
         if whence != io.SEEK_SET or offset < self._at:
             raise io.UnsupportedOperation("a compressed file is read forwards only")
         while self._at < offset and self.read(min(offset - self._at, _OUTPUT)):
@@ -108,6 +112,7 @@ class Decompressed(io.RawIOBase):
         return self._at
 
     def close(self) -> None:
+        """Close the compressed file too."""
         self._raw.close()
         super().close()
 
@@ -187,7 +192,7 @@ def _until_it_fails(member: Any, given: bytes) -> bytes:
     return bytes(content)
 
 
-def _decompressor(kind: Kind) -> Callable[[], Any] | None:
+def _decompressor(kind: Compression) -> Callable[[], Any] | None:
     """What makes a decompressor of one member; None where this Python has none."""
     if kind.name == "gzip":
         import zlib

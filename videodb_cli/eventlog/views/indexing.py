@@ -33,7 +33,7 @@ _PATHS = [
 ]
 
 
-class Faults:
+class ReadFaults:
     """What could not be read of an indexed file: kept with it, because it is not read again for the next search."""
 
     def __init__(
@@ -90,9 +90,9 @@ class Indexer:
         self._source = source
         self._decoder = partial_decoder(_PATHS)
         self.broken = BrokenLines()
-        self.faults = Faults()
+        self.faults = ReadFaults()
 
-    def begin(self, faults: Faults) -> None:
+    def begin(self, faults: ReadFaults) -> None:
         """Go on behind what was read before. A last line that was torn may be whole by now."""
         self.faults = faults
         self.faults.is_torn = False
@@ -103,7 +103,7 @@ class Indexer:
         self.faults.take(self.broken.take_places(), block)
         return block.offset + len(block.data)
 
-    def end(self) -> Faults:
+    def end(self) -> ReadFaults:
         """What could not be read, a torn last line and damage included."""
         self.faults.is_torn = bool(self.broken.take_places())
         self.faults.damage += [(error.message, error.hint) for error in self.broken.take_damage()]

@@ -18,7 +18,7 @@ from videodb_cli.eventlog.read.broken import BrokenLines, DamagedError
 from videodb_cli.eventlog.read.cursor import marked_end, marks_of
 from videodb_cli.eventlog.read.sources import LogSource, open_source, rotated_sources
 from videodb_cli.eventlog.views import search_db
-from videodb_cli.eventlog.views.indexing import Faults, Indexer
+from videodb_cli.eventlog.views.indexing import Indexer, ReadFaults
 
 if TYPE_CHECKING:
     import os
@@ -73,7 +73,7 @@ class SearchIndex:
         found = BrokenLines()
         for ident, source in self._known.items():
             for (text,) in self._db.execute("SELECT faults FROM files WHERE id = ?", (ident,)):
-                Faults.of(text).tell(source, found)
+                ReadFaults.of(text).tell(source, found)
         for error in self._closed:
             found.add_damage(error)
         return found
@@ -173,7 +173,7 @@ class SearchIndex:
                     ident = self._db.execute("INSERT INTO files VALUES (NULL, '', '', 0, '', '')").lastrowid or 0
                     start = 0
                 (text,) = self._db.execute("SELECT faults FROM files WHERE id = ?", (ident,)).fetchone()
-                indexer.begin(Faults.of(text))
+                indexer.begin(ReadFaults.of(text))
                 base, end = ident << _OFFSET_BITS, start
                 at_end = True
                 for block in iter_blocks(source, start, broken=indexer.broken):

@@ -36,7 +36,7 @@ class WaitCondition:
             self._fails = of_session.tests()
         self._recovered = recovered
 
-    def judge(self, event: Any) -> Verdict:
+    def check(self, event: Any) -> Verdict:
         """One decoded line, in order."""
         if not isinstance(event, dict) or (not self._recovered and is_old(event)):
             return Verdict.NOTHING

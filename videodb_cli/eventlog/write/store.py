@@ -50,8 +50,12 @@ class LogBack:
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How the log is kept. ``sync``: when it is brought to the disk (`syncing.MODES`); ``max_size``: bytes after which
-    a new file begins, None: never; ``keep``: how many rotated files stay.
+    """How the log is kept.
+
+    Attributes:
+        sync: When lines are brought to the disk; one of `sync.MODES`.
+        max_size: Bytes after which a new file begins; None for never.
+        keep: How many rotated files stay; None for all.
     """
 
     sync: str = "interval"

@@ -44,6 +44,7 @@ class TextLine:
 
     @property
     def height(self) -> float:
+        """The height of the box in pixels."""
         return self.bottom - self.top
 
 

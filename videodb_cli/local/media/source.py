@@ -67,10 +67,12 @@ class MediaSource:
 
     @property
     def is_live(self) -> bool:
+        """Whether it is played by somebody else in real time, and not a file or a download."""
         return self.address.kind == "rtsp"
 
     @property
     def media_types(self) -> tuple[str, ...]:
+        """What it has: ``video``, ``audio``, or both, in this order."""
         return (("video",) if self.video else ()) + (("audio",) if self.audio else ())
 
 

@@ -37,15 +37,32 @@ class StreamSource(Protocol):
 
     media_types: tuple[str, ...]
 
-    def start(self) -> None: ...
-    def start_transcription(self) -> None: ...
-    def stop_transcription(self) -> None: ...
-    def start_screen_index(self) -> None: ...
-    def stop_screen_index(self) -> None: ...
-    def start_audio_index(self) -> None: ...
-    def stop_audio_index(self) -> None: ...
-    def stop(self, timeout_s: float = 10.0) -> None: ...
-    def export(self, target: Path, *, start: float | None = None, end: float | None = None) -> float: ...
+    def start(self) -> None:
+        """Open the source and play it; returns when it plays. Raises what `open_source` raises."""
+
+    def start_transcription(self) -> None:
+        """Begin to recognise speech from now on."""
+
+    def stop_transcription(self) -> None:
+        """Stop to recognise speech; what was heard before is still reported."""
+
+    def start_screen_index(self) -> None:
+        """Begin to read the text on the picture from now on."""
+
+    def stop_screen_index(self) -> None:
+        """Stop to read the text on the picture."""
+
+    def start_audio_index(self) -> None:
+        """Begin to describe the sound from now on."""
+
+    def stop_audio_index(self) -> None:
+        """Stop to describe the sound."""
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End playing, and wait for the end of all workers, at most so long."""
+
+    def export(self, target: Path, *, start: float | None = None, end: float | None = None) -> float:
+        """Write what was played between two unix times into an MP4 file; return its length in seconds."""
 
 
 class SourceFactory(Protocol):
@@ -62,7 +79,8 @@ class SourceFactory(Protocol):
         on_record: Callable[[AnalysisRecord], None],
         on_state: Callable[[StreamState], None],
         patient: bool = False,
-    ) -> StreamSource: ...
+    ) -> StreamSource:
+        """Return a source that is not started yet; it calls back from threads of its own."""
 
 
 def live_source(

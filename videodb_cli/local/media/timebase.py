@@ -10,9 +10,13 @@ class Ratio(Protocol):
     """What PyAV gives as a time base: a `Fraction` or None below 19; from 19 on its own class, and 0/1 for none."""
 
     @property
-    def numerator(self) -> int: ...
+    def numerator(self) -> int:
+        """The upper number."""
+
     @property
-    def denominator(self) -> int: ...
+    def denominator(self) -> int:
+        """The lower number."""
+
     def __bool__(self) -> bool: ...
 
 

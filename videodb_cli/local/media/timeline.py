@@ -83,6 +83,7 @@ class WallClock:
         return self.moves[-1][1]
 
     def move(self, stream_second: float, zero: float) -> None:
+        """From this second of the stream on, its second 0 counts as played at the unix second ``zero``."""
         self.moves.append((stream_second, zero))
 
     def stream_second(self, wall: float) -> float:

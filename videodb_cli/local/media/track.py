@@ -53,6 +53,7 @@ class Track(ABC):
         self._zero = 0.0
 
     def start(self) -> None:
+        """Start the worker."""
         self._thread.start()
 
     def put(self, packet: av.Packet[Any] | None, second: float, zero: float, timeout_s: float) -> bool:
@@ -114,6 +115,7 @@ def decoded(packet: av.Packet[Any]) -> list[Any]:
 
 
 def flushed(stream: av.VideoStream | av.AudioStream) -> list[Any]:
+    """Return the frames that a decoder still holds at the end of its stream."""
     import av
 
     try:
