@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Event", "EventLog", "Listening", "Selection", "__version__", "listen"]
 
-# Written down, because importlib.metadata costs four interpreter starts.
+# Written here, because importlib.metadata takes as long as four starts of the interpreter.
 __version__ = "0.1.0"
 
-# Imported when they are used: `videodb --version` must not pay for them.
+# Imported at first use, so that `videodb --version` is fast.
 _HOMES = {
     "Event": "videodb_cli.model.logged",
     "EventLog": "videodb_cli.eventlog.log",

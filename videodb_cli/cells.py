@@ -3,8 +3,8 @@
 A character takes none, one or two. Some count only together with their neighbours: an emoji with its skin tone, a
 letter with its marks.
 
-Not by ``rich``: what it counts depends on its release (clusters only since 14.3), and light commands do without it.
-All texts are without control characters: `console.one_line` has made them visible.
+This does not use ``rich``, whose counts depend on its release (clusters since 14.3), and which light commands do not
+import. Texts must have no control characters: `console.one_line` escapes them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def width(text: str) -> int:
 
 
 def cut(text: str, room: int) -> str:
-    """Return the text cut to so many cells, ending in "…" if anything went. Clusters are never torn."""
+    """Return the text cut to so many cells, ending in "…" if it was cut. Clusters are never split."""
     if room <= 0:
         return ""
     if width(text) <= room:

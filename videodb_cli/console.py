@@ -30,9 +30,9 @@ _ANSI = {
     "reverse": "7",
 }
 _MAX_WAITING = 8 << 20
-# PIPE_BUF on Linux: a pipe that is ready has room for it. The 512 of POSIX would cut many a path.
+# PIPE_BUF on Linux: a pipe that is ready has room for so many bytes. The 512 of POSIX would cut long paths.
 _ALWAYS_FITS = 4096
-# Counts up when a member of any answer goes, or changes its meaning or kind; a new member does not count.
+# Count this up when a member of any answer goes, or changes its meaning or type; not for a new member.
 ANSWER_SCHEMA = 1
 _forced: bool | None = None
 _aside: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
@@ -40,12 +40,12 @@ DUMB_TERMINALS = frozenset({"dumb", "unknown"})
 
 
 def prepare() -> None:
-    """Make the standard streams usable: present, UTF-8 in any locale, written whole."""
+    """Make the standard streams usable: open, and UTF-8 in any locale."""
     for fd, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(fd)
         except OSError:
-            # A closed descriptor would be given to the next file we open, and talk would end up in the log.
+            # The next file that we open would get the number of a closed descriptor: talk would go into the log.
             with contextlib.suppress(OSError):
                 null = os.open(os.devnull, mode)
                 if null != fd:
@@ -84,12 +84,12 @@ def is_terminal() -> bool:
 
 
 def paint(text: str, *styles: str) -> str:
-    """Return the text with ANSI styles; the caller has asked `wants_color`."""
+    """Return the text with ANSI styles. The caller checks `wants_color` first."""
     return f"\x1b[{';'.join(_ANSI[style] for style in styles)}m{text}\x1b[0m" if styles else text
 
 
 def _is_unsafe(character: str) -> bool:
-    # Cc: terminal commands. Cf holds the bidi controls that reorder a line; the joiners of emoji and scripts pass.
+    # Cc are control characters. Cf has the bidi controls, which reorder a line, and the joiners, which are harmless.
     category = unicodedata.category(character)
     return category in {"Cc", "Cs", "Zl", "Zp"} or (category == "Cf" and character not in "\u200c\u200d\u00ad")
 
@@ -132,10 +132,11 @@ def terminal_width() -> int:
 
 @contextlib.contextmanager
 def writing() -> Iterator[None]:
-    """Within the block, a failed write is one to stdout.
+    """Turn an OSError of the block into an error of stdout; only writes to stdout belong into the block.
 
-    Raises ReaderGoneError if nobody reads any more, OutputError for every other reason, e.g. a full disk. An OSError of
-    anything else must not be taken for either.
+    Raises:
+        ReaderGoneError: Nobody reads any more.
+        OutputError: Any other reason, for example a full disk.
     """
     try:
         yield
@@ -157,7 +158,7 @@ def data(line: str) -> None:
 
 
 def data_bytes(content: bytes) -> None:
-    """Write bytes to stdout as they are, after what text stands before them. Raises as `writing` does."""
+    """Write bytes to stdout as they are, after the text that was written before. Raises as `writing` does."""
     with writing():
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
@@ -174,7 +175,7 @@ def data_json(value: Mapping[str, Any], *, indent: bool | None = None) -> None:
 
 
 def json_text(value: Mapping[str, Any], *, indent: bool = False) -> str:
-    """A value as JSON that can be written; half a surrogate pair, which no encoding has, becomes an escape."""
+    """Return a value as JSON; half a surrogate pair, which cannot be encoded, becomes an escape."""
     shape: dict[str, Any] = {"indent": 2} if indent else {"separators": (",", ":")}
     text = json.dumps(value, ensure_ascii=False, **shape)
     try:
@@ -220,7 +221,7 @@ def talk_if_ready(line: str) -> bool:
 
 
 def _write_at_once(stream: IO[str], text: str) -> None:
-    """Write past the stream's own buffer: what stays in there Python tries again as it ends, and exits 120 for it."""
+    """Write past the buffer of the stream: Python flushes it once more at exit, and a failure there is exit 120."""
     try:
         fd = stream.fileno()
     except (OSError, ValueError):
@@ -234,7 +235,7 @@ def _write_at_once(stream: IO[str], text: str) -> None:
 
 
 def pass_on(content: bytes) -> None:
-    """Write to stderr what a program of the user says there, as it is; safe for a terminal. Never raises."""
+    """Write to stderr what a user's jq program wrote there; made safe for a terminal. Never raises."""
     if not content:
         return
     text = content.decode(errors="replace")
@@ -244,7 +245,7 @@ def pass_on(content: bytes) -> None:
 
 
 def set_aside_for_talk(rows: Callable[[], contextlib.AbstractContextManager[None]] | None) -> None:
-    """Enter this around every line of talk: it takes rows that are redrawn in place out of its way. None: no more."""
+    """Set a context manager that hides rows which are redrawn in place while talk is written; None removes it."""
     global _aside
     _aside = rows or contextlib.nullcontext
 
@@ -267,7 +268,7 @@ def tell_failure(message: str, hint: str | None = None) -> None:
 
 
 def drop_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush cannot fail on a closed pipe."""
+    """Point stdout to /dev/null, so that the interpreter's last flush cannot fail on a closed pipe."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
@@ -275,9 +276,10 @@ def drop_stdout() -> None:
 
 
 class BackgroundWriter:
-    """Writes lines to a descriptor from a thread of its own, so that nobody who does not read can stop the work.
+    """Writes lines to a descriptor in a thread, so that a reader who does not read cannot stop the work.
 
-    A full pipe makes lines wait, then drop (`dropped` counts them); a closed one ends the writing for good.
+    While the pipe is full, lines wait, and are dropped once too many wait (`dropped` counts them). A closed pipe ends
+    the writing.
     """
 
     def __init__(self, fd: int, *, capacity: int = 1000) -> None:
@@ -305,7 +307,7 @@ class BackgroundWriter:
             self._wake.set()
 
     def close(self, timeout_s: float = 0.5) -> None:
-        """Write what is queued, for as long as that; what a stuck reader leaves unread is given up."""
+        """Write what is queued, for at most this long; what the reader does not take by then is dropped."""
         self._closing = True
         self._wake.set()
         self._thread.join(timeout_s)
@@ -334,5 +336,5 @@ class BackgroundWriter:
             try:
                 batch = batch[os.write(self._fd, batch) :]
             except BlockingIOError:
-                # Whoever shares this pipe or terminal with us has made it non-blocking.
+                # Another process that has this pipe or terminal open has made it non-blocking.
                 select.select([], [self._fd], [], 1.0)

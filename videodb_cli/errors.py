@@ -1,8 +1,8 @@
-"""The error tree. Every failure that a user can cause is one of these; `main` alone turns them into an exit status.
+"""The errors that a user can cause. Only `main` turns them into an exit status.
 
 An error carries a stable ``code`` for programs, one clear sentence for people, a ``hint`` with the command that mends
-it, and an exit status (docs/contract.md §4). Anything else that escapes is a bug of ours: it keeps its traceback,
-status 70.
+it, and an exit status (docs/contract.md §4). Any other exception is a bug: it
+keeps its traceback, and the exit status is 70.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class VideodbError(Exception):
 
     @staticmethod
     def from_wire(fields: object) -> VideodbError:
-        """Returns the error that another process of ours told, of the same kind; `UnreachableError` for an odd one."""
+        """Returns the error that `to_wire` described, of the same class; `UnreachableError` for an unknown status."""
         told: Mapping[str, Any] = fields if isinstance(fields, dict) else {}
         kind = _KINDS.get(told.get("exit_status", 0), UnreachableError)
         code, hint = told.get("code"), told.get("hint")
@@ -90,7 +90,7 @@ class MissingDependencyError(VideodbError):
 
 
 class ConflictError(VideodbError):
-    """Something already runs, or is in the way."""
+    """Something already runs, or a file is in the way."""
 
     exit_status = 9
     default_code = "conflict"
@@ -114,7 +114,7 @@ class ReaderGoneError(OutputError):
     """Whoever read stdout has closed it: ``| head`` has read enough."""
 
 
-# One kind for each exit status, for errors that another process tells.
+# The class of each exit status, for `from_wire`.
 _KINDS: dict[int, type[VideodbError]] = {
     kind.exit_status: kind
     for kind in (

@@ -1,7 +1,7 @@
-"""Commands of ours in hints, made so that they can be pasted: with the directory that this run was given.
+"""Completes the commands in hints with the ``--dir`` of this run, so that they can be pasted.
 
-A hint is written where an error is found, and that place knows neither what the user typed nor whether he named a
-directory: it writes ``videodb status``, and whoever shows the hint calls `placed`.
+The code that raises an error does not know what the user typed: its hint says ``videodb status``. The code that shows
+the hint calls `placed`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-# Those that have --dir; `local models`, `demo` and `capture channels` have none.
+# The commands that have --dir; `local models`, `demo` and `capture channels` do not have it.
 _COMMAND = re.compile(
     r"videodb (?:listen|status|stop|path|doctor|events [a-z]+"
     r"|capture (?:start|stop|status|create|pause|resume)|local (?:start|stop|status|trigger|replay))(?![\w-])"
@@ -26,7 +26,7 @@ _takes_local = False
 def use_directory(directory: Path | None, meant_anyway: Callable[[], Path | None] | None = None) -> None:
     """Remember the directory that the command line names; None if it names none.
 
-    ``meant_anyway`` finds the one that is meant without; it is asked only when there is something to hint at.
+    ``meant_anyway`` returns the directory that is used without ``--dir``; it is called only when a hint is shown.
     """
     global _directory, _meant_anyway
     _directory, _meant_anyway = directory, meant_anyway

@@ -87,13 +87,13 @@ def _run(argv: list[str]) -> int:
             outcome = command.invoke(ctx)
     except typer.Exit as leave:
         outcome = int(leave.exit_code)
-    # Here, where a failure can still be told: the interpreter's last flush can only complain.
+    # Flushed here, because a failure of the interpreter's last flush could not be reported properly.
     console.flush()
     return outcome if isinstance(outcome, int) else 0
 
 
 def _parsed(command: Any, argv: list[str]) -> Any:
-    """Return the context of a command line. Typer's completion options do their work, and write, while it is made."""
+    """Return the context of a command line. Typer's completion options already write files while it is made."""
     if not _COMPLETION_OPTIONS & {argument.partition("=")[0] for argument in argv}:
         return command.make_context("videodb", argv)
     try:
@@ -107,7 +107,7 @@ def _parsed(command: Any, argv: list[str]) -> Any:
     except RuntimeError as error:
         if type(error) is not RuntimeError:
             raise
-        # What pathlib raises: the user has neither HOME nor an entry in the password database.
+        # pathlib raises this for a user with neither HOME nor an entry in the password database.
         raise UsageError(str(error).rstrip("."), code="no_home", hint="export HOME=DIR") from error
 
 
@@ -154,7 +154,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _tell(error: VideodbError, *, as_json: bool) -> int:
-    """Tell an error and return its status; on stderr if stdout cannot be written."""
+    """Report an error and return its exit status; on stderr if stdout cannot be written."""
     error.hint = None if error.hint is None else hints.placed(error.hint)
     try:
         console.tell_error(error, as_json=as_json)

@@ -1,7 +1,7 @@
-"""Which files can be played in real time: one set of rules and sentences for `demo`, `capture start` and the service.
+"""Which files can be played in real time: the rules and messages of `demo`, `capture start` and the service.
 
-Two libraries look into files, because each extra brings its own: ffmpeg for captures, PyAV for the embedded service.
-What they find is judged here, so that both refuse the same files for the same reason.
+Captures look into files with ffmpeg, the embedded service with PyAV. What they find is checked here, so that both
+refuse the same files for the same reason.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from urllib.parse import unquote, urlsplit
 
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
 
-# A film that is over sooner is over before anything can listen to it.
+# A shorter film is over before anything can listen to it.
 LEAST_S: Final = 0.5
-# As many pictures as make a film: a file with fewer holds a still picture.
+# A file with fewer pictures holds a still picture, not a film.
 LEAST_PICTURES: Final = 2
 _HINT: Final = f"give a film or a sound recording of at least {LEAST_S:g} s"
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _TEXTS: Final = frozenset(
     {"tty", "bin", "xbin", "idf", "adf", "concat", "ffmetadata", "lrc", "srt", "ass", "webvtt", "subviewer", "microdvd"}
 )
-# It takes the numbers in a file's name for a pattern, and goes on to the file's neighbours.
+# This demuxer takes digits in a name for a pattern, and reads the neighbouring files too.
 _PICTURE: Final = "image2"
 NOT_MEDIA: Final = "it is not a video or a sound recording, or it is damaged"
 
@@ -42,12 +42,12 @@ class Contents:
 
     @property
     def has_film(self) -> bool:
-        """Whether there is a picture that moves. A single one beside sound is a cover."""
+        """Whether there are moving pictures. A single picture beside sound is a cover."""
         return self.pictures >= LEAST_PICTURES and self.demuxer != _PICTURE
 
 
 def named_file(typed: str, what: str) -> Path:
-    """Return the file that somebody has typed: a path, one that begins with ``~``, or a ``file:`` URL.
+    """Return the file that the user typed: a path, which may begin with ``~``, or a ``file:`` URL.
 
     ``what`` begins the sentence that refuses anything else: "--source takes". Raises UsageError for a network address
     and for ``-``.
@@ -61,7 +61,7 @@ def named_file(typed: str, what: str) -> Path:
         return _of_url(typed, what)
     if scheme is not None:
         parts = urlsplit(typed)
-        # Without user, password and query: they may be secrets.
+        # Shown without user, password and query, which may be secrets.
         shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
         is_web = parts.scheme in {"http", "https"}
         save = "curl -fL -o film.mp4 ADDRESS" if is_web else "ffmpeg -i ADDRESS -t 60 -c copy film.mp4"
@@ -72,7 +72,7 @@ def named_file(typed: str, what: str) -> Path:
         )
     path = Path(typed)
     if typed.startswith("~") and not path.exists():
-        # Shells leave it alone within --source=~/film.mp4.
+        # Shells do not expand the ~ in --source=~/film.mp4.
         with contextlib.suppress(RuntimeError):
             return path.expanduser()
     return path
@@ -103,7 +103,7 @@ def check_file(path: Path) -> None:
 
 
 def check_contents(path: Path | str, contents: Contents) -> None:
-    """Raise RefusedError unless a file holds a film or sound that lasts."""
+    """Raise RefusedError unless a file holds a film or sound that is long enough."""
     reason = why_unplayable(contents)
     if reason is not None:
         raise unplayable(path, reason)
@@ -111,13 +111,13 @@ def check_contents(path: Path | str, contents: Contents) -> None:
 
 
 def check_duration(path: Path | str, duration_s: float | None) -> None:
-    """Raise RefusedError if a file is known to be over too soon."""
+    """Raise RefusedError if a file is known to be too short."""
     if duration_s is not None and duration_s < LEAST_S:
         raise unplayable(path, f"it is over after {duration_s:.2g} s")
 
 
 def why_unplayable(contents: Contents) -> str | None:
-    """Return why a source holds nothing that can be played, however long it lasts; None if it does."""
+    """Return why a source holds nothing that can be played, whatever its length; None if it can be played."""
     if is_text(contents.demuxer):
         return NOT_MEDIA
     if contents.has_film or contents.has_sound:
@@ -131,5 +131,5 @@ def is_text(demuxer: str) -> bool:
 
 
 def unplayable(shown: Path | str, reason: str) -> RefusedError:
-    """The error of a source that cannot be played: one sentence, one hint, one code wherever it is met."""
+    """Return the error for a source that cannot be played; the same everywhere."""
     return RefusedError(f"{shown} cannot be played: {reason}", code="source_unreadable", hint=_HINT)

@@ -64,7 +64,7 @@ class Secret:
 
 
 class SettingSource(NamedTuple):
-    """The values that one place gives, and what to call the place."""
+    """The values of one place, such as the environment or a file, and its name in messages."""
 
     name: str
     values: Mapping[str, str]
@@ -106,7 +106,7 @@ def _read_env_file(path: Path, *, required: bool) -> Mapping[str, str] | None:
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) or path.stat().st_size > _ENV_FILE_LIMIT:
-            # A directory named .env is a common virtual environment; a FIFO would hang us.
+            # Some virtual environments are directories named .env; reading a FIFO would never end.
             if required:
                 raise UsageError(f"{path} is not a file of settings", code="bad_env_file")
             return None
@@ -117,7 +117,7 @@ def _read_env_file(path: Path, *, required: bool) -> Mapping[str, str] | None:
         return None
     except OSError as error:
         if not required and not os.access(path.parent, os.X_OK):
-            # Somebody else's directory (`sudo -u`, cron): what we may not even look for is not there for us.
+            # In a directory that we may not enter (`sudo -u`, cron) there is no file for us.
             return None
         raise RefusedError(f"cannot read {path}: {error.strerror}", code="env_file_unreadable") from error
 
@@ -160,7 +160,7 @@ def remember_secrets(env_file: str | None = None) -> None:
 
 
 def forget() -> None:
-    """Forget the dotenv files that were read; for a process that changes its directory or environment (tests)."""
+    """Forget the dotenv files that were read; for tests, which change their directory and environment."""
     _sources.cache_clear()
 
 
@@ -240,7 +240,7 @@ def resolve_credentials(env_file: str | None = None, *, token_name: str | None =
 
 
 def base_url(env_file: str | None = None) -> str:
-    """Find the base URL alone, for what needs no key. Raises UsageError for one that must not be used."""
+    """Return the base URL, for requests that need no key. Raises UsageError for one that must not be used."""
     found = _find(BASE_URL_NAMES, env_file)
     if found is None or found[1].is_file:
         return DEFAULT_BASE_URL
@@ -296,7 +296,7 @@ def _unnamed(env_file: str | None) -> Directory:
 
 
 def _unnamed_path(env_file: str | None) -> Path | None:
-    """Return its path; None if none can be meant, which is no trouble where one is named."""
+    """Return the path of `_unnamed`; None if there is none, because a directory was named anyway."""
     try:
         return _unnamed(env_file).path
     except VideodbError:

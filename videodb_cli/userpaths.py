@@ -1,4 +1,4 @@
-"""The user's own directories, and paths as he types them, on machines where neither can be taken for granted.
+"""The user's directories, and paths as they are typed, on machines that may have neither home nor directory.
 
 A container or a system service may have no home: no ``HOME``, and a user id that the password database does not know.
 The working directory may have been deleted.

@@ -1,1 +1,1 @@
-"""The control plane of the service: one method an endpoint, typed answers, typed failures."""
+"""The control plane of the service: one method for each endpoint, typed answers, typed failures."""

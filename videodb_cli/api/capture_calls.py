@@ -1,4 +1,4 @@
-"""The control plane's calls for capture sessions and for what is made of their streams."""
+"""The control plane's calls for capture sessions, indexes, detection rules and alerts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _part(value: str) -> str:
 
 
 class CaptureCalls:
-    """One method an endpoint; the base of `ControlPlane`, which has `call`. Raises as `call` does."""
+    """One method for each endpoint. `ControlPlane` inherits them and has `call`. All raise as `call` does."""
 
     async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Make one call; see `ControlPlane.call`."""

@@ -1,6 +1,6 @@
-"""The control plane over HTTP. One method an endpoint; typed answers, typed failures.
+"""The control plane over HTTP: one method for each endpoint, typed answers, typed errors.
 
-Paths and shapes stand in the public API description of the service. The token goes into ``x-access-token``; a redirect
+Paths and shapes follow the public API description of the service. The token goes into ``x-access-token``; a redirect
 is followed only within the same scheme, host and port, so that it cannot carry the token elsewhere.
 """
 
@@ -61,7 +61,7 @@ class ControlPlane(CaptureCalls):
             self._client = None
 
     async def use(self, credentials: Credentials) -> None:
-        """Speak to another address, or with another token, from the next call on."""
+        """Use another address or token from the next call on."""
         if credentials != self._credentials:
             await self.close()
             self._credentials = credentials
@@ -86,7 +86,7 @@ class ControlPlane(CaptureCalls):
         store: bool = False,
         ws_connection_id: str | None = None,
     ) -> dict[str, Any]:
-        """Let the service read a live source: ``{id, name, status, media_types, …}``."""
+        """Let the service read a live source. Returns ``{id, name, status, media_types, …}``."""
         body: dict[str, Any] = {
             "url": url,
             "name": name,
@@ -101,11 +101,11 @@ class ControlPlane(CaptureCalls):
         return await self.call("GET", f"/rtstream/{quote(rtstream_id, safe='')}")
 
     async def export_rtstream(self, rtstream_id: str, *, name: str | None = None) -> dict[str, Any]:
-        """Make a video of what was stored: ``{video_id, stream_url, player_url, duration, …}``."""
+        """Make a video of the recording of a stream. Returns ``{video_id, stream_url, player_url, duration, …}``."""
         return await self.call("POST", f"/rtstream/{quote(rtstream_id, safe='')}/export", _with({}, name=name))
 
     async def start_transcription(self, rtstream_id: str, *, ws_connection_id: str | None = None) -> dict[str, Any]:
-        """Start speech to text of a stream, its events to this connection: ``{status, engine}``."""
+        """Start speech to text of a stream, with events to this connection. Returns ``{status, engine}``."""
         return await self.call(
             "POST",
             f"/rtstream/{quote(rtstream_id, safe='')}/transcription",
@@ -120,7 +120,7 @@ class ControlPlane(CaptureCalls):
         extraction_config: Mapping[str, Any] | None = None,
         ws_connection_id: str | None = None,
     ) -> dict[str, Any]:
-        """Start descriptions of what is seen, as the SDK's ``index_visuals`` does: ``{rtstream_index_id, …}``."""
+        """Start a visual index, as ``index_visuals`` of the SDK does. Returns ``{rtstream_index_id, …}``."""
         body = {
             "extraction_type": "time",
             "extraction_config": dict(extraction_config or {}),
@@ -135,11 +135,12 @@ class ControlPlane(CaptureCalls):
     # ---- the call ------------------------------------------------------------------------------------------------
 
     async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``data`` of one call.
+        """Make one call and return the member ``data`` of its answer.
 
-        Raises what `refusal_of` returns for the service's own refusals, KeyRefusedError among them, those of
-        `network.failures.FINAL` for a way to it that cannot work, and RequestFailedError for everything else, a proxy's
-        403 included.
+        Raises:
+            VideodbError: The service refused the call; see `refusal_of`. KeyRefusedError is one of these.
+            NetworkConfigurationError: The proxy or the certificates cannot work (`network.failures.FINAL`).
+            RequestFailedError: Everything else, for example a proxy's own 403.
         """
         began = time.monotonic()
         call = (method, path.partition("?")[0])
@@ -198,7 +199,7 @@ class ControlPlane(CaptureCalls):
         return response.status_code, response.headers.get("retry-after"), bytes(content)
 
     def _service_time(self) -> datetime:
-        """Return what the service's clock shows. Its dates are compared with that: ours may be wrong by years."""
+        """Return the time by the service's clock, to compare its dates with: ours may be wrong by years."""
         return datetime.now(UTC) + timedelta(seconds=self.clock_offset_s or 0.0)
 
     def _connect(self) -> httpx.AsyncClient:
@@ -259,16 +260,16 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _message(answer: dict[str, Any] | None, key: str) -> str:
-    """Return what the service says. One that quotes the key or a socket's URL must not bring them into a log."""
+    """Return the service's message, without the key or the path of a socket URL, should it quote them."""
     message = answer.get("message") if answer is not None else None
     if not isinstance(message, str):
         return ""
-    # Before it is cut, or half a key would stay.
+    # Replaced before the message is cut, or half of a key could stay.
     return _SOCKET_URL.sub(r"\1…", " ".join(message.split()).replace(key, "…"))[:300]
 
 
 def answered_at(date: str | None) -> datetime:
-    """Return when an answer was given, by the clock of whoever gave it: its ``Date``, else by ours."""
+    """Return the time of an answer by the clock of the server (``Date``), else by ours."""
     ahead_s = _ahead_s(date, now := datetime.now(UTC), 0.0)
     return now + timedelta(seconds=ahead_s or 0.0)
 
@@ -276,7 +277,7 @@ def answered_at(date: str | None) -> datetime:
 def retry_after_s(value: str | None, now: datetime) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks for (RFC 9110 §10.2.3), at most an hour.
 
-    ``now`` is the time of whoever asks for it.
+    ``now`` is the time by the clock of the server.
     """
     if not value:
         return None

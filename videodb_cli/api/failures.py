@@ -1,4 +1,4 @@
-"""What the control plane can answer instead of an answer, and which exit status that is.
+"""The errors that the control plane can answer with, and their exit statuses.
 
 | HTTP status, with the service's own error body | error | exit |
 |---|---|---|
@@ -9,8 +9,8 @@
 | 408, 425, 429, 5xx, 3xx: a later try may help | RequestFailedError | 5 |
 | every other 4xx, and 2xx | BadRequestError | 6 |
 
-Without that body it is not the service that speaks, but e.g. a proxy: a RequestFailedError. The user's command line was
-parsed before anything was asked, so no answer is exit 2: what the service refuses is 6, as a device is that refuses.
+Without that body somebody else has answered, for example a proxy: that is a RequestFailedError. Exit 2 means a wrong
+command line, which was checked before the request, so no answer is exit 2. What the service refuses is exit 6.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from videodb_cli.settings import CLIENT_TOKEN_NAME, Credentials
 
 
 class RequestFailedError(UnreachableError):
-    """No usable answer: transport, TLS, DNS, a stall, an HTTP status, or a body that makes no sense.
+    """There is no usable answer: no connection, no answer in time, an HTTP status, or a body that cannot be read.
 
     ``status`` is the HTTP status if there was one; ``retry_after_s`` is what ``Retry-After`` asked for.
     """

@@ -1,6 +1,6 @@
-"""Typed answers of the control plane. Read tolerantly: what a service leaves out is None, what it adds is ignored.
+"""Typed answers of the control plane. Reading is tolerant: a missing member is None, an unknown one is ignored.
 
-Statuses are an open set and id prefixes mean nothing: neither is ever validated.
+Statuses are an open set, and prefixes of ids have no meaning, so neither is validated.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class CaptureSession:
 
 @dataclass(frozen=True, slots=True)
 class StreamingSession:
-    """A session as its recorder sees it: where to publish each channel. URLs are secret."""
+    """A session as a recorder sees it, with the secret URLs to publish each channel to."""
 
     id: str
     status: str | None
@@ -108,7 +108,7 @@ class ClientToken:
 
 
 def read_error(value: object) -> tuple[str, str] | None:
-    """Read an error of a session: an object with code and message, or bare words."""
+    """Read the error of a session, which is an object with code and message, or a string."""
     if isinstance(value, dict):
         code, message = _text(value.get("code")), _text(value.get("message"))
         return (code or "failed", message or "the service gives no reason") if code or message else None

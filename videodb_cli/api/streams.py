@@ -1,6 +1,6 @@
-"""Streams, their transcriptions and scene indexes, and capture sessions: what can be read back and bound again.
+"""The calls that recovery makes: it reads records of streams back, and binds pipelines to a new connection.
 
-Answers are handed on as the service gave them, item by item: whoever reads them knows what to distrust.
+Items of answers are returned as the service sent them: the caller checks them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A listener in the background: the one that runs, or a new one."""
+"""Finds the listener that runs in a directory, or starts one in the background."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOOK_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class BackgroundListener:
-    """A listener whose connection stands."""
+    """A listener with an open connection."""
 
     connection_id: str
     pid: int
@@ -41,8 +41,10 @@ def ensure_listener(
 ) -> BackgroundListener:
     """Returns the listener of the directory, started if there is none.
 
-    Raises ConflictError if one runs and ``clear`` is asked without ``replace``; TimedOutError if no connection stands
-    in time (the listener goes on trying); and whatever ended the new one.
+    Raises:
+        ConflictError: One runs, and ``clear`` is set without ``replace``.
+        TimedOutError: There is no connection in time; the listener goes on trying.
+        VideodbError: The error that ended the new listener.
     """
     options = options or ListenOptions()
     clear = options.clear
@@ -56,7 +58,7 @@ def ensure_listener(
     try:
         return _start(run_dir, credentials, options, timeout_s)
     except ConflictError:
-        # Another one was started at the same moment and won: it is the listener. But it cleared nothing for us.
+        # Another listener was started at the same moment: that one is used, unless the log was to be cleared.
         if clear:
             raise
         return _wait_for_running(run_dir, timeout_s, pause)
@@ -90,7 +92,7 @@ def _not_yet(pid: int, timeout_s: float) -> TimedOutError:
 def _start(
     run_dir: RunDir, credentials: settings.Credentials, options: ListenOptions, timeout_s: float
 ) -> BackgroundListener:
-    # Secrets travel by environment, never in a request.
+    # Secrets are passed in the environment, never in a request.
     environment = {
         **os.environ,
         settings.KEY_NAMES[0]: credentials.token.reveal(),

@@ -1,6 +1,6 @@
-"""The whole path on one machine: embedded service, listener in the background, media in, events out, export.
+"""Runs the whole path on one machine: embedded service, listener in the background, media, events, export.
 
-Everything lives in a directory of its own and is gone at the end, however the end comes, unless it is to be kept.
+All files are in a temporary directory, which is removed at the end unless the user wants to keep it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _PROMPT = "What is on screen?"
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """The media run. ``duration_s`` is None if the file does not say."""
+    """The media play. ``duration_s`` is None if the file does not tell it."""
 
     title: str
     directory: Path
@@ -52,7 +52,7 @@ class Playing:
 
 @dataclass(frozen=True, slots=True)
 class HeardLine:
-    """One event stands in the log, ``at_s`` seconds after the media began."""
+    """An event was logged, ``at_s`` seconds after the media began."""
 
     at_s: float
     event: ev.Event
@@ -60,14 +60,14 @@ class HeardLine:
 
 @dataclass(frozen=True, slots=True)
 class DemoProgress:
-    """Time goes on."""
+    """Time has passed."""
 
     at_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What came of it. Latencies are medians in seconds, from the end of speech (a new screen) to the line in the log.
+    """The result. Latencies are medians in seconds, from the end of speech (or a new screen) to the line in the log.
 
     ``words_spoken`` is known for the bundled sample only; ``words_heard`` counts those of it that were recognised, or
     all recognised words. The rest is None unless everything is kept.
@@ -137,10 +137,10 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
     except OSError as error:
         raise RefusedError(f"cannot make a directory in {tempfile.gettempdir()}: {error.strerror}") from error
     kept = False
-    # Killed itself, the demo can stop nothing: then what it started ends with it.
+    # If the demo itself is killed, the guard kills what it started.
     guard = OrphanGuard()
     try:
-        # Not in threads: a Ctrl-C must not leave one of them behind, starting what nobody stops any more.
+        # Not in threads: after a Ctrl-C a thread could still start a process that nobody stops.
         service = ensure_local(directory, idle_exit_s=None, started_by="demo")
         guard.guard(service.address.pid)
         listener = ensure_listener(RunDir(directory), credentials=service.credentials)
@@ -168,7 +168,7 @@ async def iter_demo(media: Path | None, *, keep: bool) -> AsyncGenerator[DemoUpd
 
 
 def _look_at(path: Path) -> tuple[tuple[str, ...], float | None]:
-    """Open the media once, so that what is wrong with it is said before anything is started."""
+    """Open the media once, so that an error in it is reported before anything is started."""
     from videodb_cli.local import models
     from videodb_cli.local.host import require_packages
     from videodb_cli.local.media.source import open_source
@@ -188,7 +188,7 @@ def _look_at(path: Path) -> tuple[tuple[str, ...], float | None]:
 
 
 async def _start(calls: ControlPlane, path: Path, title: str, connection_id: str, media_types: tuple[str, ...]) -> str:
-    """Let the service play the media and recognise what it can. Returns the stream's id."""
+    """Let the service play the media and analyse them. Returns the id of the stream."""
     stream = await calls.create_rtstream(
         str(path), name=title, media_types=media_types, store=True, ws_connection_id=connection_id
     )
@@ -210,7 +210,7 @@ async def _start(calls: ControlPlane, path: Path, title: str, connection_id: str
 
 
 async def _ends_soon(calls: ControlPlane, stream_id: str) -> bool:
-    """Tell whether a stream is over, or about to be."""
+    """Tell whether a stream has ended or is ending."""
     deadline = time.monotonic() + _ENDS_S
     while (await calls.rtstream(stream_id)).get("status") != "stopped":
         if time.monotonic() > deadline:
@@ -222,7 +222,7 @@ async def _ends_soon(calls: ControlPlane, stream_id: str) -> bool:
 async def _follow(
     calls: ControlPlane, stream_id: str, log: Path, collected: _Collected
 ) -> AsyncIterator[HeardLine | DemoProgress]:
-    """Tell every event of the log until the stream has ended and everything of it has been logged."""
+    """Yield every event of the log until the stream has ended and all its events were logged."""
     began = time.monotonic()
     follower = Follower(log, private=True)
     next_look, ended_at = began, None
@@ -234,7 +234,7 @@ async def _follow(
                 yield HeardLine(time.monotonic() - began, event)
                 ended_at = ended_at and now
             if ended_at is not None:
-                # The last events are sent before the status changes; they are here when nothing came for a moment.
+                # The service sends the last events before it changes the status; wait until no more come.
                 if now - ended_at > _QUIET_S:
                     return
             elif now >= next_look:
@@ -248,7 +248,7 @@ async def _follow(
 
 
 def _news(follower: Follower) -> Iterator[ev.Event]:
-    """Yield the service's events that have come into the log."""
+    """Yield the events of the service that were added to the log."""
     for news in follower.poll():
         if isinstance(news, Change):
             continue

@@ -1,6 +1,6 @@
-"""`videodb doctor`: what works here and now, in this very context, and the command that mends what does not.
+"""`videodb doctor`: checks what works in this context, and names the command that mends what does not.
 
-Every check answers within seconds and none raises: what it stumbles over is its finding.
+Every check ends within seconds. None raises: an error is its finding.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from videodb_cli.settings import Credentials, Directory
 
 _LITTLE_DISK: Final = 1 << 30
 _NO_DISK: Final = 50 << 20
-# Without these nobody can listen.
+# If one of these fails, `videodb listen` fails too.
 ESSENTIAL: Final = frozenset({"key", "network", "service", "socket", "log"})
 
 
 def diagnose(directory: Directory, credentials: Callable[[], Credentials], *, local: bool) -> Iterator[Finding]:
-    """Yield one finding after the other, the essential ones first. ``credentials`` raises what is wrong with them."""
+    """Yield the findings, the essential ones first. ``credentials`` returns the credentials or raises an error."""
     yield ok("versions", f"videodb {__version__} · Python {platform.python_version()} · {_system()} · {_context()}")
     found: Credentials | None = None
     try:
@@ -68,7 +68,7 @@ def _context() -> str:
 
 
 def _embedded() -> Iterator[Finding]:
-    """The embedded service is asked for and does not run: can it be started?"""
+    """Yield whether the embedded service, which does not run, could be started."""
     import importlib.util
 
     missing = [name for name in ("starlette", "uvicorn", "av", "numpy") if importlib.util.find_spec(name) is None]
@@ -123,7 +123,7 @@ def _running(directory: Directory) -> Iterator[Finding]:
 
     run_dir = RunDir(directory.path)
     if not os.access(directory.path, os.X_OK) and os.access(directory.path, os.F_OK):
-        return  # said already: it cannot be looked into
+        return  # `_directory` has reported that it cannot be entered
     if not os.access(directory.path, os.F_OK):
         yield ok("listener", "none runs here")
         return

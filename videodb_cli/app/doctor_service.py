@@ -1,4 +1,4 @@
-"""The part of `videodb doctor` that goes out: how the service is reached, whether it and its socket answer."""
+"""The checks of `videodb doctor` over the network: the route to the service, the service, and its socket."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SKEW_S: Final = 5.0
 
 
 def examine_service(credentials: Credentials) -> Iterator[Finding]:
-    """Yield what is found about the way to the service, about its answer and about its socket."""
+    """Yield the findings about the route to the service, about the service and about its socket."""
     try:
         yield ok("network", _way(credentials.base_url))
     except VideodbError as error:
-        # Asking would end in the same way.
+        # A request would fail with the same error.
         yield failing("network", error)
         return
     yield from _oddities()
@@ -37,7 +37,7 @@ def examine_service(credentials: Credentials) -> Iterator[Finding]:
 
 
 def _way(url: str) -> str:
-    """Return how a host is reached, why, and whose certificates count. Raises what makes it impossible."""
+    """Return how a host is reached and which certificates are trusted. Raises the error if it cannot be reached so."""
     route = decide(url)
     text = f"{route.host} is reached {route.in_words}"
     if route.is_tls or (route.proxy is not None and route.proxy.scheme == "https"):
@@ -48,7 +48,7 @@ def _way(url: str) -> str:
 
 
 def _oddities() -> Iterator[Finding]:
-    """What the environment says about proxies and makes no sense, though the service is reached without it."""
+    """Yield what is wrong with proxy settings that the service does not need."""
     for message in unusable_proxies():
         yield warning("proxies", f"{message}; it is not needed for the service")
     ignored = ignored_bypasses()
@@ -78,7 +78,7 @@ async def _ask(credentials: Credentials, findings: list[Finding]) -> None:
 
 
 async def _socket(url: str) -> Finding:
-    """Open the socket once, wait for its id, and measure a ping. The URL is secret and in no message."""
+    """Open the socket once, wait for its id, and measure a ping. The URL is secret, so no message names it."""
     import orjson
     from websockets.exceptions import WebSocketException
 

@@ -1,4 +1,4 @@
-"""What `videodb doctor` found about one thing: a line, whether it works, and what mends it."""
+"""A finding of `videodb doctor`: a sentence, whether it works, and the command that mends it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from videodb_cli.errors import VideodbError
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line. ``level`` is ``ok``, ``warning`` or ``failing``; ``exit_status`` is what it would cost a listener."""
+    """One finding.
+
+    Attributes:
+        level: ``ok``, ``warning`` or ``failing``.
+        name: What was checked.
+        text: What was found.
+        hint: The command that mends it.
+        exit_status: The exit status of a listener with this fault.
+    """
 
     level: str
     name: str
@@ -23,15 +31,15 @@ class Finding:
 
 
 def ok(name: str, text: str) -> Finding:
-    """It works."""
+    """Return a finding that something works."""
     return Finding("ok", name, text)
 
 
 def warning(name: str, text: str, hint: str | None = None) -> Finding:
-    """It works less than it could."""
+    """Return a finding that something works in part, or is missing without being essential."""
     return Finding("warning", name, text, hint)
 
 
 def failing(name: str, error: VideodbError) -> Finding:
-    """It does not work, and this is why."""
+    """Return a finding that something fails with this error."""
     return Finding("failing", name, error.message, error.hint, error.exit_status)

@@ -1,4 +1,4 @@
-"""One listener in the foreground: credentials, lock, log, socket, and what others see of it."""
+"""Runs one listener in this process: credentials, lock, log, socket, and its state files."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ListenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who is told what. ``forced`` is called at the second stop signal and does not return."""
+    """The callbacks of a listener. ``forced`` is called at the second stop signal and does not return."""
 
     on_update: Callable[[ListenerUpdate], None]
     on_line: Callable[[bytes, Event | None], None] | None
@@ -60,10 +60,10 @@ class Audience:
 
 
 class _ImpatientExecutor(ThreadPoolExecutor):
-    """Threads that nobody waits for at the end.
+    """A thread pool that does not wait for its threads at the end.
 
-    A name server that does not answer must not hold a listener that was told to stop: nothing can cancel its question.
-    What has to be done to files is awaited before.
+    A name lookup cannot be cancelled, and a name server that does not answer must not keep a listener from stopping.
+    Work on files is awaited before.
     """
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -73,7 +73,7 @@ class _ImpatientExecutor(ThreadPoolExecutor):
 
 
 async def listen(request: ListenRequest, audience: Audience, *, stopping: asyncio.Event | None = None) -> Statement:
-    """Listens until a signal arrives, or with ``stopping`` until that is set: then this process is somebody else's.
+    """Listens until a signal arrives. With ``stopping``, for use within another program, until that event is set.
 
     Raises ConflictError if a listener runs here, and as `Listener.run` does.
     """
@@ -146,9 +146,9 @@ def _stop_when(stopping: asyncio.Event, stop: Callable[[], None]) -> Iterator[No
 
 
 def force_end(store: LogStore, forced: Callable[[], None]) -> None:
-    """Ends at once, but with what was received in the log, unless the disk is stuck.
+    """Ends the process at once, after what was received was written, unless the disk hangs.
 
-    Two signals may be one wish: a process that gets few turns sees them far apart.
+    Two signals may be one request: a process with little CPU time sees them far apart.
     """
     store.flush(_LAST_WRITES_S)
     forced()

@@ -1,4 +1,4 @@
-"""The truth about a listener: what its state file says, checked against its lock and its heartbeat."""
+"""The status of a listener: its state file, checked against its lock and its heartbeat."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from videodb_cli.rundir.stale import remove_stale
 HEARTBEAT_S = 5.0
 # A state file is believed for three heartbeats.
 _STALE_AFTER_S = 3 * HEARTBEAT_S
-# A ping that is not answered for so long says that the connection may be dead.
+# If a ping is not answered for so long, the connection may be dead.
 _PONG_S = 5.0
 
 
@@ -45,7 +45,7 @@ class ListenerStatus:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether it hears, and can write down what it hears."""
+        """Whether it receives events and can write them."""
         return self.state == "listening" and self.trouble is None
 
     @property
@@ -76,7 +76,9 @@ def already_running(run_dir: RunDir) -> ConflictError:
 
 
 def listener_status(run_dir: RunDir | None, now: float | None = None) -> ListenerStatus:
-    """Look at a directory, and remove what a crash has left in it: ``died`` is told once, then it is ``stopped``.
+    """Return the status of a directory's listener, and remove files that a crash has left.
+
+    After a crash the first call returns ``died``, the next ones ``stopped``.
 
     Raises RefusedError for a state file of a newer version.
     """
@@ -113,7 +115,7 @@ def _is_read_only(path: Path) -> bool:
 def _connected(found: ListenerState, written_at: float, now: float) -> ListenerStatus:
     """Deaf: open, but when the file was written nothing had come for longer than from one pong to the next.
 
-    Said before the listener itself gives the connection up, which waits longer for the pong.
+    This is reported earlier than the listener closes the connection, which waits longer for a pong.
     """
     alive = (found.connected_since, found.last_message_at, found.last_pong_at, found.last_bytes_at)
     times = [value for value in alive if value is not None]

@@ -1,4 +1,4 @@
-"""Find the embedded service of a directory, or start one in the background and wait until it answers."""
+"""Finds the embedded service of a directory, or starts one in the background and waits until it answers."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ class LocalService:
 
     @property
     def credentials(self) -> Credentials:
-        """What the rest of the tool uses to speak to it as to the real service."""
+        """The credentials for it, as for the real service."""
         return Credentials(Secret(self.key), self.url, "the embedded service", "the embedded service")
 
 
 def place_of(run_dir: RunDir) -> ServiceDirectory:
-    """The files of the service that belongs to a listener's directory."""
+    """Return the files of the service of a listener's directory."""
     return ServiceDirectory(run_dir.local)
 
 
 def find_local(directory: Path, *, own_only: bool = False) -> LocalService | None:
-    """The service of ``directory`` if it runs and answers, else (not with ``own_only``) the one of `local start`."""
+    """Return the service of ``directory`` if it runs; else, unless ``own_only``, the one of `local start`."""
     own = place_of(RunDir(directory))
     found = _answering(own)
     if found is None and not own_only:
@@ -90,7 +90,7 @@ def _answering(place: ServiceDirectory) -> LocalService | None:
 
 
 def require_local(directory: Path) -> LocalService:
-    """The running service of ``directory``. Raises `NotFoundError` (exit 4) if there is none."""
+    """Return the running service of ``directory``. Raises `NotFoundError` (exit 4) if there is none."""
     found = find_local(directory)
     if found is None:
         raise not_running(directory)
@@ -98,7 +98,7 @@ def require_local(directory: Path) -> LocalService:
 
 
 def not_running(directory: Path) -> NotFoundError:
-    """Exit 4, with the command that starts one."""
+    """Return the error (exit 4) with the command that starts a service."""
     return NotFoundError(
         f"the embedded service does not run for {directory}",
         code="local_not_running",
@@ -115,9 +115,10 @@ def ensure_local(
     started_by: str = "--local",
     rtsps: bool = False,
 ) -> LocalService:
-    """Find the service that is meant, or start one for ``directory`` in the background; two at once get the same one.
+    """Return the running service, or start one for ``directory`` in the background.
 
-    ``--local`` means the directory's own service, else the one that the user started; everybody else the former only.
+    Two callers at the same time get the same service. ``--local`` accepts the directory's own service and the one that
+    the user started; every other caller (``started_by``) only the directory's own.
 
     A service started here ends ``idle_exit_s`` after its last socket and stream. Raises `MissingDependencyError`
     without the extra, `TimedOutError` if it does not come up, and what the service itself says when it cannot start.
@@ -142,7 +143,10 @@ def ensure_local(
 
 
 def visible_address(directory: Path, *, own_only: bool) -> ServiceAddress | None:
-    """Where the service of ``directory`` is, else (not with ``own_only``) the one of `local start`; asks neither."""
+    """Return the address of the service of ``directory``; else, unless ``own_only``, that of `local start`.
+
+    The services are not contacted.
+    """
     address = read_address(place_of(RunDir(directory)))
     if address is None and not own_only and (shared := shared_place()) is not None:
         address = read_address(shared)
@@ -176,7 +180,7 @@ def stop_local(
 
 
 def _start(place: ServiceDirectory, run_dir: RunDir, wanted: HostOptions) -> LocalService:
-    # The user's key is not for a process that has a key of its own.
+    # The embedded service has its own key, so it does not get the user's.
     environment = {name: value for name, value in os.environ.items() if name not in KEY_NAMES}
     job = BackgroundJob(
         "local",

@@ -1,6 +1,6 @@
 """`videodb doctor --report`: one text that can be attached to a bug report. It holds no secret and no event.
 
-Every part says what it could not find out, and none raises: a report is wanted most where something is broken.
+No part raises: it says what it could not find out, because a report is needed most where something is broken.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _VARIABLES = re.compile(r"VIDEO_?DB.*|(?:.*_)?PROXY|SSL_.*|XDG_.*|LANG|LC_.*|TER
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|CRED|AUTH|COOKIE", re.IGNORECASE)
 # Extras that a user installs; the others are for developers.
 _EXTRAS = re.compile(r"extra == ['\"](?!local|capture|socks)")
-# Of our own variables these hold no secret; one that we do not know may.
+# These variables of ours hold no secret; an unknown one may.
 _SHOWN_OF_OURS = frozenset((*settings.BASE_URL_NAMES, settings.EVENTS_DIR_NAME, settings.LOCAL_NAME, DEBUG_NAME))
-# Not prompts, metadata or addresses of recordings: they are the user's own.
+# Without prompts, metadata and addresses of recordings, which are private.
 _CAPTURE_FIELDS = ("status", "session_status", "session_id", "pid", "recorder", "started_at", "written_at", "error")
 _LISTENER_FIELDS = (
     *("host", "connection_id", "started_at", "connected_since", "last_message_at", "last_pong_at", "last_failure"),
@@ -233,7 +233,7 @@ def _embedded(request: ReportRequest) -> Iterator[str]:
 
 
 def _files(directory: Path) -> Iterator[str]:
-    """Names and sizes of our files; in a shared directory those of others are nobody's business."""
+    """Yield names and sizes of our files only: the directory may be a shared one."""
     if not directory.is_dir():
         yield f"{directory} is not there"
         return

@@ -1,4 +1,4 @@
-"""Ending the listener of a directory, whatever state it is in."""
+"""Stops the listener of a directory in whatever state it is."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from videodb_cli.rundir.paths import RunDir
 from videodb_cli.rundir.stale import remove_stale
 
 _LOOK_S = 0.02
-# Ask, insist, force: each with the seconds that it gets.
+# The signals in their order, and the seconds to wait after each.
 _LADDER = (("SIGTERM", 10.0), ("SIGTERM", 3.0), ("SIGKILL", 5.0))
-# A listener that still writes what it has received is not hurried for so long: on a slow disk it would be lost.
+# A listener that still writes received events gets so long, because they would be lost on a slow disk.
 _WRITING_S = 60.0
 
 
@@ -56,7 +56,7 @@ def stop_listener(run_dir: RunDir, *, pause: Callable[[float], None] = time.slee
 
 
 def stop_own_listener(run_dir: RunDir, pid: int | None) -> None:
-    """Stop the listener that was started as this process, and no other that somebody may have started since."""
+    """Stop the listener with this process id, but not another one that was started since."""
     holder = lock.holder(run_dir.lock)
     if holder is not None and holder[0] == pid:
         stop_listener(run_dir)
@@ -65,7 +65,7 @@ def stop_own_listener(run_dir: RunDir, pid: int | None) -> None:
 def _ended_within(
     run_dir: RunDir, holder: tuple[int, str], seconds: float, patient_until: float, pause: Callable[[float], None]
 ) -> bool:
-    """Wait for its end for so long; before a time (monotonic) that counts anew whenever the log grows."""
+    """Wait for the end of the process; before a monotonic time, the wait starts again whenever the log grows."""
     grown_at = time.monotonic()
     size = _log_size(run_dir)
     while (now := time.monotonic()) < grown_at + seconds:

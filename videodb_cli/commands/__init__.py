@@ -1,1 +1,1 @@
-"""What the user types: one file a command. It parses, calls, renders; it decides nothing."""
+"""The commands, one file for each: they parse the command line, call `app` or `eventlog`, and print the result."""

@@ -1,4 +1,4 @@
-"""`videodb background`: what commands start in the background. Hidden; see `process.background`."""
+"""`videodb background`: the hidden command of background processes; see `process.background`."""
 
 from __future__ import annotations
 

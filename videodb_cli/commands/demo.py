@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = new_app()
 _STREAM_WIDTH = 10
-_LEAST_WORDS = 20  # cells beside the columns; with fewer, the words stand below
+_LEAST_WORDS = 20  # least width for the words; with less, they are printed below the columns
 
 
 @app.command(cls=PanelCommand)
@@ -40,7 +40,7 @@ def demo(
 
     file = None if media is None else mediafile.named_file(media, "demo plays")
     if file is not None:
-        absolute(file)  # a working directory that was deleted is named as such, not the file
+        absolute(file)  # reports a deleted working directory, instead of a missing file
     outcome = asyncio.run(_run(file, keep=keep, view=_DemoView(as_json=as_json)))
     if as_json:
         console.data_json(_as_json(outcome))
@@ -102,7 +102,7 @@ class _DemoView:
                 self._draw(at_s)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         self._live.close()
 
     def _introduce(self, playing: Playing) -> None:
@@ -139,7 +139,7 @@ class _DemoView:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds: ``0:04``."""
+    """Return minutes and seconds: ``0:04``."""
     minutes, second = divmod(int(seconds), 60)
     return f"{minutes}:{second:02d}"
 

@@ -1,4 +1,4 @@
-"""Values with their names in front, as every command that answers with a few of them prints them."""
+"""Prints values with their names in front."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import sys
 
 from videodb_cli import cells, console
 
-_LEAST_BESIDE = 20  # cells beside the name; with fewer, the value stands below it
+_LEAST_BESIDE = 20  # least width for the value; with less, it is printed below the name
 _INDENT = 2
 
 
 def show_field(name: str, value: str, column: int, *styles: str) -> None:
-    """Print a name, filled up to ``column`` cells and in these styles, and its value as one line.
+    """Print a name, padded to ``column`` cells and in these styles, and its value as one line.
 
-    On a terminal the value is wrapped under its own beginning, or stands below the name where there is no room beside
-    it. What has no spaces (an address, a path) is never broken: it can be copied whole.
+    On a terminal the value is wrapped under its own beginning, or printed below the name if there is no room beside
+    it. Words are never broken, so that addresses and paths can be copied.
     """
     value = console.one_line(value)
     if not console.is_terminal():

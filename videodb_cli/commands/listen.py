@@ -140,7 +140,7 @@ def listen(
     """
     from videodb_cli.process.signals import ignore_terminal_output_stop
 
-    # Whatever is said from here on, a terminal with `stty tostop` must not stop a job in the background for it.
+    # A terminal with `stty tostop` must not stop a background job because it writes a message.
     ignore_terminal_output_stop()
     options = options.replaced(local=wants_local(options.local, env_file))
     run_dir = made_run_dir(directory, env_file, directory_argument, quiet=quiet)
@@ -162,7 +162,7 @@ def listen(
 
 
 def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe) -> None:
-    """Listens as `videodb listen --detach` asked; its talk goes to the process log."""
+    """Runs the listener of `videodb listen --detach`; its messages go to the process log."""
     options = ListenOptions.from_json(fields)
     remove_stale(run_dir)
     credentials = service_credentials(run_dir, local=options.local, env_file=None)
@@ -201,7 +201,7 @@ def _detach(
 
 
 def _run(request: ListenRequest, view: ListenView, ready: ReadyPipe) -> None:
-    """Listen in this process until it ends, and tell everybody how."""
+    """Listen in this process until it ends, and report changes to the view, the parent and systemd."""
     import asyncio
 
     from videodb_cli.app import listen as listening

@@ -1,6 +1,6 @@
-"""What `videodb listen` shows: data on stdout, one timed line of talk for each change on stderr.
+"""The output of `videodb listen`: data on stdout, one line with its time for each change on stderr.
 
-All of it goes through threads of its own: a pipe that nobody reads must not stop the listener.
+Threads write it, because a pipe that nobody reads must not stop the listener.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ListenView:
         return self._as_json or self._forced_print or self._is_terminal
 
     def dropped(self) -> int:
-        """Lines that nobody read in time."""
+        """Return the number of lines that were dropped because nobody read them in time."""
         return self._stdout.dropped
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class ListenView:
             self._stdout.put(self._row(event).encode("utf-8", "replace") + b"\n")
 
     def _owns_terminal(self) -> bool:
-        """Whether we are the job in the foreground: events must not run through somebody's editor."""
+        """Whether we are the foreground job of the terminal; events must not be printed into an editor."""
         if not self._is_terminal:
             return False
         try:
@@ -80,7 +80,7 @@ class ListenView:
     def _row(self, event: Event) -> str:
         text = ev.text_of(event) or ""
         if self._is_terminal:
-            # No terminal shows more, and making megabytes safe would keep the next message waiting.
+            # No terminal shows more, and escaping megabytes would delay the next message.
             text = text[:_SHOWN_CHARACTERS]
         text = console.one_line(text)
         name = event.get("event")
@@ -91,7 +91,7 @@ class ListenView:
         return cells.cut(row, console.terminal_width() - 1) if self._is_terminal else row
 
     def on_update(self, update: ListenerUpdate) -> None:
-        """Say one change."""
+        """Print one change."""
         match update:
             case Connected(connection_id, None):
                 self._say_id(connection_id)
@@ -113,7 +113,7 @@ class ListenView:
                     self._say(text)
 
     def say_statement(self, statement: Statement) -> None:
-        """Say what was heard and lost, at the end."""
+        """Print at the end what was received and lost."""
         count = {0: "no gaps", 1: f"1 gap of {statement.gap_s:.1f} s"}
         gaps = count.get(statement.gaps, f"{statement.gaps} gaps of {statement.gap_s:.1f} s in all")
         doubles = f" · {statement.doubles} came twice" if statement.doubles else ""
@@ -137,7 +137,7 @@ def _clock(unix_s: float) -> str:
 
 
 def _words(update: ListenerUpdate) -> str | None:
-    """Return what is said of a change that brings no id; None for one that goes without saying."""
+    """Return the message for a change without a new id; None if there is none to print."""
     match update:
         case Resumed(_, gap_s, at_least=True):
             return f"the log goes on: nothing was heard for at least {_duration(gap_s)}; the clock was set since"

@@ -1,8 +1,8 @@
 """Rows at the bottom of a terminal that are replaced in place: interim transcripts, progress bars.
 
-The cursor rests at the beginning of the first of them. A terminal that is made narrower wraps rows anew, or cuts them
-off, and only it knows which; the cursor stays at the beginning of its row in both cases, so that everything below it
-can be taken away whatever has become of the rows.
+The cursor stays at the beginning of the first row. When a terminal is made narrower, it wraps the rows again or cuts
+them off, and we cannot know which. In both cases the cursor is still at the beginning of its row, so everything below
+it can be erased.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import IO
 
 from videodb_cli import console
 
-# The row of the cursor, then everything below it: not both at once, because tmux keeps in its history what one command
-# clears from the top of the screen on.
+# Erases the row of the cursor, then everything below it. Not at once: when one command clears from the top of the
+# screen, tmux adds that to its history.
 _ERASE = "\r\x1b[K\x1b[C\x1b[J\r"
-# While rows are drawn the terminal does not wrap: it may give a character more cells than we count.
+# Wrapping is off while rows are drawn, because the terminal may use more cells for a character than we count.
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 
 
 class LiveRows:
-    """Rows that are replaced in place on a terminal. ``is_possible`` is false where none can be, and nothing is drawn.
+    """Rows on a terminal that are replaced in place; messages on stderr go above them.
 
-    Talk on stderr goes above them. ``close`` when done.
+    ``is_possible`` is False if the stream is not a suitable terminal; then nothing is drawn. Call `close` at the end.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -36,18 +36,18 @@ class LiveRows:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether rows stand there now."""
+        """Whether rows are drawn now."""
         return bool(self._rows)
 
     def show(self, rows: Sequence[str], *, above: str = "") -> None:
-        """Replace the rows by these, as many as the terminal is high; ``above``, whole lines, is written for good."""
+        """Replace the rows, as many as fit on the terminal. ``above``, whole lines, stays above them for good."""
         height = max(console.terminal_size(self._stream).lines - 1, 1)
         erase = _ERASE if self._rows else ""
         self._rows = list(rows[-height:]) if self.is_possible else []
         self._write(erase + above + self._drawn())
 
     def close(self, *, keep: bool = False) -> None:
-        """Take the rows away, or with ``keep`` leave them there for good."""
+        """Erase the rows, or with ``keep`` leave them."""
         rows, self._rows = self._rows, []
         if rows:
             self._write(_ERASE + "".join(f"{row}\n" for row in rows if keep))
@@ -75,7 +75,7 @@ class LiveRows:
             console.data_text(text)
             console.flush()
             return
-        # On stderr they are talk, which must not end the work.
+        # On stderr a failed write must not end the work.
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(text)
             self._stream.flush()

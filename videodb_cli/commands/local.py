@@ -86,7 +86,7 @@ def start(
 
 
 def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe) -> None:
-    """Serves as `videodb local start --detach` or ``--local`` asked."""
+    """Runs the service that `videodb local start --detach` or ``--local`` asked for."""
     from videodb_cli.app.local_service import place_of
     from videodb_cli.local.host import HostOptions, run_here
 
@@ -107,7 +107,7 @@ def _start_detached(run_dir: RunDir, host: str, port: int, plan: list[Fault], *,
     if not service.started:
         if port not in {0, urlsplit(service.url).port}:
             raise already_running(place_of(run_dir))
-        ControlClient(service.address).stay()  # it may be one of --local, which would end when idle
+        ControlClient(service.address).stay()  # a service of --local would end when it is idle
         console.talk(f"already running: pid {service.address.pid}")
     if plan:
         ControlClient(service.address).set_faults([fault.as_json() for fault in plan])
@@ -221,7 +221,7 @@ def replay(
     from videodb_cli.app.local_service import require_local
     from videodb_cli.local.http.client import ControlClient
 
-    with _open_log(file) as log:  # before the service is looked for: a wrong name is the first thing to tell
+    with _open_log(file) as log:  # before the service is looked for, so that a wrong name is reported first
         service = require_local(resolve_directory(None, directory, env_file).path)
         blocks = iter(lambda: log.read(_BLOCK_BYTES), b"")
         done = ControlClient(service.address).replay(blocks, speed=speed, to=to)

@@ -25,7 +25,7 @@ from videodb_cli.settings import (
     wants_local,
 )
 
-# Nothing is here, and nothing can be made here.
+# A directory that never exists and cannot be created.
 _NOWHERE = Path("/nonexistent/videodb")
 
 DirectoryOption = Annotated[
@@ -101,7 +101,7 @@ def _defaults_of(kind: type[Any]) -> dict[str, Any]:
 def existing_run_dir(
     directory: str | None, env_file: str | None, argument: str | None = None, *, clean: bool = True
 ) -> RunDir | None:
-    """Return the directory if it exists, with ``clean`` freed of what a crash left behind; None if it is not there.
+    """Return the directory if it exists, else None. With ``clean``, files that a crash has left are removed.
 
     Raises RefusedError for a directory that cannot be trusted.
     """
@@ -118,7 +118,7 @@ def existing_run_dir(
 def made_run_dir(
     directory: str | None, env_file: str | None, argument: str | None = None, *, quiet: bool = False
 ) -> RunDir:
-    """Return the directory, made if it was not there, which is said on stderr.
+    """Return the directory. If it does not exist it is created, and a message on stderr says so.
 
     Raises UsageError, and RefusedError for a directory that cannot be made or trusted.
     """
@@ -132,10 +132,10 @@ def _tell_created(made: list[Path]) -> None:
 
 
 def reading_run_dir(directory: str | None, env_file: str | None, files: Sequence[str] | None = None) -> RunDir:
-    """Return the directory that a command reads, whether it is there or not.
+    """Return the directory that a command reads; it need not exist.
 
-    Beside ``files`` it matters little: one that nobody has named by ``--dir`` and that cannot be used, or that no home
-    gives, counts as absent then. Otherwise raises as `existing_run_dir` and `resolve_directory` do.
+    If ``files`` are named, an error about a directory that the user did not name with ``--dir`` is ignored. Otherwise
+    raises as `existing_run_dir` and `resolve_directory` do.
     """
     try:
         found = existing_run_dir(directory, env_file)
@@ -147,9 +147,9 @@ def reading_run_dir(directory: str | None, env_file: str | None, files: Sequence
 
 
 def service_credentials(run_dir: RunDir, *, local: bool, env_file: str | None, start: bool = True) -> Credentials:
-    """Return what is needed to speak to the service that is meant: the real one, or the embedded one of the directory.
+    """Return the credentials of the real service, or with ``local`` those of the embedded one of the directory.
 
-    With ``start`` the embedded one is started if it does not run, which is told on stderr; otherwise it must run.
+    With ``start`` the embedded one is started if it does not run, and a message says so; otherwise it must run.
     Raises CredentialsError, UsageError, NotFoundError, and what the start of the embedded service raises.
     """
     if not wants_local(local, env_file):
@@ -168,9 +168,9 @@ def service_credentials(run_dir: RunDir, *, local: bool, env_file: str | None, s
 
 
 def credentials_to_stop(run_dir: RunDir, *, local: bool, env_file: str | None) -> Credentials:
-    """Return what is needed to end a session that was recorded here: a key, else what its recorder had.
+    """Return the credentials to stop a session that was recorded here.
 
-    That is the client token of a machine without a key, or the embedded service of ``start --local``. Raises as
+    That is the key; without one, the client token, else the embedded service of ``start --local``. Raises as
     `service_credentials` does.
     """
     try:
@@ -187,7 +187,7 @@ def credentials_to_stop(run_dir: RunDir, *, local: bool, env_file: str | None) -
 
 
 def parse_size(text: str) -> int:
-    """Bytes of ``100M``, ``2G``, ``500k`` or a bare number (powers of 1024). Raises ``UsageError``."""
+    """Return the bytes of ``100M``, ``2G``, ``500k`` or a bare number (powers of 1024). Raises ``UsageError``."""
     import re
 
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmMgG])?(?:i?[bB])?", text.strip(), re.ASCII)

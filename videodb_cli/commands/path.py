@@ -1,4 +1,4 @@
-"""`videodb path`: print where a thing is."""
+"""`videodb path`: print the path of a file or directory."""
 
 from __future__ import annotations
 

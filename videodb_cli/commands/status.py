@@ -1,4 +1,4 @@
-"""`videodb status`: is it alive and hearing, and what has it heard."""
+"""`videodb status`: whether the listener runs and receives, and what it has received."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def _no_id(found: ListenerStatus, wait_s: float | None) -> VideodbError:
 
 
 def _capture(run_dir: RunDir | None) -> CaptureStatus | None:
-    """Return the capture that runs here, or that failed; None for one that ended in order."""
-    # A directory without the file does not pay for the code behind it.
+    """Return the capture that runs here or has failed; None if it ended without a failure."""
+    # Without the file the code for captures is not imported.
     if run_dir is None or not run_dir.capture_info.exists():
         return None
     from videodb_cli.app.capture.status import capture_status

@@ -1,4 +1,4 @@
-"""`videodb stop`: end what runs in a directory."""
+"""`videodb stop`: stop the capture and the listener of a directory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stop(
 
 
 def _stop_capture(run_dir: RunDir, env_file: str | None) -> str | None:
-    """Stop a running capture; return its session id. The export is waited for: the listener is to hear of it."""
+    """Stop a running capture; return its session id. The export is awaited, so that the listener still logs it."""
     if not run_dir.capture_pid.exists():
         return None
     from videodb_cli.app.capture.stop import stop_capture
@@ -57,7 +57,7 @@ def _stop_capture(run_dir: RunDir, env_file: str | None) -> str | None:
             note=lambda line: console.talk(hints.placed(line)),
         )
     except VideodbError as error:
-        # The listener is to end all the same; what is left of the session is said.
+        # The listener is stopped all the same, and a message says what is left of the session.
         console.talk(hints.placed(f"the capture did not end in order: {error.message} · videodb capture status"))
         return None
     return None if found is None else found.session_id

@@ -1,4 +1,4 @@
-"""How commands hang together: groups that import a command only when it is called, and help with panels but no Rich.
+"""The classes of commands and groups: commands are imported when they are called, and help does without Rich.
 
 Importing every command for every call would make `videodb events` pay for the listener, and rich help doubles the
 start-up time of `--help`.
@@ -47,7 +47,7 @@ def _show_help(ctx: Any, _parameter: Any, wanted: bool) -> None:
 
 
 def _own_help(option: Any) -> Any:
-    """Return the help option, made to print through the console: Click's own cannot tell a full disk from a bug."""
+    """Return the help option, changed to print through the console, which reports a full disk properly."""
     if option is not None:
         option.callback = _show_help
     return option
@@ -71,7 +71,7 @@ _VERBOSE: Any = TyperOption(
 
 
 def _with_verbose(parameters: list[Any]) -> list[Any]:
-    """Return the parameters and ``-v``, which every command takes behind its name as well."""
+    """Return the parameters and ``-v``, which every command also accepts after its name."""
     is_there = any("--verbose" in parameter.opts for parameter in parameters)
     return parameters if is_there else [*parameters, _VERBOSE]
 
@@ -79,10 +79,10 @@ def _with_verbose(parameters: list[Any]) -> list[Any]:
 class PanelCommand(TyperCommand):
     """A command whose plain help keeps the panels, e.g. "Advanced".
 
-    It takes no NaN for a number, and no option's name for the value of another.
+    It refuses NaN as a number, and the name of an option as the value of another one.
     """
 
-    # Options that are taken out of the arguments before they are parsed, and how many values each has.
+    # Options that the command parses itself, and the number of their values.
     own_options: ClassVar[Mapping[str, int]] = {}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -94,7 +94,7 @@ class PanelCommand(TyperCommand):
     def check_values(self, ctx: Any, args: Sequence[str]) -> None:
         """Raise UsageError where an option would take an option's name for its value: ``--stream -c``."""
         if ctx.resilient_parsing:
-            return  # somebody is still typing, and asks for completion
+            return  # the shell asks for completion of an unfinished line
         names = self.option_names(ctx)
         for option, place in places_of_values(args, names, self.own_options):
             value = args[place]
@@ -107,7 +107,7 @@ class PanelCommand(TyperCommand):
                 )
 
     def option_names(self, ctx: Any) -> dict[str, bool]:
-        """The names of all options, those of the groups above included; whether each takes a value."""
+        """Return the names of all options, also of the groups above, and whether each takes a value."""
         names = dict.fromkeys(self.own_options, False)
         while ctx is not None:
             for parameter in ctx.command.get_params(ctx):
@@ -127,7 +127,7 @@ class PanelCommand(TyperCommand):
         hints.use_command(ctx.command_path, takes_local=any(each.name == "local" for each in self.params))
         for parameter in self.get_params(ctx):
             value = ctx.params.get(str(parameter.name))
-            # Every comparison with it is false, those with the bounds of the option included.
+            # Comparisons with NaN are false, so the bounds of the option do not refuse it.
             if isinstance(value, float) and math.isnan(value):
                 raise UsageError(
                     f"Invalid value for '{parameter.opts[0]}': it is not a number", hint=f"{ctx.command_path} --help"
@@ -146,10 +146,10 @@ class PanelCommand(TyperCommand):
 def places_of_values(
     args: Sequence[str], names: Mapping[str, bool], own: Mapping[str, int] = MappingProxyType({})
 ) -> Iterator[tuple[str, int]]:
-    """Each option that takes its value from the next argument, with the place of that.
+    """Yield each option that takes the next argument as its value, and the index of that argument.
 
-    ``names`` says of every option whether it takes a value. ``own`` are options whose values, as many as it says, are
-    data of any kind: they are passed over.
+    ``names`` tells for every option whether it takes a value. ``own`` has options, with the number of their values,
+    that take any text: these values are skipped.
     """
     index = 0
     while index < len(args) and args[index] != "--":
@@ -163,7 +163,7 @@ def places_of_values(
 
 
 def _awaiting(token: str, names: Mapping[str, bool]) -> str | None:
-    """The option in this argument that takes the next one for its value."""
+    """Return the option in this argument that takes the next argument as its value; None if there is none."""
     if token in names:
         return token if names[token] else None
     if not token.startswith("-") or token.startswith("--"):
@@ -173,12 +173,12 @@ def _awaiting(token: str, names: Mapping[str, bool]) -> str | None:
         if option not in names:
             return None
         if names[option]:
-            return option if place == len(token) else None  # else the rest of the argument is the value
+            return option if place == len(token) else None  # otherwise the rest of this argument is the value
     return None
 
 
 def _names_option(value: str, names: Mapping[str, bool]) -> bool:
-    """Whether an argument is an option, with its value perhaps, or several short ones."""
+    """Tell whether an argument is an option, possibly with its value, or several short ones."""
     if value == "--" or value.partition("=")[0] in names:
         return True
     return len(value) > 2 and value[0] == "-" != value[1] and all(f"-{letter}" in names for letter in value[1:])
@@ -235,6 +235,6 @@ def lazy_group(members: Mapping[str, str]) -> type[LazyGroup]:
 
 
 def new_app(**settings: Any) -> typer.Typer:
-    """Return a Typer app with the house's settings: plain help, no Rich tracebacks, no completion options."""
+    """Return a Typer app with plain help and without Rich tracebacks and completion options."""
     settings.setdefault("add_completion", False)
     return typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, **settings)

@@ -1,7 +1,7 @@
-"""The driver of every query: selected lines in order, first those that are there, then those that come.
+"""Runs every query: yields selected lines in order, first those that are in the log, then those that are appended.
 
-Limits, context in time, cursors, strictness and broken lines are handled here once, for all commands and for the
-Python API. The faster ways through whole files stand behind `Matches.shape_all` and `Matches.count`.
+Limits, context in time, cursors, strictness and broken lines are handled here, for all commands and the Python API.
+`Matches.shape_all` and `Matches.count` are faster for whole files.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class ReadOptions:
         around_s: With each match, events of every channel within so many seconds of it.
         cursor: Continue where the last run with this cursor ended.
         strict: Raise at the first line that is not JSON, after what stands before it.
-        last: Of what is there already, only the last so many matches.
-        skip: Of what is there already, leave out the first so many matches.
-        from_now: Leave out what is there already. A cursor that was used before still continues where it stands.
-        final_backlog: Of what is there already, leave out interim transcripts.
+        last: Of the lines that are already there, only the last so many matches.
+        skip: Of the lines that are already there, leave out the first so many matches.
+        from_now: Leave out the lines that are already there. A cursor that was used before still continues.
+        final_backlog: Of the lines that are already there, leave out interim transcripts.
         without_own: Leave out the listener's own lines, unless the selection names them.
-        every_line: Yield every line of the selected times; the caller judges them.
-        plan: Conditions beside those of the selection.
+        every_line: Yield every line of the selected times; the caller selects.
+        plan: More conditions than those of the selection.
     """
 
     limit: int | None = None
@@ -68,10 +68,11 @@ class ReadOptions:
 
 
 class Batch(NamedTuple):
-    """Selected lines, and the bytes of the source from ``begin`` to ``end`` that are done with when they are out.
+    """Selected lines of a source between the offsets ``begin`` and ``end``.
 
-    Lines from before ``begin`` may stand first (context). ``is_news``: it came while the log was followed. News without
-    a source say that nothing came.
+    Once the lines are written out, a cursor may move to ``end``. The first lines may be from before ``begin``
+    (context). ``is_news`` means that the lines were appended while the log was followed. News without a source mean
+    that nothing was appended.
     """
 
     lines: list[Line]
@@ -81,13 +82,13 @@ class Batch(NamedTuple):
     is_news: bool = False
 
     def up_to(self, number: int) -> Batch:
-        """Returns the batch as if it had ended with its line of this number."""
+        """Returns the batch up to and including the line with this index."""
         lines = self.lines[: number + 1]
         return self._replace(lines=lines, end=max(lines[-1].offset + len(lines[-1].raw) + 1, self.begin))
 
     @property
     def line_ends(self) -> list[int]:
-        """Offsets behind each line; empty if some of them stand before ``begin``."""
+        """The offset after each line; empty if some lines are from before ``begin``."""
         ends = [line.offset + len(line.raw) + 1 for line in self.lines if line.offset >= self.begin]
         return ends if len(ends) == len(self.lines) else []
 
@@ -97,8 +98,8 @@ class Matches:
 
     Attributes:
         selection: The selection; its session learns new streams while the log is followed.
-        broken: Lines that are not JSON, noted as they are passed.
-        ranges: What is read of each source before news.
+        broken: The lines that are not JSON, of what was read so far.
+        ranges: What is read of each source, without news.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class Matches:
         self._log_ranges()
 
     def _log_ranges(self) -> None:
-        """Log what is going to be read, as far as it is known."""
+        """Log what will be read, as far as it is known."""
         if not _log.is_enabled:
             return
         size = sum(part.size for part in self.ranges)
@@ -145,7 +146,7 @@ class Matches:
         return [first._replace(start=max(first.start, found.offset)), *later]
 
     def is_over(self) -> bool:
-        """Whether nothing more can come out."""
+        """Tells whether no more lines can follow."""
         return self._limit.is_reached and (self._context is None or self._context.is_settled)
 
     @property
@@ -154,7 +155,7 @@ class Matches:
         return [part.source for part in self.ranges if not part.is_ordered]
 
     def skip_backlog(self) -> None:
-        """Moves a new cursor behind what is there already, so that the next run begins here."""
+        """Moves a new cursor to the end of the log, so that the next run begins here."""
         if self._options.cursor is not None and not self._is_resumed and self._feed.sources:
             source = self._feed.sources[-1]
             self._options.cursor.save(source, self._feed.end_of(source) or 0)
@@ -203,7 +204,7 @@ class Matches:
         self._check()
 
     def _check(self) -> None:
-        """Raises UsageError, if strict, for what was not read: a torn last line, a damaged file."""
+        """Raises UsageError, with ``strict``, for a torn last line or a damaged file."""
         if self._options.strict:
             for place in self.broken.take_places():
                 raise _broken_line(place)
@@ -217,7 +218,7 @@ class Matches:
         return Scanner(plan, broken, thorough=self._is_thorough)
 
     def _count(self) -> int:
-        broken = BrokenLines()  # it is read twice, and told of once
+        broken = BrokenLines()  # the lines are read again, and broken ones reported then
         scanner = self._backlog_scanner(broken)
         return sum(len(scanner.raw_lines(source, block)) for source, block in iter_ranges(self.ranges, broken))
 
@@ -244,7 +245,7 @@ class Matches:
         end = block.offset + len(block.data)
         torn: LinePlace | None = None
         if self._options.strict:
-            # What was noted before stands at the end of the source before; what stands in this block is told last.
+            # Places in other sources were noted at the end of the source before; those in this block come last.
             here = [place for place in self.broken.peek_places() if place.source == source]
             if len(here) < len(self.broken.peek_places()) or self.broken.has_damage:
                 self._check()
@@ -266,18 +267,18 @@ class Matches:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every match of files that are read once is wanted, so that `shape_all` applies."""
+        """Whether all matches of whole files are wanted, so that `shape_all` can be used."""
         options = self._options
         plain = options.limit is None and options.around_s is None and options.cursor is None and options.last is None
         return plain and not options.skip and not self._feed.is_followed
 
     def shape_all(self, shaper: Shaper, write: Callable[[bytes], object], tell: Callable[[bytes], object]) -> Outcome:
-        """Writes what a shaper makes of all matches, in two processes where that is faster; see `Query.run`."""
+        """Writes the output of a shaper for all matches, in two processes if that is faster; see `Query.run`."""
         query = Query(self._plan, shaper, thorough=self._is_thorough)
         return query.run(self.ranges, write, tell=tell, strict=self._options.strict)
 
     def count(self, counts: EventCounts) -> None:
-        """Counts all matches, in two processes and by columns where that is faster.
+        """Counts all matches, in two processes and by columns if that is faster.
 
         Raises:
             UsageError: With ``strict``, a line is not JSON.
@@ -303,7 +304,7 @@ def _context(around_s: float | None) -> TimeContext | None:
 
 
 def _widened(selection: Selection, around_s: float | None) -> Selection:
-    """Returns the times between which lines are read: context may stand outside of those that are asked for."""
+    """Returns the selection with wider times, because context may be outside of the selected ones."""
     if around_s is None:
         return selection
     since, until = selection.since, selection.until

@@ -1,6 +1,6 @@
 """The life cycle of a capture session: its statuses in their order, and what each of them means.
 
-The service may send statuses that are not listed here: they are kept and shown, and decide nothing.
+The service may send statuses that are not listed here: they are kept and shown, but nothing depends on them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any, Final
 
 CHANNEL: Final = "capture_session"
 FAILED: Final = "failed"
-# In the order in which a session goes through them. It may fail in each of them.
+# In the order in which a session goes through them. It can fail in each of them.
 STEPS: Final = ("created", "starting", "active", "stopping", "stopped", "exported")
 STATUSES: Final = frozenset((*STEPS, FAILED))
 # The capture has not come to its end yet.
 RUNNING: Final = frozenset(("created", "starting", "active", "stopping"))
-# The service takes nothing more in. What it has taken in may still be worked on.
+# The service accepts no more media. It may still process what it has.
 CLOSED: Final = frozenset(("stopping", "stopped", "exported", FAILED))
 # The streams make no more events. After `stopped` the export may still come.
 OVER: Final = frozenset(("stopped", "exported", FAILED))
@@ -27,12 +27,12 @@ _PREFIX: Final = f"{CHANNEL}."
 
 
 def is_over(status: str | None) -> bool:
-    """Tell whether the streams of a session with this status make no more events. With an unknown one they may."""
+    """Tell whether the streams of a session with this status make no more events; False for an unknown status."""
     return status in OVER
 
 
 def is_later(status: str, known: str | None) -> bool:
-    """Tell whether a status comes after another one. False for a status that the life cycle does not have."""
+    """Tell whether a status comes after another one. False for an unknown status."""
     if known in FINAL:
         return False
     return status == FAILED or _RANKS.get(status, -1) > _RANKS.get(known or "", -1)

@@ -1,4 +1,4 @@
-"""The one reader of ``rtstreams``: the streams of a session, as answers, events and our own state file list them."""
+"""Reads ``rtstreams``, the list of a session's streams in answers, in events and in our state file."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """How a host is reached: by which proxy or directly, and which certificates are trusted. One decision for everything.
 
-The control plane, the event socket, `events forward`, webhooks and `doctor` all ask here. Neither httpx nor websockets
-reads the environment: they read it differently, and half of a program behind a proxy helps nobody.
+The control plane, the event socket, `events forward`, webhooks and `doctor` all ask here. httpx and websockets do
+not read the environment themselves, because each of them understands it differently.
 """

@@ -1,4 +1,4 @@
-"""An HTTP client whose every request takes the route that is decided for its address."""
+"""An HTTP client that decides for each request whether it goes directly or by a proxy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def new_client(**options: Any) -> httpx.AsyncClient:
 
 
 class RoutedTransport(httpx.AsyncBaseTransport):
-    """Decides anew for each request; connections by the same way are kept open and shared."""
+    """Decides the route of each request. Connections with the same proxy and certificates are shared."""
 
     def __init__(self) -> None:
         self._ways: dict[tuple[Proxy | None, ssl.SSLContext | None], httpx.AsyncHTTPTransport] = {}
@@ -58,10 +58,10 @@ class RoutedTransport(httpx.AsyncBaseTransport):
         else:
             if route.proxy is None or response.status_code != 407:
                 return response
-            # Of a plain http address the proxy answers itself.
+            # For plain http the proxy itself answers with 407.
             await response.aclose()
             failure = proxy_answered(407, route)
-        # Raised here, it has no context: what a library says may quote a password.
+        # Raised outside of the except block, so that it has no context: messages of libraries may quote a password.
         raise failure
 
     async def aclose(self) -> None:
@@ -71,12 +71,12 @@ class RoutedTransport(httpx.AsyncBaseTransport):
 
 
 def needs_tls(route: Route) -> bool:
-    """Tell whether any part of the way is encrypted."""
+    """Tell whether the connection to the host or to the proxy uses TLS."""
     return route.is_tls or (route.proxy is not None and route.proxy.scheme == "https")
 
 
 def _way(proxy: Proxy | None, context: ssl.SSLContext | None) -> httpx.AsyncHTTPTransport:
-    # Loading certificates costs half of the start-up: not for a plain connection.
+    # Loading certificates takes half of the start-up time, so plain connections do without.
     verify: ssl.SSLContext | bool = context if context is not None else False
     if proxy is None:
         return httpx.AsyncHTTPTransport(verify=verify, trust_env=False)
@@ -85,7 +85,7 @@ def _way(proxy: Proxy | None, context: ssl.SSLContext | None) -> httpx.AsyncHTTP
     from videodb_cli.network.socks import SocksBackend
 
     transport = httpx.AsyncHTTPTransport(verify=verify, trust_env=False)
-    # httpx has its own SOCKS, which resolves names elsewhere than the event socket's, and breaks on a split answer.
+    # The SOCKS of httpx resolves names in another place than the event socket does, and fails on a split answer.
     transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001
         ssl_context=context, network_backend=SocksBackend(proxy), keepalive_expiry=5.0
     )
@@ -117,7 +117,7 @@ def _explained(error: Exception, route: Route, trusted: str) -> Exception | None
         return None
     if isinstance(error, httpx.ProxyError) and str(error)[:3].isdigit():
         return proxy_answered(int(str(error)[:3]), route)
-    # The only TCP connection is the one to the proxy.
+    # With a proxy the only TCP connection goes to the proxy, so that is what could not be reached.
     if isinstance(error, httpx.ConnectError) and not proxy.is_socks and not _is_tls_error(error):
         return proxy_unreachable(reason_of(error), route)
     return broke_on_the_way(_in_words(error), error, route)
@@ -127,7 +127,7 @@ def _in_words(error: httpx.TransportError) -> str:
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     if isinstance(error, httpx.RemoteProtocolError):
-        # h11 quotes what it cannot understand.
+        # Messages of h11 quote the bytes that it could not parse, which may hold secrets.
         return "the connection was closed without an answer" if "disconnected" in str(error) else "no HTTP came back"
     return reason_of(error)
 

@@ -1,4 +1,4 @@
-"""What can stand between us and a host, in words. No sentence here holds a password or a secret path."""
+"""Errors of proxies, TLS and connections, with their messages. No message holds a password or a secret path."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _SSL_PREFIX = re.compile(r"^\[[^]]*\] ")
 _SSL_PLACE = re.compile(r" \(_ssl\.c:\d+\)$")
 _ATTEMPT = re.compile(r"\[Errno (\d+)\] Connect call failed")
 _MAX_WORDS = 300
-# Nobody who is trusted here has signed it (OpenSSL's numbers, and the one of macOS). Other faults of a certificate may
-# pass: a clock that is set late, a captive portal that answers in the name of another.
+# Error numbers of OpenSSL and macOS for a certificate that no trusted CA has signed. Other certificate errors may go
+# away on a retry: a clock that is not set yet, a captive portal that answers for another host.
 _UNKNOWN_CA: Final = frozenset((2, 18, 19, 20, 21, 27, -67843))
-# OpenSSL's word for an answer that is no TLS.
+# OpenSSL's reason for an answer that is not TLS.
 _NO_TLS: Final = "WRONG_VERSION_NUMBER"
 _CA_HINT: Final = "export SSL_CERT_FILE=/path/to/ca.pem (the certificate of your company's CA, in PEM form)"
 
 
 class NetworkConfigurationError(UsageError):
-    """No retry can mend it: a proxy that cannot be used or refuses us, or a CA that nobody here trusts."""
+    """A fault that no retry mends: a proxy that cannot be used or refuses us, or a CA that is not trusted."""
 
     default_code = "network_configuration"
 
@@ -42,12 +42,12 @@ class CannotReachError(UnreachableError):
     """The host, or the proxy before it, could not be reached this time."""
 
 
-# Before a first connection has stood these end a listener: trying again would bring the same answer.
+# Before the first connection these errors end a listener, because a retry would fail in the same way.
 FINAL: Final = (NetworkConfigurationError, MissingNetworkPackageError)
 
 
 def said_by_system(error: OSError) -> str:
-    """Return what the system said, in its words and not in asyncio's; empty if it said nothing."""
+    """Return the system's message for an OSError, without the text that asyncio adds; empty if there is none."""
     if error.errno is not None and str(error.strerror).startswith("Connect call failed"):
         return os.strerror(error.errno)
     if error.strerror is None and (attempts := _ATTEMPT.findall(str(error))):
@@ -57,7 +57,7 @@ def said_by_system(error: OSError) -> str:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception, what caused it, and so on; of several that were raised together, the first."""
+    """Yield an exception and its causes, outermost first; of an exception group, only the first member."""
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
@@ -68,7 +68,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why something failed, in words: what the system said at the bottom of it, if it said anything."""
+    """Return why something failed: the message of the innermost system error if there is one, else its kind."""
     for cause in chain(error):
         if isinstance(cause, OSError) and (said := said_by_system(cause)):
             return said
@@ -105,12 +105,12 @@ def _verification_error(error: BaseException) -> ssl.SSLCertVerificationError | 
 
 
 def how_to_write(source: str, address: str) -> str:
-    """Return the hint that says how a proxy is named where this one was."""
+    """Return the hint that shows how to set the proxy in the place where it was set."""
     return f"export {source}={address}" if source.isidentifier() else f"name it as {address} in {source}"
 
 
 def proxy_answered(status: int, route: Route) -> NetworkConfigurationError | CannotReachError:
-    """Return what an HTTP proxy's refusal means. 407 is final: the user or the password will be as wrong next time."""
+    """Return the error for an HTTP proxy's refusal. 407 is final: a retry sends the same user and password."""
     proxy = route.proxy
     assert proxy is not None  # noqa: S101 - only a proxy answers for a proxy
     if status == 407:
@@ -147,14 +147,14 @@ def proxy_unreachable(why: str, route: Route) -> CannotReachError:
 
 
 def proxy_talks_otherwise(route: Route, why: str) -> CannotReachError:
-    """Return the error for something at the proxy's address that does not speak as such a proxy does."""
+    """Return the error for a server at the proxy's address that does not speak the protocol of the proxy."""
     proxy = route.proxy
     assert proxy is not None  # noqa: S101 - only a proxy can be none
     return CannotReachError(f"the proxy {proxy.address} ({proxy.source}) {why}", code="bad_proxy_answer")
 
 
 def broke_on_the_way(words: str, error: BaseException, route: Route) -> CannotReachError:
-    """Return the error for a connection that stood and ended, by the proxy or behind it: nobody can tell which."""
+    """Return the error for a connection that broke after it was open: at the proxy or behind it, which is unknown."""
     proxy = route.proxy
     assert proxy is not None  # noqa: S101 - a direct connection is told of by its user
     if proxy.scheme == "https" and any(getattr(found, "reason", None) == _NO_TLS for found in chain(error)):
@@ -170,7 +170,7 @@ def socks_failed(error: BaseException, route: Route) -> NetworkConfigurationErro
 
     for found in chain(error):
         if isinstance(found, ProxyConnectionError):
-            # Its own words are asyncio's; httpcore leaves the cause as a mere context.
+            # The message of python-socks is asyncio's, and httpcore keeps the cause only as ``__context__``.
             return proxy_unreachable(reason_of(found.__cause__ or found.__context__ or found), route)
         if isinstance(found, ProxyTimeoutError):
             return broke_on_the_way("no answer in time", found, route)

@@ -60,7 +60,7 @@ def bypasses(text: str) -> tuple[list[Bypass], list[str]]:
 
 
 def is_this_machine(host: str) -> bool:
-    """Tell whether a host can only mean this machine. Such a host is never handed to a proxy."""
+    """Tell whether a host can only mean this machine. Such a host is never reached by a proxy."""
     plain = plain_name(host)
     address = _address_in_url(plain)
     if address is None:
@@ -69,10 +69,10 @@ def is_this_machine(host: str) -> bool:
 
 
 def sparing_this_machine(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a program of another's that is to talk to us without a proxy: ffmpeg, a recorder."""
+    """Return the environment for another program, such as ffmpeg, that must reach this machine without a proxy."""
     given = environment.get("no_proxy", "").strip() or environment.get("NO_PROXY", "").strip()
     value = ",".join([given, *_THIS_MACHINE] if given else _THIS_MACHINE)
-    # Some read the one, some the other.
+    # Some programs read the lower-case name, others the upper-case one.
     return {**environment, "no_proxy": value, "NO_PROXY": value}
 
 
@@ -88,7 +88,7 @@ def _address_in_url(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def address_of(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is written as, if it is one; an IPv4 address in IPv6's form as the former."""
+    """Return the IP address if the host is one, else None. An IPv4 address in IPv6 form is returned as IPv4."""
     try:
         address = ip_address(host.split("%", 1)[0])
     except ValueError:

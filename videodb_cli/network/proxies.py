@@ -19,7 +19,7 @@ from videodb_cli.network.failures import NetworkConfigurationError, how_to_write
 from videodb_cli.settings import Secret
 
 _PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-# What desktops write when they mean SOCKS, names resolved by the proxy.
+# Desktops write this for SOCKS with names that the proxy resolves.
 _SAME_AS: Final = {"socks": "socks5h"}
 _KINDS: Final = "http, https, socks5 and socks5h"
 _ESCAPES: Final = "with a password: http://USER:PASSWORD@HOST:PORT, %40 for @, %3A for :, %2F for /, %23 for #"
@@ -63,7 +63,7 @@ class Proxy(NamedTuple):
 
 
 class Named(NamedTuple):
-    """The value of a variable (or of the system's settings), not looked at yet. It may hold a password."""
+    """The unparsed value of a variable or of a system setting. It may hold a password."""
 
     source: str
     value: Secret
@@ -138,7 +138,7 @@ def _how(source: str) -> str:
 
 
 def _parsed(scheme: str, rest: str, source: str) -> Proxy | None:
-    """Return the proxy, or None. Never raises: what the standard library says quotes parts of passwords."""
+    """Return the proxy, or None. Never raises, because error messages of the standard library quote passwords."""
     if not rest.isprintable() or " " in rest:
         return None
     try:
@@ -149,7 +149,7 @@ def _parsed(scheme: str, rest: str, source: str) -> Proxy | None:
         host = host if host is None or host.isascii() else host.encode("idna").decode("ascii")
     except ValueError:
         return None
-    # An @ further on: the password has a / or a # in it, and what looks like the host is a part of it.
+    # With an @ after the host, the password holds an unescaped / or #, and the "host" is a part of the password.
     if not host or "@" in parts.path + parts.query + parts.fragment:
         return None
     if not (_IPV6 if ":" in host else _HOST).fullmatch(host) or port == 0:
@@ -171,7 +171,7 @@ def _is_socks_word(word: str) -> bool:
 
 
 def from_system(is_tls: bool, host: str, platform: str = sys.platform) -> Named | None:
-    """Return the proxy of the system's own settings, which macOS and Windows have. For where no variable names one."""
+    """Return the proxy of the system settings of macOS and Windows; used only if no variable names one."""
     if platform not in {"darwin", "win32"}:
         return None
     import urllib.request

@@ -42,7 +42,7 @@ class Route(NamedTuple):
 
     @property
     def by(self) -> str:
-        """What to add to a sentence about a failure: by which proxy it was, if any."""
+        """The suffix of an error message that names the proxy; empty without one."""
         return f" (by the proxy {self.proxy.address})" if self.proxy is not None else ""
 
 
@@ -80,12 +80,12 @@ def decide(url: str, environment: Mapping[str, str] | None = None) -> Route:
     return Route(host, port, is_tls, proxy, proxy.source)
 
 
-# What was logged about each host: a listener asks for the same one for months.
+# What was logged last about each host, so that a listener that asks for the same one for months logs it once.
 _logged: dict[str, str] = {}
 
 
 def log_route(route: Route, trusted: str) -> None:
-    """Log how a host is reached, when that is news. ``trusted`` says whose certificates count; empty without TLS."""
+    """Log how a host is reached, once until it changes. ``trusted`` describes the certificates; empty without TLS."""
     words = f"{route.in_words}; {f'trusts {trusted}' if trusted else 'without TLS'}"
     if _log.is_enabled and _logged.get(route.target) != words:
         _logged[route.target] = words
@@ -93,7 +93,7 @@ def log_route(route: Route, trusted: str) -> None:
 
 
 def ignored_bypasses(environment: Mapping[str, str] | None = None) -> tuple[str, list[str]] | None:
-    """Return the variable with entries that mean nothing here, and these entries without what may be a password."""
+    """Return the NO_PROXY variable and its entries that cannot be parsed, without passwords; None if all can."""
     found = named_bypass(os.environ if environment is None else environment)
     ignored = bypasses(found[1])[1] if found is not None else []
     if found is None or not ignored:
@@ -102,7 +102,7 @@ def ignored_bypasses(environment: Mapping[str, str] | None = None) -> tuple[str,
 
 
 def unusable_proxies(environment: Mapping[str, str] | None = None) -> list[str]:
-    """Return what is wrong with the proxies that the environment names, whether or not they are needed."""
+    """Return what is wrong with the proxies of the environment, also with those that are not needed."""
     given = os.environ if environment is None else environment
     found: list[str] = []
     for is_tls in (True, False):

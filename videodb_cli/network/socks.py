@@ -98,6 +98,6 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":
-            # Asked of an idle connection: one that has ended is not used again.
+            # httpcore asks this about an idle connection, so that it does not use a closed one again.
             return self._reader.at_eof()
         return self._writer.get_extra_info(info)

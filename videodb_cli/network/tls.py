@@ -1,8 +1,8 @@
-"""Whose certificates are trusted: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` if one is set, else the system's store.
+"""Which certificate authorities are trusted: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, else the system's store.
 
-What the two name is trusted and nothing else. On Linux OpenSSL reads the system's store once; on macOS and Windows only
-the system itself can, which `truststore` asks at each handshake. Where there is no store (a container without
-ca-certificates), that of `certifi` stands in.
+If one of the two is set, nothing else is trusted. On Linux OpenSSL reads the system's store once. On macOS and
+Windows only the system can read it, and `truststore` asks it at each handshake. Where there is no store (a container
+without ca-certificates), the certificates of `certifi` are used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from videodb_cli.network.failures import NetworkConfigurationError
 
 FILE_NAME: Final = "SSL_CERT_FILE"
 DIRECTORY_NAME: Final = "SSL_CERT_DIR"
-# Where systems keep their store when OpenSSL was not built for them, as Python from python.org and uv.
+# Stores of common systems, for an OpenSSL that does not know them (Python builds of python.org and uv).
 _BUNDLES: Final = (
     "/etc/ssl/cert.pem",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -32,14 +32,14 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+", re.IGNORECASE)
 
 
 class Trust(NamedTuple):
-    """What TLS connections are made with, and whose signatures count for it, in words."""
+    """A TLS context, and a description of the certificates that it trusts."""
 
     context: ssl.SSLContext
     trusted: str
 
 
 def trust() -> Trust:
-    """Return what to make TLS connections with. Made anew when the named file changes, else the same one.
+    """Return the context for TLS connections. It is created again only when the named file changes.
 
     Raises NetworkConfigurationError if a variable names what cannot be used.
     """
@@ -57,7 +57,7 @@ def _stamp(file: str) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_ino
 
 
-# One that has changed replaces the one before it: a listener runs for months, and a company renews its CA.
+# A changed file must count without a restart: a listener runs for months, and a company renews its CA.
 @cache
 def _named(file: str, directories: str, stamp: tuple[int, int] | None) -> Trust:
     del stamp
@@ -87,7 +87,7 @@ def _load_file(context: ssl.SSLContext, file: str) -> None:
 def _load_directories(context: ssl.SSLContext, directories: str, *, alone: bool) -> None:
     context.load_verify_locations(capath=directories)
     if alone and not any(_has_hashed(Path(place)) for place in directories.split(os.pathsep) if place):
-        # OpenSSL finds nothing by any other name, and says nothing about it.
+        # OpenSSL ignores files with other names without an error.
         raise NetworkConfigurationError(
             f"{DIRECTORY_NAME}={directories}: no certificate is in it under the hash of its name",
             code="bad_certificates",
@@ -103,7 +103,7 @@ def _has_hashed(directory: Path) -> bool:
 
 
 def bundle() -> str:
-    """Return a file of trusted certificates, for a program of another's: ``SSL_CERT_FILE``, else the system's."""
+    """Return the path of a file of trusted certificates for another program: ``SSL_CERT_FILE``, else the system's."""
     named = os.environ.get(FILE_NAME, "") or ssl.get_default_verify_paths().cafile
     found = named or next((place for place in _BUNDLES if Path(place).is_file()), None)
     if found is not None:
@@ -135,8 +135,8 @@ def _system() -> Trust:
 
 
 def _new_context() -> ssl.SSLContext:
-    """Return a context that verifies, alike on every Python: 3.13 would refuse many a company's CA as not strict."""
+    """Return a context that verifies alike on every Python: the strict default of 3.13 refuses many company CAs."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Who names an intermediate CA trusts it, without the root above it.
+    # A user who names an intermediate CA trusts it, also without its root.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context

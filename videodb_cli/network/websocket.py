@@ -27,7 +27,7 @@ _log = diagnostics.Logger("videodb_cli.network")
 
 
 class _Connect(connect):
-    """Goes where it was sent, and nowhere else: a redirect could lead elsewhere by the wrong route."""
+    """A connection that follows no redirect: the other host could need another route."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
@@ -63,7 +63,7 @@ async def open_websocket(url: str, **options: Any) -> ClientConnection:
     else:
         _log.debug("socket to %s opened after %.0f ms", route.target, (time.monotonic() - began) * 1000)
         return connection
-    # Raised here, it has no context: what a library says may quote a password.
+    # Raised outside of the except block, so that it has no context: messages of libraries may quote a password.
     raise failure
 
 
@@ -90,7 +90,7 @@ def _explained(error: Exception, route: Route, trusted: str) -> Exception | None
         return proxy_talks_otherwise(route, why)
     if not isinstance(error, OSError):
         return None
-    # The only TCP connection is the one to the proxy; these happen only once it stands.
+    # The only TCP connection goes to the proxy; these errors happen only after it was opened.
     if isinstance(error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError | ssl.SSLError):
         return broke_on_the_way(reason_of(error), error, route)
     return proxy_unreachable(reason_of(error), route)

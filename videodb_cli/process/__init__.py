@@ -1,1 +1,1 @@
-"""Processes: start tokens, children, daemons, signals."""
+"""Processes: start tokens, children, background processes, signals."""

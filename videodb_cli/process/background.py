@@ -1,4 +1,4 @@
-"""Background processes of ours: the one way to start one, and what parent and child say to each other.
+"""Starts background processes of ours, and defines the messages between parent and child.
 
 The parent starts ``videodb background KIND --dir DIR --ready-fd N``. The request is a JSON object on the child's stdin,
 because an argument list can be read by every user of the machine. The child answers with one JSON line on the
@@ -31,7 +31,7 @@ _log = diagnostics.Logger("videodb_cli.process")
 
 
 class NotReadyError(TimedOutError):
-    """The process lives and has not said that it is ready.
+    """The process runs, but has not said in time that it is ready.
 
     Attributes:
         pid: The process that goes on.
@@ -56,7 +56,7 @@ class BackgroundJob:
         log: Where its stdout and stderr go; errors name it.
         working_directory: Where it runs, if that is another directory.
         environment: Its environment; None inherits ours. Secrets travel here, never in the request.
-        died: Makes the error for a process that ended without a word, of its sentence and hint.
+        died: Returns the error for a process that ended without an answer, given a sentence and a hint.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class BackgroundJob:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A background process, and what it said when it was ready."""
+    """A background process, and the answer that it gave when it was ready."""
 
     pid: int
     answer: dict[str, Any]
@@ -114,10 +114,10 @@ def start(
     _log.debug("%s (pid %d) %s after %.0f ms", job.kind, child.pid, outcome, (time.monotonic() - began) * 1000)
     status = None
     if has_ended or (answer is not None and "error" in answer):
-        # It closed its end without a word, or is about to end.
+        # It closed the pipe without an answer, or answered with an error and is about to end.
         with contextlib.suppress(subprocess.TimeoutExpired):
             status = child.wait(timeout=_END_TIMEOUT_S)
-    # It outlives us: that is no leak, and Popen must not warn about it.
+    # The process is meant to outlive us: Popen must not warn about it.
     child.returncode = status if status is not None else 0
     if answer is not None and "error" in answer:
         raise VideodbError.from_wire(answer["error"])
@@ -142,7 +142,7 @@ def _spawn(job: BackgroundJob, log_fd: int, said: int) -> subprocess.Popen[bytes
         cwd=job.working_directory or job.directory,
         env=_environment(job),
     )
-    # In a thread: a long request does not fit into the pipe. No file holds it, so a full disk stops nothing.
+    # In a thread, because a long request does not fit into the pipe. No file, because the disk may be full.
     threading.Thread(target=_write, args=(child.stdin, orjson.dumps(dict(job.request))), daemon=True).start()
     return child
 
@@ -183,10 +183,10 @@ def _first_line(fd: int, timeout_s: float, look: Callable[[], None] | None) -> t
 
 
 def read_request() -> dict[str, Any]:
-    """Reads the request on stdin and lets go of it.
+    """Reads the request on stdin, and replaces stdin by /dev/null.
 
     Raises:
-        UsageError: It is no JSON object.
+        UsageError: The request is not a JSON object.
     """
     with os.fdopen(os.dup(0), "rb") as file:
         content = file.read()
@@ -203,7 +203,7 @@ def read_request() -> dict[str, Any]:
 
 
 class ReadyPipe:
-    """Tells the parent once that the process is ready, or why it never will be; without a descriptor nobody."""
+    """Tells the parent once that the process is ready, or which error ended it. Does nothing without a descriptor."""
 
     def __init__(self, fd: int | None = None) -> None:
         self._fd = fd
@@ -212,7 +212,7 @@ class ReadyPipe:
 
     @property
     def has_spoken(self) -> bool:
-        """Whether the parent has been told, or is not there to be told."""
+        """Whether the parent was told already, or there is none."""
         return self._fd is None
 
     def say(self, answer: Mapping[str, Any]) -> None:

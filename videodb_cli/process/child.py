@@ -1,7 +1,7 @@
 """A foreign program as our child: own process group, bounded lines, a stop ladder with deadlines, always reaped.
 
-It inherits no key. What it says on stderr is kept in part (the last lines explain a failure) and handed on at a bounded
-rate, so that a program that floods can fill neither our memory nor our log.
+It inherits no key. The last lines of its stderr are kept, because they explain a failure. All lines are passed on at a
+bounded rate, so that a program that prints too much fills neither our memory nor our log.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _log = diagnostics.Logger("videodb_cli.process")
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """How long each step of an end may take, in seconds; 0 leaves the step out. KILL comes last, and always."""
+    """Seconds that each step of stopping a program may take; 0 leaves the step out. SIGKILL always comes last."""
 
     ask_s: float = 3.0
     interrupt_s: float = 2.0
@@ -46,10 +46,10 @@ class Ladder:
 
 @cache
 def _parent_death_call() -> Callable[[], None] | None:
-    """Return what a child runs before exec so that the kernel kills it when we are gone (Linux); None elsewhere.
+    """Return a function for the child to call before exec, so that Linux kills it when we end; None elsewhere.
 
     Without it a ``kill -9`` of the background process would leave ffmpeg capturing for ever. Elsewhere an `OrphanGuard`
-    sees to it.
+    does it.
     """
     if sys.platform != "linux":
         return None
@@ -68,7 +68,7 @@ def _parent_death_call() -> Callable[[], None] | None:
 
 @cache
 def _orphan_guard() -> OrphanGuard:
-    """What ends our children when we are gone and the kernel does not see to it (macOS)."""
+    """Return the guard that kills our children when we were killed, where the kernel does not (macOS)."""
     return OrphanGuard()
 
 
@@ -155,13 +155,13 @@ class Child:
         return True
 
     def close_stdin(self) -> None:
-        """Close its stdin: what a program that reads takes as the end."""
+        """Close its stdin, which tells a program that reads it to end."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError, RuntimeError):
                 self._process.stdin.close()
 
     async def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until it has ended and is reaped. Returns False if it has not in time."""
+        """Wait until it has ended and was reaped. Returns False if that did not happen in time."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._process.wait()
@@ -184,8 +184,8 @@ class Child:
                     self._signal(number)
                     await self.wait(seconds)
         finally:
-            # Whatever interrupts the ladder, no process is left: its helpers in the group go with it. The group of one
-            # that ended long ago may be somebody else's by now.
+            # Even if the steps are interrupted, no process of the group is left. But the group id of a program that
+            # ended before may belong to somebody else by now.
             if was_running:
                 self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
             self.close_stdin()
@@ -194,7 +194,7 @@ class Child:
         return self.exit_status or 0
 
     def _guard(self, guard: OrphanGuard) -> None:
-        """Let the guard end it when we are gone, until it has ended by itself."""
+        """Let the guard kill the program when we were killed, as long as it runs."""
         guard.guard(self.pid)
         ended = asyncio.create_task(self._process.wait(), name=f"end of {self.pid}")
         ended.add_done_callback(lambda _: guard.relieve(self.pid))

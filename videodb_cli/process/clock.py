@@ -1,9 +1,9 @@
-"""Spans of time, by a clock that nobody sets, and the wall clock beside it.
+"""Durations by a clock that nobody can set, and the wall clock.
 
-The wall clock jumps: by decades on a board without a battery, which boots in 1970 until it hears of the time, and by
-seconds when NTP corrects it. A span between two of its times may then be a lie. `uptime_s` is never set, goes on while
-the machine sleeps (a laptop that slept was deaf), and is the same in every process of one boot. So moments are noted in
-uptime, and told by the wall clock as it is when they are told.
+The wall clock jumps: by decades on a board without a battery, which boots in 1970 until NTP sets it, and by seconds
+when NTP corrects it. The difference of two of its times may then be wrong. `uptime_s` is never set, goes on while the
+machine sleeps (a laptop that sleeps hears nothing), and is the same in every process of one boot. So moments are stored
+in uptime seconds, and converted to wall-clock time only when they are shown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from videodb_cli.process.start_token import kernel_boot_id
 
 # Both count sleep: CLOCK_BOOTTIME on Linux (clock_gettime(2)), CLOCK_MONOTONIC on macOS, where Python's own does not.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-# What NTP slews moves both clocks. A step below this changes nothing that anybody reads.
+# NTP slews both clocks alike. A smaller step than this changes nothing that a user sees.
 STEP_S = 1.0
 _STAMP_S = 0.01
 _PLATFORM: str = sys.platform
@@ -34,7 +34,7 @@ def uptime_s() -> float:
 
 @cache
 def boot_id() -> str | None:
-    """Return what tells the uptime of this boot from that of another; None where that cannot be known.
+    """Return an id of the current boot, because uptimes of different boots do not compare; None if unknown.
 
     A time namespace has an uptime of its own (time_namespaces(7)).
     """
@@ -107,11 +107,11 @@ class Clock:
         return (self._uptime() if uptime is None else uptime) + self._ahead_s
 
     def unix_or_none(self, uptime: float | None) -> float | None:
-        """Return the same, or None for a moment that has not been."""
+        """Return the same as `unix`, or None for None."""
         return None if uptime is None else self.unix(uptime)
 
     def uptime_of(self, unix: float) -> float:
-        """Return the moment that the wall clock, as it was at the last look, calls so."""
+        """Return the uptime seconds of a Unix time, by the wall clock as it was at the last look."""
         return unix - self._ahead_s
 
     def corrected(self, stamp: float) -> float:

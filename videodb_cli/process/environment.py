@@ -1,4 +1,4 @@
-"""What foreign programs may inherit: everything but our credentials. And what we ourselves cannot work with."""
+"""The environment that other programs inherit, without our credentials; and a umask that we can work with."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _SECRET_NAMES = frozenset((*KEY_NAMES, CLIENT_TOKEN_NAME))
 
 
 def tool_environment() -> dict[str, str]:
-    """Return the environment of ffmpeg and of the recorder, which speak to this machine too: never by a proxy."""
+    """Return the environment of ffmpeg and the recorder. They reach this machine without a proxy."""
     return sparing_this_machine(child_environment())
 
 
 def keep_own_files_usable() -> None:
-    """Take the owner's bits out of the umask: under ``umask 0777`` nobody could open again what he has just made."""
+    """Remove the owner's bits from the umask: under ``umask 0777`` we could not open our own files again."""
     umask = os.umask(0o077)
     os.umask(umask & 0o077)
 

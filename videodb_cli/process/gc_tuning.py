@@ -1,4 +1,4 @@
-"""What a process does once it is to live for days, not for the blink of a command."""
+"""Garbage collection for processes that run for days."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _THRESHOLDS = (1000, 10, 10)
 
 
 def tune_for_long_running() -> None:
-    """Collect garbage as long-lived processes do, and leave out what the start has made: that stays anyway.
+    """Set the usual thresholds of the collector, and exclude the objects of the start-up, which stay anyway.
 
-    `__main__` lets a command's start-up pass without a collection. A listener that went on so would keep the cycles of
-    tens of thousands of calls before it looked for them, which looks, and feels, like a leak of megabytes a minute.
+    `__main__` raises the thresholds so that a command starts without a collection. With these a listener would keep the
+    cycles of tens of thousands of calls, which looks like a leak of megabytes a minute.
     """
     gc.collect()
     gc.freeze()

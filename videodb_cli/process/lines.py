@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 
 class LineSplitter:
-    """Cuts bytes into lines without their newline. A line above the limit is thrown away whole and counted.
+    """Cuts bytes into lines without their newline. A line that is longer than the limit is dropped whole and counted.
 
-    Memory stays below ``limit`` and one chunk, whatever comes in.
+    It never holds more than ``limit`` bytes and one chunk.
     """
 
     def __init__(self, limit: int) -> None:

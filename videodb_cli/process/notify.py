@@ -1,4 +1,4 @@
-"""Telling a service manager how we are: the protocol of sd_notify(3), one datagram a message."""
+"""Tells systemd our state by the protocol of sd_notify(3): one datagram for each message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 
 
 class Notifier:
-    """Speaks to the socket that ``NOTIFY_SOCKET`` names, if it names one. Never raises, never waits."""
+    """Sends to the socket in ``NOTIFY_SOCKET``, if there is one. Never raises, never waits."""
 
     def __init__(self, address: str | None = None) -> None:
         address = os.environ.get("NOTIFY_SOCKET") if address is None else address
@@ -19,16 +19,16 @@ class Notifier:
         self._is_ready = False
 
     def ready(self, status: str) -> None:
-        """We do what we are for. READY is said once."""
+        """Say that the service is ready; READY is sent once only."""
         self._send(f"STATUS={_line(status)}" if self._is_ready else f"READY=1\nSTATUS={_line(status)}")
         self._is_ready = True
 
     def status(self, status: str) -> None:
-        """How we are, for people who look at the manager."""
+        """Set the status text that ``systemctl status`` shows."""
         self._send(f"STATUS={_line(status)}")
 
     def stopping(self) -> None:
-        """We are about to end."""
+        """Say that the service is stopping."""
         self._send("STOPPING=1")
 
     def _send(self, message: str) -> None:

@@ -1,7 +1,7 @@
-"""Ends children whose parent was killed, where the kernel does not: a shell that outlives us by a moment.
+"""Kills our children when we were killed, on systems whose kernel does not: by a small shell that outlives us.
 
-It holds the other end of a pipe of ours. Each line on it names the process groups that run now; when the pipe ends,
-because we are gone however that came about, it kills the groups named last.
+The shell reads a pipe whose other end is ours. Each line on it names the process groups that run now. When the pipe
+ends, because our process has ended for whatever reason, the shell kills the groups of the last line.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ _SCRIPT = 'last=; while read -r now; do last=$now; done; [ -z "$last" ] || kill 
 
 
 class OrphanGuard:
-    """Watches over the process groups that it was given and not yet relieved of. Not for several threads."""
+    """Kills the process groups that `guard` added and `relieve` did not remove. Not thread-safe."""
 
     def __init__(self) -> None:
         self._groups: list[int] = []
         self._shell: subprocess.Popen[bytes] | None = None
 
     def guard(self, group: int) -> None:
-        """Kill this process group when we are gone. Without a shell nobody does: nothing is raised."""
+        """Kill this process group when our process has ended. Does nothing if no shell can be started."""
         self._groups.append(group)
         self._say()
 
     def relieve(self, group: int) -> None:
-        """The group has ended. Idempotent."""
+        """Stop guarding a group that has ended. Idempotent."""
         if group in self._groups:
             self._groups.remove(group)
             self._say()
 
     def dismiss(self) -> None:
-        """There is nothing left to watch. Idempotent."""
+        """End the shell, because nothing is left to guard. Idempotent."""
         self._groups.clear()
         if self._shell is not None and self._shell.stdin is not None:
             _write(self._shell, b"\n")
@@ -43,7 +43,7 @@ class OrphanGuard:
 
     def _say(self) -> None:
         line = b" ".join(b"-%d" % group for group in self._groups) + b"\n"
-        # One that was killed is found by its broken pipe: another takes over.
+        # A broken pipe says that the shell was killed: start another one.
         if not _write(self._shell, line) and self._groups:
             if self._shell is not None:
                 self._shell.wait()

@@ -76,9 +76,9 @@ def ask_on_signals(on_first: Callable[..., None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferred_interrupts() -> Iterator[Callable[[], bool]]:
-    """Within the block, the first stop signal only sets what the yielded function tells; a second one interrupts.
+    """Within the block, a first stop signal is only noted, and the yielded function tells of it; a second interrupts.
 
-    A process that is just being spawned would otherwise be lost sight of. What was ignored stays ignored.
+    Otherwise an interrupt during a spawn would leave a process that nobody ends. Ignored signals stay ignored.
     """
     seen = 0
 
@@ -100,9 +100,9 @@ def deferred_interrupts() -> Iterator[Callable[[], bool]]:
 
 
 def run_until_interrupted(work: Coroutine[Any, Any, T]) -> T:
-    """Run it as `asyncio.run` does; a stop signal cancels it. Raises KeyboardInterrupt then, and what it raises.
+    """Run a coroutine as `asyncio.run` does. A stop signal cancels it and raises KeyboardInterrupt.
 
-    A KeyboardInterrupt that is raised within the loop's own code would leave the loop half open.
+    The signal is not raised as an exception within the event loop, which could not be closed properly after that.
     """
 
     async def guarded() -> T:

@@ -1,1 +1,1 @@
-"""Handing events on from the log to a URL or a command."""
+"""Forwards events from the log to a URL or a command."""

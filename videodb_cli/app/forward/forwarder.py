@@ -1,7 +1,7 @@
-"""Handing events on from the log, in order: to a URL or to a command, again until they are taken, with a cursor.
+"""Forwards events from the log in order to a URL or a command, with retries and a cursor.
 
-The listener has one job only; whoever is to be called is called from here, by a reader of the log. An endpoint that was
-away gets everything once it is back.
+The listener only writes the log; events are forwarded by a reader of the log. An endpoint that was down gets everything
+once it is up again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HEAD = 4096
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One or more events that are handed over together. ``key`` is the same whenever they are."""
+    """One or more events that are sent together. ``key`` is the same for the same events in every attempt and run."""
 
     lines: tuple[bytes, ...]
     events: tuple[dict[str, Any], ...]
@@ -38,29 +38,26 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The delivery was taken for wrong and is not to be sent again; ``why`` in words."""
+    """The receiver refused the delivery for good; ``why`` in words."""
 
     why: str
 
 
 class StoppedError(Exception):
-    """We were asked to end before the delivery was taken."""
+    """The forwarder was asked to end before the delivery was accepted."""
 
 
 class DeliveryTarget(Protocol):
-    """Where deliveries go. ``deliver`` comes back when one is taken (None) or refused; it waits and retries itself.
-
-    Raises StoppedError when it was asked to end.
-    """
+    """The receiver of deliveries. It waits and retries by itself until a delivery is accepted or refused."""
 
     def deliver(self, delivery: Delivery) -> Refused | None:
         """Deliver and return None, or return why it was refused. Raises StoppedError when asked to end."""
 
 
 class Forwarder:
-    """Hands selected lines on, batch by batch. Old events that were recovered are left out unless ``recovered``.
+    """Forwards selected lines batch by batch. Old recovered events are left out unless ``recovered``.
 
-    What was taken is remembered in ``cursor`` after each delivery, what was refused in a file beside it.
+    After each delivery the cursor is saved. Refused events are recorded in a file beside it.
     """
 
     def __init__(
@@ -85,11 +82,11 @@ class Forwarder:
 
     @property
     def is_done(self) -> bool:
-        """Whether as many as were wanted have been handed on."""
+        """Whether the limit is reached."""
         return self._left == 0
 
     def take(self, lines: Batch) -> None:
-        """Hands on the events of a batch. Raises StoppedError; the cursor then stands before what was not taken."""
+        """Forwards the events of a batch. Raises StoppedError, with the cursor before the first event not accepted."""
         source = lines.source
         if source is None:
             return
@@ -104,7 +101,7 @@ class Forwarder:
                 self._hand_over(source, head, chosen)
                 chosen = []
                 if self.is_done:
-                    return  # what follows is for the next run
+                    return  # the rest is for the next run
         if chosen:
             self._hand_over(source, head, chosen)
         if self._cursor is not None:
@@ -144,12 +141,12 @@ class Forwarder:
             with os.fdopen(fd, "wb") as file:
                 file.write(b"".join(records))
         except OSError as error:
-            # What is not recorded is not passed over: the next run begins with it.
+            # An event that cannot be recorded is not skipped: the next run begins with it.
             raise RefusedError(f"cannot write {self._refused_log}: {error.strerror}", code="file") from error
 
 
 def _first_line(source: LogSource) -> bytes:
-    """What a file is known by: the same lines at the same place of another file are other events."""
+    """Return the first line, which identifies a file: another file may have an equal line at the same offset."""
     if source.is_stream:
         return b""
     with open_source(source) as file:
@@ -158,7 +155,7 @@ def _first_line(source: LogSource) -> bytes:
 
 
 class Stop:
-    """Says when to end, and sleeps until then."""
+    """A request to end, and a sleep that it interrupts."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()
@@ -166,7 +163,7 @@ class Stop:
         self.asked_at = 0.0
 
     def ask(self, *_: object) -> None:
-        """To be called from a signal handler."""
+        """Ask to end. May be called from a signal handler."""
         if not self._asked.is_set():
             self.asked_at = time.monotonic()
         self._asked.set()
@@ -187,6 +184,6 @@ class Stop:
             raise StoppedError
 
     def check_after(self, grace_s: float) -> None:
-        """Raises StoppedError when asked to end so long ago."""
+        """Raises StoppedError if asked to end at least so many seconds ago."""
         if self.is_asked and time.monotonic() >= self.asked_at + grace_s:
             raise StoppedError

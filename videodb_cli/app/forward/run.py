@@ -31,17 +31,17 @@ _START_TIMEOUT_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class ForwardRequest:
-    """What is handed on, and where to.
+    """What is forwarded, and where to.
 
     Attributes:
         url: POST events there; or
         command: start this for each of them.
         criteria: Which events.
-        cursor_file: Where it is remembered how far it got; None begins with what comes from now on.
-        batch: Up to so many events at once.
-        limit: End when so many were handed on.
+        cursor_file: Stores how far it got; None forwards only events that come from now on.
+        batch: Send up to so many events at once.
+        limit: End after so many events.
         timeout_s: How long one call or command may take.
-        recovered: Hand on events too that were recovered long after they happened.
+        recovered: Also forward events that were recovered long after they happened.
     """
 
     url: str | None = None
@@ -72,7 +72,7 @@ class ForwardRequest:
 
 
 class ForwardObserver(Protocol):
-    """Who is told what a forwarder does. With ``on_ready`` it runs in the background: that gets its pid, once."""
+    """The callbacks of a forwarder. ``on_ready``, set in the background only, gets the pid once."""
 
     on_ready: Callable[[int], None] | None
 
@@ -87,13 +87,13 @@ class ForwardObserver(Protocol):
 
 
 def run_forward(log: EventLog, request: ForwardRequest, observer: ForwardObserver) -> None:
-    """Hands events on until a signal or the limit ends it.
+    """Forwards events until a signal or the limit ends it.
 
-    It is ready once nothing that was there already waits for a first try. In the background everything is tried again
-    from then on: nobody is there any more to be told that it ends.
+    It is ready after the first attempt to deliver, or when there is nothing to deliver. In the background it then
+    retries every failure, because nobody would see that it ends.
 
     Raises:
-        ConflictError: Somebody forwards with this cursor already.
+        ConflictError: Another forwarder uses this cursor.
         UsageError: The URL or the command cannot be used.
     """
     stop = Stop()
@@ -148,9 +148,10 @@ def run_forward(log: EventLog, request: ForwardRequest, observer: ForwardObserve
 
 
 def forward_in_background(run_dir: RunDir, request: ForwardRequest) -> int | None:
-    """Starts a forwarder in the background and returns its pid; if one runs with this cursor, the pid of that.
+    """Starts a forwarder in the background and returns its pid. If one runs with this cursor, returns its pid.
 
-    One that has said nothing in time waits for its endpoint's first answer: it runs. Raises what ended it at once.
+    One that is not ready in time waits for the endpoint's first answer and counts as running. Raises the error that
+    ended the process.
     """
     assert request.cursor_file is not None  # noqa: S101 - for the type checker: the command has seen to it
     if is_held(beside(request.cursor_file, ".lock")):
@@ -178,7 +179,7 @@ def beside(cursor_file: Path, suffix: str) -> Path:
 
 
 def _alone(cursor_file: Path | None) -> contextlib.AbstractContextManager[object]:
-    """Holds the cursor's lock: two that go on from one cursor would hand everything on twice."""
+    """Holds the cursor's lock: two forwarders with one cursor would forward everything twice."""
     if cursor_file is None:
         return contextlib.nullcontext()
     lock = DirectoryLock(beside(cursor_file, ".lock"))

@@ -1,4 +1,4 @@
-"""Where events are handed on to: an HTTP endpoint, or a command that is started for each of them."""
+"""The receivers of forwarded events: an HTTP endpoint, or a command that is started for each delivery."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from videodb_cli.process.environment import child_environment
 if TYPE_CHECKING:
     import httpx
 
-# 4xx means that the event is wrong, not the moment; these two mean the moment.
+# 4xx means that the event is wrong, except for these two, which ask for a later retry.
 _TRY_AGAIN = frozenset((408, 429))
 _MAX_VARIABLE = 4096
 _KILL_AFTER_S = 3.0
-# Who is asked to end lets what is under way finish, for so long; what was not taken by then is handed over next time.
+# When asked to end, wait so long for the delivery under way; if it is not accepted by then, the next run repeats it.
 _CALL_GRACE_S = 2.0
 _COMMAND_GRACE_S = 5.0
 _LOOK_S = 0.1
@@ -47,10 +47,11 @@ _Answer = tuple[int, float | None, str | None]
 
 
 class HttpTarget:
-    """POSTs each delivery until it is taken. ``on_trouble`` is told in words, once for each kind of trouble in a row.
+    """POSTs each delivery until it is accepted.
 
-    ``on_tried`` is called after each attempt that does not end us. Raises one of `network.failures.FINAL` for a way
-    to the endpoint that cannot work; once it has worked, or after `persist`, that is tried again like everything else.
+    ``on_trouble`` gets a sentence when deliveries begin to fail, when the reason changes, and when they work again.
+    ``on_tried`` is called after each attempt. A proxy or certificate that cannot work raises one of
+    `network.failures.FINAL`; after a first success, or after `persist`, that is retried like every other failure.
     """
 
     def __init__(
@@ -84,11 +85,11 @@ class HttpTarget:
         self._persists = False
 
     def persist(self) -> None:
-        """From now on tries everything again: nobody is there any more to be told that it ends."""
+        """Retry every failure from now on, because nobody would see that the process ends."""
         self._persists = True
 
     def deliver(self, delivery: Delivery) -> Refused | None:
-        """POST one event as an object, or a batch as an array. 4xx (but 408, 429) is a refusal, all else is retried."""
+        """POST one event as an object, or a batch as an array. 4xx (but 408, 429) is a refusal, others are retried."""
         body = b"[" + b",".join(delivery.lines) + b"]" if self._is_batch else delivery.lines[0]
         headers = {"content-type": "application/json", "idempotency-key": delivery.key}
         backoff = Backoff(uniform=self._uniform)
@@ -107,7 +108,7 @@ class HttpTarget:
                     self._on_trouble(f"{self.host} takes events again")
                 return None
             if trouble is None and 400 <= status < 500 and status not in _TRY_AGAIN:
-                # Of a plain http address the proxy may have answered itself.
+                # For plain http the proxy itself may have answered.
                 return Refused(f"HTTP {status}" if self._route.is_tls else f"HTTP {status}{self._route.by}")
             trouble = trouble or f"HTTP {status}"
             if trouble != said:
@@ -126,7 +127,7 @@ class HttpTarget:
         loop.call_soon_threadsafe(loop.stop)
 
     def _post_until_stopped(self, body: bytes, headers: dict[str, str]) -> _Answer:
-        """POST in a thread: an endpoint that does not answer must not keep us from ending. Raises StoppedError."""
+        """POST in a thread, so that a slow endpoint does not keep us from ending. Raises StoppedError."""
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             threading.Thread(target=self._loop.run_forever, name="post", daemon=True).start()
@@ -146,7 +147,7 @@ class HttpTarget:
         from videodb_cli.network.client import new_client
 
         if self._client is None:
-            # A redirect is not followed: an event goes where it was sent, and nowhere else.
+            # Redirects are not followed: events go only to the address that the user named.
             self._client = new_client(timeout=self._timeout_s)
         try:
             answer = await self._client.post(self._url, content=body, headers=headers)
@@ -165,9 +166,8 @@ class HttpTarget:
 class CommandTarget:
     """Starts a command for each delivery, one at a time and without a shell.
 
-    The command gets the event on its stdin, and the main fields in its environment.
-
-    The command has ``timeout_s``. A status other than 0 is a refusal: whether to try again is the command's business.
+    It gets the event on its stdin, and the main fields in its environment. It may take ``timeout_s`` seconds. An exit
+    status other than 0 is a refusal, and there is no retry.
     """
 
     def __init__(self, command: str, *, stop: Stop, timeout_s: float) -> None:
@@ -208,14 +208,14 @@ class CommandTarget:
         return Refused(f"exit status {child.returncode}")
 
     def _has_ended(self, child: subprocess.Popen[bytes], content: bytes) -> bool:
-        """Feed a command and wait for its end. False when its time is up, or when we are to end and it goes on."""
+        """Write to a command and wait for its end. Returns False if its time is up, or if we were asked to end."""
         give_up_at = time.monotonic() + self._timeout_s
         unsent: bytes | None = content
         while True:
             try:
                 child.communicate(unsent, timeout=_LOOK_S)
             except subprocess.TimeoutExpired:
-                # Called again it goes on with what it has not written yet, and refuses to be given it again.
+                # The next call continues to write the rest, and must not get the content again.
                 unsent = None
                 if self._stop.is_asked:
                     give_up_at = min(give_up_at, self._stop.asked_at + _COMMAND_GRACE_S)
@@ -225,18 +225,18 @@ class CommandTarget:
                 return True
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""
 
 
 def _log_post(host: str | None, outcome: str, began: float, attempt: int, retry_after: float | None) -> None:
-    """Log a delivery. Not its path: that of a web hook is as good as a password."""
+    """Log a delivery without the path of the URL, which is the secret of many webhooks."""
     asked = "" if retry_after is None else f", retry after {retry_after:g} s"
     took_ms = (time.monotonic() - began) * 1000
     _log.debug("POST to %s: %s after %.0f ms, attempt %d%s", host, outcome, took_ms, attempt, asked)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ask, then kill: the whole group, or a grandchild would hold the pipe."""
+    """Terminate the whole process group, then kill it: a grandchild could keep the pipe open."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(OSError):
             os.killpg(child.pid, number)
@@ -246,7 +246,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _variables(delivery: Delivery) -> dict[str, str]:
-    """What a command may want to know without reading JSON. Events are untrusted: no zero bytes, nothing too long."""
+    """Return fields of the event as environment variables, without zero bytes and not too long."""
     event = delivery.events[0]
     found = {
         "VIDEODB_CHANNEL": ev.channel_of(event),

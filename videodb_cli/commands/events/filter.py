@@ -140,7 +140,7 @@ class _Ended(NamedTuple):
 
 
 def _whole(matches: Matches, shaper: Shaper, strict: bool) -> _Ended:
-    """Writes what becomes of all matches, in two processes where that is faster."""
+    """Writes the output for all matches, in two processes if that is faster."""
     outcome = matches.shape_all(shaper, _write, console.pass_on)
     tell_skipped(outcome.broken, outcome.broken_count, outcome.damage, strict=strict)
     failures = Failures()
@@ -150,7 +150,7 @@ def _whole(matches: Matches, shaper: Shaper, strict: bool) -> _Ended:
 
 
 def _streamed(matches: Matches, shaper: Shaper, cursor: Cursor | None, strict: bool) -> _Ended:
-    """Writes what becomes of every batch, in order."""
+    """Writes the output for every batch, in order."""
     out = None if cursor is None else CursorOutput(cursor)
     failures = Failures()
     last: bool | None = None
@@ -163,7 +163,7 @@ def _streamed(matches: Matches, shaper: Shaper, cursor: Cursor | None, strict: b
         last = last if done.last is None else done.last
         halt = done.halt
         if out is not None:
-            # What follows a halt was not looked at: it is for the next run.
+            # Lines after a halt were not read: the cursor stays before them.
             out.write(done.output, batch if halt is None else batch.up_to(halt.place))
         elif done.output:
             _write(done.output)
@@ -244,6 +244,6 @@ def _run_whole(shaper: Shaper, text: bytes) -> _Ended:
     console.pass_on(done.told)
     _write(done.output)
     if done.failures:
-        # There is no next event to go on with: what failed must not look like success.
+        # There is only one input, so its failure is a failure of the command.
         raise UsageError(done.failures[0].message, code="jq_failed")
     return _Ended(done.last, has_failed=False, halt=done.halt)

@@ -1,4 +1,4 @@
-"""The flags by which events are selected, shared by every command that has them (docs/contract.md §6)."""
+"""The selection flags that several commands share (docs/contract.md §6)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _flag(name: str, help_text: str) -> Any:
     return typer.Option(name, help=help_text, rich_help_panel=_PANEL, show_default=False)
 
 
-# An option, why it makes no sense here, and what to do instead.
+# Options that a command refuses, with the reason and the command to use instead.
 Refusals: TypeAlias = "Mapping[str, tuple[str, str]]"
 
 
 class SelectingCommand(PanelCommand):
-    """A command that says why a flag which its siblings have makes no sense for it, and what to do instead."""
+    """A command that refuses some flags of its sibling commands, with a reason and what to use instead."""
 
     without: ClassVar[Refusals] = {}
 

@@ -1,4 +1,4 @@
-"""`videodb events forward`: hand events on to a URL or a command, from the log, with a cursor."""
+"""`videodb events forward`: forwards events of the log to a URL or a command, with a cursor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ app = new_app()
 
 
 class ForwardCommand(SelectingCommand):
-    """What forward has no use for."""
+    """The command `forward`, which refuses flags that make no sense for it."""
 
     without: ClassVar[Refusals] = {
         "--around": (
@@ -87,7 +87,7 @@ def forward(
     log = open_log(None, directory, env_file)
     if cursor_file is not None:
         cursor_file = absolute(cursor_file)
-        Cursor(cursor_file)  # lock and logs are made beside it: whether anything can be is said before
+        Cursor(cursor_file)  # fails early if no file can be created there
     from videodb_cli.app.forward.run import ForwardRequest, forward_in_background, run_forward
 
     request = ForwardRequest(to, command, criteria, cursor_file, batch, limit, timeout, recovered)
@@ -102,14 +102,14 @@ def forward(
 
 
 def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe) -> None:
-    """Forwards as `videodb events forward --detach` asked."""
+    """Runs the forwarder of `videodb events forward --detach`."""
     from videodb_cli.app.forward.run import ForwardRequest, run_forward
 
     run_forward(EventLog(run_dir), ForwardRequest.from_json(fields), _Talk(lambda pid: ready.say({"pid": pid})))
 
 
 class _Talk:
-    """What a forwarder says: on stderr, and to whoever started it in the background."""
+    """The messages of a forwarder: on stderr, and to the parent process in the background."""
 
     def __init__(self, on_ready: Callable[[int], None] | None = None) -> None:
         self.on_ready = on_ready

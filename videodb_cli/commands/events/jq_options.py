@@ -1,4 +1,4 @@
-"""jq's options that take two values and may be repeated, which Typer cannot declare: taken out before it parses."""
+"""The options of jq that take two values and may be repeated. Typer cannot declare them, so they are parsed here."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _OPTIONS = ("--arg", "--argjson", "--slurpfile", "--rawfile")
 
 
 class FilterCommand(PanelCommand):
-    """A command that knows ``--arg NAME VALUE`` and its kind."""
+    """A command that takes ``--arg NAME VALUE`` and similar options."""
 
     own_options: ClassVar[Mapping[str, int]] = dict.fromkeys(_OPTIONS, 2)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line, with the variables of ``--arg`` and its relatives taken out of it first."""
-        self.check_values(ctx, args)  # before the values that may be anything are taken out
+        self.check_values(ctx, args)  # before options with arbitrary values are removed
         rest, variables = take_variables(args)
         ctx.meta[_META] = variables
         left: list[str] = super().parse_args(ctx, rest)
@@ -29,13 +29,13 @@ class FilterCommand(PanelCommand):
 
 
 def variables_of(ctx: Any) -> Mapping[str, Any]:
-    """What the command line set for the program."""
+    """Return the variables that the command line sets for the program."""
     found: Mapping[str, Any] = ctx.meta.get(_META, {})
     return found
 
 
 def take_variables(args: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """The arguments without these options, and the variables that they set. Raises ``UsageError``."""
+    """Return the arguments without these options, and the variables that they set. Raises ``UsageError``."""
     rest: list[str] = []
     variables: dict[str, Any] = {}
     index = 0
@@ -53,7 +53,7 @@ def take_variables(args: list[str]) -> tuple[list[str], dict[str, Any]]:
         name, value = args[index + 1 : index + 3]
         if not name.isidentifier() or not name.isascii():
             raise UsageError(f"{option} {name}: not a name that a program could use")
-        if name not in variables:  # of one that is set twice jq takes the first
+        if name not in variables:  # like jq: if one is set twice, the first counts
             variables[name] = _value(option, name, value)
         index += 3
     return rest, variables
@@ -68,7 +68,7 @@ def _value(option: str, name: str, value: str) -> Any:
         except ValueError as error:
             raise UsageError(f"--argjson {name}: {value} is not JSON: {error}") from None
     try:
-        # JSON may begin with a byte order mark, as jq allows; raw text stays what it is.
+        # Like jq: JSON may begin with a byte order mark; raw text is not changed.
         text = Path(value).read_text(encoding="utf-8" if option == "--rawfile" else "utf-8-sig")
     except FileNotFoundError:
         raise NotFoundError(f"no such file: {value} (named by {option} {name})", code="no_file") from None

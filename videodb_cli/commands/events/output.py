@@ -1,4 +1,4 @@
-"""Where selected lines go: byte for byte to stdout, with a cursor that never runs ahead of the reader of a pipe."""
+"""Writes selected lines to stdout. A cursor moves only past lines that the reader of a pipe has taken."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RawOutput:
 
 
 class CursorOutput:
-    """Writes output and moves a cursor behind the lines whose output the reader of the pipe has taken."""
+    """Writes output, and moves a cursor past the lines whose output the reader of the pipe has taken."""
 
     def __init__(self, cursor: Cursor) -> None:
         from videodb_cli.commands.events.pipe_writer import PipeWriter
@@ -43,7 +43,7 @@ class CursorOutput:
         self._cursor = cursor
 
     def write(self, output: bytes, batch: Batch) -> None:
-        """Writes what became of a batch. Raises ReaderGoneError, with the cursor set, when nobody reads any more."""
+        """Writes the output for a batch. If nobody reads any more, saves the cursor and raises ReaderGoneError."""
         if batch.source is None:
             return
         before = self._out.written
@@ -58,20 +58,20 @@ class CursorOutput:
 
 
 def _taken_until(output: bytes, batch: Batch, taken: int) -> int:
-    """Returns the offset behind the last line whose output was taken whole."""
+    """Returns the offset after the last line whose output was taken completely."""
     whole = output.rfind(b"\n", 0, max(taken, 0)) + 1
     if whole == len(output):
         return batch.end
     ends = batch.line_ends
     if output.count(b"\n") != len(ends):
-        return batch.begin  # a line gave no output, or several lines of it: which one was cut is not known
+        return batch.begin  # a line gave none or several lines of output, so it is not known which line was cut
     count = output.count(b"\n", 0, whole)
     return ends[count - 1] if 0 < count <= len(ends) else batch.begin
 
 
 @contextmanager
 def line_output(cursor: Cursor | None, *, as_rows: bool) -> Iterator[Callable[[Batch], None]]:
-    """Yields what writes batches: as rows on a terminal, else byte for byte; it moves the cursor on."""
+    """Yields a function that writes batches, as rows on a terminal, else unchanged, and moves the cursor."""
     if as_rows:
         from videodb_cli.commands.events.rows import RowOutput
 

@@ -1,4 +1,4 @@
-"""Output that knows how much of it was taken: for cursors, which must not run ahead of the reader of a pipe."""
+"""Writes to stdout and knows how much the reader of a pipe has taken; for cursors."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import time
 from videodb_cli import console
 from videodb_cli.errors import ReaderGoneError
 
-# Until here one line is handed over at a time, so that `| head -n 5` leaves the sixth to the next run.
+# Up to here lines are written one at a time, so that `| head -n 5` leaves the sixth line for the next run.
 _SLOWLY = 256 << 10
 _WAIT_S = 0.0002
 
 
 class PipeWriter:
-    """Writes to stdout. In a pipe, ``taken`` counts what the reader has really read."""
+    """Writes to stdout. In a pipe, `taken` is the number of bytes that the reader has read."""
 
     def __init__(self) -> None:
         self.written = 0
@@ -26,7 +26,7 @@ class PipeWriter:
 
     @property
     def taken(self) -> int:
-        """Bytes that have left the pipe."""
+        """The number of bytes that the reader has taken out of the pipe."""
         return self.written - (_unread() if self._is_pipe else 0)
 
     def write(self, output: bytes) -> None:

@@ -14,7 +14,7 @@ _BAR_AFTER_S = 0.4
 
 
 class ProgressBar:
-    """A progress bar on stderr, shown when indexing takes a while and somebody looks."""
+    """A progress bar on stderr, shown on a terminal if indexing takes a while."""
 
     def __init__(self) -> None:
         self._begin = time.monotonic()
@@ -24,7 +24,7 @@ class ProgressBar:
         return self
 
     def show(self, done: int, total: int) -> None:
-        """Draw it."""
+        """Draw the bar for ``done`` of ``total`` bytes."""
         if not self._live.is_possible or time.monotonic() - self._begin < _BAR_AFTER_S or not total:
             return
         room = min(console.terminal_size(sys.stderr).columns - len("indexing  100 %") - 1, _BAR_WIDTH)

@@ -1,4 +1,4 @@
-"""How the commands open a log, and what they tell about it on stderr."""
+"""Opens a log for the commands, and reports on stderr what could not be read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NOTICES = {
 
 
 def open_log(files: Sequence[str] | None, directory: str | None, env_file: str | None) -> EventLog:
-    """Returns the log that a command line means: the named files, else the log of the directory."""
+    """Returns the log of the named files, else that of the directory."""
     return EventLog(reading_run_dir(directory, env_file, files), files or (), on_notice=_tell_notice)
 
 
@@ -48,13 +48,13 @@ def tell_broken(broken: BrokenLines, *, strict: bool = False) -> None:
 def tell_skipped(
     places: Sequence[LinePlace], count: int, damage: Sequence[DamagedError], *, strict: bool = False
 ) -> None:
-    """Name on stderr lines that were skipped, not being JSON, and files that were not read to their end.
+    """Name on stderr the lines that are not JSON, and files that were not read to their end.
 
     ``count`` is how many lines they are when ``places`` are only the first. With ``strict`` it is an error instead.
     Raises ``UsageError``.
     """
     by_file: dict[str, list[str]] = {}
-    # Those of one file in their order, whichever way they were found.
+    # Sorted by file and place: parallel reading finds them in another order.
     order = list(dict.fromkeys(place.source for place in places))
     for name, number in line_numbers(
         sorted(places, key=lambda place: (order.index(place.source), place.offset, place.number or 0))
@@ -101,6 +101,6 @@ class Failures:
             console.talk(console.escape_controls(said))
 
     def close(self) -> None:
-        """Say how many were not named."""
+        """Print how many failures were not named."""
         if self.count > _NAMED_FAILURES:
             console.talk(f"jq: {self.count - _NAMED_FAILURES:,} more lines failed")

@@ -1,4 +1,4 @@
-"""Selected lines onto a terminal, interim transcripts redrawn in place."""
+"""Prints selected lines on a terminal, with interim transcripts redrawn in place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIVE_ROWS = 4
 
 
 class RowOutput:
-    """Rows on a terminal. An interim transcript stands in a row at the bottom until its stream says more."""
+    """Prints rows on a terminal. An interim transcript is in a row at the bottom until a later one replaces it."""
 
     def __init__(self) -> None:
         self._rows = Rows(console.terminal_width(), color=console.wants_color(sys.stdout))

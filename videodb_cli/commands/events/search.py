@@ -43,12 +43,12 @@ _META = "videodb_cli.unwanted_words"
 _FEW = 20
 _BATCH = 32  # lines, of up to a megabyte each
 _HELD_BYTES = 16 << 20
-# Of a log whose index may be held in memory, where it is a third as large.
+# The index of a log up to this size may be in memory; it needs a third of that.
 _IN_MEMORY_BYTES = 512 << 20
 
 
 class SearchCommand(SelectingCommand):
-    """A command that takes ``-word`` for a word that must not be there."""
+    """A command that takes ``-word`` as a word that must not occur."""
 
     without: ClassVar[Refusals] = {
         "--cursor-file": (
@@ -121,7 +121,7 @@ def search(
             )
         for source in sources:
             if not source.is_rotated:
-                open_source(source).close()  # what cannot be read is no fault of the index
+                open_source(source).close()  # an error of the log itself is no fault of the index
         index, found = _searched(sources, fts5_query(terms), no_index=no_index)
         try:
             tell_broken(index.faults(), strict=strict)
@@ -141,16 +141,16 @@ def search(
 
 
 def _as_typed(word: str) -> str:
-    """A phrase that the shell has taken the quotes of is still one phrase."""
+    """Quote an argument with spaces: it is one phrase, although the shell has removed the quotes."""
     is_query = '"' in word or any(part.startswith("-") or part.endswith("*") for part in word.split())
     return f'"{word}"' if " " in word.strip() and not is_query else word
 
 
 def _searched(sources: list[LogSource], query: str, *, no_index: bool) -> tuple[SearchIndex, Iterator[Found]]:
-    """Return what is found, and the index that finds it, which is to be closed.
+    """Return the results and the open index, which the caller closes.
 
-    It is kept beside the log; where that cannot be, or is not wished for, it is made for this run only. Raises
-    RefusedError if there is room for it nowhere.
+    The index is stored beside the log. If that is not possible or not wanted, it is built for this run only. Raises
+    RefusedError if there is no room for it anywhere.
     """
     last = sources[-1].path if sources else None
     if not no_index and last is not None:
@@ -203,7 +203,7 @@ def _event(raw: bytes) -> ev.Event | None:
     try:
         event = decode(raw)
     except ValueError:
-        return None  # the log was cut while we searched
+        return None  # the log was truncated during the search
     return event if isinstance(event, dict) else None
 
 
@@ -214,7 +214,7 @@ def _result(hit: _Hit, terms: list[Term]) -> dict[str, Any]:
 
 
 def _print_json(hits: Iterator[_Hit], terms: list[Term]) -> int:
-    """One object. How many there are stands in front of them, so they wait in a file: they may be very many."""
+    """Print one object. It begins with the count, so results are first collected in a temporary file."""
     if console.is_terminal():
         results = [_result(hit, terms) for hit in hits]
         console.data_json({"count": len(results), "results": results})
@@ -244,7 +244,7 @@ def _print_json(hits: Iterator[_Hit], terms: list[Term]) -> int:
 
 
 def _print(hits: Iterator[_Hit], terms: list[Term], sources: list[LogSource], around_s: float | None) -> int:
-    """Print them as they come; how many they were."""
+    """Print results as they come. Returns their number."""
     if around_s is not None:
         return _print_around(hits, sources, around_s)
     count = 0

@@ -32,7 +32,7 @@ _LONG_FROM = 32  # columns of a terminal
 
 
 class StatsCommand(SelectingCommand):
-    """What stats has no use for."""
+    """The command `stats`, which refuses flags that make no sense for it."""
 
     without: ClassVar[Refusals] = {
         "--around": (
@@ -87,7 +87,7 @@ def stats(
 
 
 def _finite(value: Any) -> Any:
-    """The same without numbers that JSON does not have: events may carry a stamp such as 1e400."""
+    """Return the report without infinite numbers, which JSON does not have: a stamp may be 1e400."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -96,7 +96,7 @@ def _finite(value: Any) -> Any:
 
 
 def _fitting(report: Mapping[str, Any], *, full: bool) -> list[str]:
-    """The report as aligned rows; on a narrow terminal with shorter times, or one group below the other."""
+    """Return the report as aligned rows; on a narrow terminal with shorter times, or with one group below the other."""
     room = console.terminal_width() - 1 if console.is_terminal() else sys.maxsize
     days = report["first"] is not None and _day(report["first"]) != _day(report["last"])
     for stamps in (_LONG, _SHORT) if days else (_TODAY,):
@@ -115,7 +115,7 @@ def _fitting(report: Mapping[str, Any], *, full: bool) -> list[str]:
 
 
 def _rows(report: Mapping[str, Any], stamps: str, *, full: bool) -> list[list[str]]:
-    """The names of the columns, then what stands in them for each group and for all."""
+    """Return the names of the columns, then the values of each group and of all."""
     total = report["count"]
     header = [report["by"], "events", "share", "per min", "first", "last"]
     if full:
@@ -137,7 +137,7 @@ def _rows(report: Mapping[str, Any], stamps: str, *, full: bool) -> list[list[st
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
-    """Names and times stand left, numbers right."""
+    """Return rows with names and times aligned left, and numbers right."""
     widths = [max(cells.width(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(
@@ -149,7 +149,7 @@ def _aligned(rows: list[list[str]]) -> list[str]:
 
 
 def _stacked(rows: list[list[str]], room: int) -> list[str]:
-    """Each group as a name and, below it, one row for each of its numbers."""
+    """Return for each group its name and, below it, a row for each of its values."""
     (_, *names), *groups = rows
     column = max(len(name) for name in names)
     lines: list[str] = []

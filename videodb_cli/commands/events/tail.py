@@ -71,7 +71,7 @@ def tail(
         strict=strict,
         last=None if number.startswith("+") else int(number),
         skip=max(int(number) - 1, 0) if number.startswith("+") else 0,
-        # An interim transcript is gone from a terminal once its stream says more: no row is spent on it.
+        # On a terminal a later transcript replaces an interim one, so old interim ones are left out.
         final_backlog=as_rows and not criteria.interim,
     )
     deadline = None if timeout is None else time.monotonic() + timeout

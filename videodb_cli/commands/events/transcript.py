@@ -1,4 +1,4 @@
-"""`videodb events transcript`: what was said, readable."""
+"""`videodb events transcript`: prints what was said as readable text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FORMATS = ("text", "srt", "vtt", "md")
 
 
 class TranscriptCommand(SelectingCommand):
-    """What a transcript has no use for."""
+    """The command `transcript`, which refuses flags that make no sense for it."""
 
     without: ClassVar[Refusals] = {
         "--cursor-file": (
@@ -97,5 +97,5 @@ def _said_of(line: Line) -> spoken.Said | None:
     try:
         event = line.decode()
     except ValueError:
-        return None  # it came along with what stands around it
+        return None  # it is context, not a match
     return spoken.said_of(event) if isinstance(event, dict) and not ev.is_own(event) else None

@@ -1,6 +1,7 @@
-"""Says that data waits on standard input which nobody reads, because - was not named; never waits to find out.
+"""Prints a hint if data is waiting on standard input that the command does not read, because - was not named.
 
-Cron jobs, agents and editors give commands a pipe that nobody writes to, so only data that is there already counts.
+It never waits: cron jobs, agents and editors give commands a pipe that nobody writes to. So only data that is already
+there counts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ HINT = "standard input is ignored; name - to read it"
 
 
 def hints_at_unread_input(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command that can read standard input say that it did not, if data waits there: once, whatever happens.
+    """Decorates a command that can read standard input: prints the hint once, even if the command fails.
 
     The command's parameter ``files`` or ``arguments`` holds the names that were typed.
     """
@@ -48,7 +49,7 @@ def _tell() -> bool:
 
 
 def has_unread_input(fd: int = 0) -> bool:
-    """Whether a read from a pipe, a socket or a file would give data at once. Never waits, and reads nothing."""
+    """Tell whether reading a pipe, socket or file would return data at once. Never waits, and reads nothing."""
     try:
         status = os.fstat(fd)
         if stat.S_ISREG(status.st_mode):

@@ -1,4 +1,4 @@
-"""Events as people read them on a terminal: time, kind, stream, words, in columns."""
+"""Formats events for a terminal in columns: time, kind, stream, words."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _STYLES = {
 _TIME_WIDTH, _LABEL_WIDTH, _STREAM_WIDTH = 12, 10, 12
 _GAP = "  "
 _INDENT = _TIME_WIDTH + _LABEL_WIDTH + _STREAM_WIDTH + 3 * len(_GAP)
-_LEAST_WORDS = 20  # cells beside the columns; with fewer, the words stand below
+_LEAST_WORDS = 20  # least width for the words; with less, they are printed below the columns
 _NARROW_INDENT, _NARROW_STREAM = 2, 8
 _NARROWEST = 20
 _LEAST_SNIPPET = 8
 
 
 def clock(at: float | None) -> str:
-    """Local time of day with milliseconds."""
+    """Return the local time of day with milliseconds."""
     if at is None:
         return " " * _TIME_WIDTH
     try:
@@ -45,13 +45,13 @@ def clock(at: float | None) -> str:
 
 
 def stream_label(event: ev.Event) -> str:
-    """The stream's short name; of a session its id."""
+    """Return the short name of the stream; for an event of a session, its id."""
     session = event.get("capture_session_id")
     return ev.stream_label(event) or (session if isinstance(session, str) else "")
 
 
 def words(event: ev.Event) -> str:
-    """What an event says, in one safe line."""
+    """Return the words of an event as one safe line."""
     channel = ev.channel_of(event)
     data = ev.data_of(event)
     if channel == "capture_session":
@@ -66,7 +66,7 @@ def words(event: ev.Event) -> str:
 
 
 def _gap_words(event: ev.Event) -> str:
-    """``gap 1.2 s · 12:15:31 → 12:15:32``."""
+    """Return the words of a gap: ``gap 1.2 s · 12:15:31 → 12:15:32``."""
     data = ev.data_of(event)
     seconds, begin, end = data.get("seconds"), ev.parse_iso(data.get("from")), ev.parse_iso(data.get("to"))
     if not isinstance(seconds, int | float) or begin is None or end is None:
@@ -100,7 +100,7 @@ def _alert_words(data: ev.Event) -> str:
 
 
 def _remainder(event: ev.Event) -> str:
-    """The event without its envelope, for shapes that have no words."""
+    """Return the event without its envelope, as JSON, for events without words."""
     import json
 
     rest = {key: value for key, value in event.items() if key not in {"ts", "unix_ts", "channel"}}
@@ -108,15 +108,15 @@ def _remainder(event: ev.Event) -> str:
 
 
 def kind_of(event: ev.Event) -> tuple[str, tuple[str, ...]]:
-    """What kind of event it is, in one short safe word, and the styles of that word."""
+    """Return the kind of an event in one short safe word, and the styles of that word."""
     channel = ev.channel_of(event) or ("raw" if "raw" in event or "raw_base64" in event else "event")
     return cells.cut(console.one_line(_LABELS.get(channel, channel)), _LABEL_WIDTH), _STYLES.get(channel, ())
 
 
 class Rows:
-    """Turns events into rows for a terminal of some width; remembers the day of the last one.
+    """Turns events into rows for a terminal of a given width; remembers the day of the last event.
 
-    Time, kind and stream stand in columns before the words. On a terminal too narrow for that they stand above them.
+    Time, kind and stream are in columns before the words, or above the words on a narrow terminal.
     """
 
     def __init__(self, width: int, *, color: bool, today: date | None = None) -> None:
@@ -125,14 +125,14 @@ class Rows:
         self._day = today or datetime.now().date()  # noqa: DTZ005 - local days are meant
 
     def resize(self, width: int) -> None:
-        """The terminal has another width now."""
-        # The last cell stays free: some terminals wrap as soon as it is written.
+        """Use another width from now on."""
+        # The last cell stays empty, because some terminals wrap as soon as it is written.
         self._room = max(width, _NARROWEST) - 1
         self._is_narrow = self._room - _INDENT < _LEAST_WORDS
         self._indent = _NARROW_INDENT if self._is_narrow else _INDENT
 
     def render(self, event: Any) -> list[str]:
-        """The rows of one event: a rule for a gap or a new day, else its columns with the words wrapped."""
+        """Return the rows of an event: a rule for a gap or a new day, else its columns with the words wrapped."""
         if not isinstance(event, dict):
             return cells.wrap(console.one_line(str(event)), self._room)
         rows = self._new_day(event)
@@ -144,7 +144,7 @@ class Rows:
         return rows + self._below_head(event, lines)
 
     def one_row(self, event: ev.Event) -> str:
-        """The event in one row, cut to the width: how an interim transcript is drawn while it changes."""
+        """Return the event as one row, cut to the width; for interim transcripts."""
         head = self._cells(event)
         if self._is_narrow:
             _, (label, styles), (stream, dim) = head
@@ -154,7 +154,7 @@ class Rows:
         return f"{shown}{_GAP}{self._paint(cells.cut(words(event), room), 'dim')}"
 
     def found(self, event: ev.Event, text: str, spans: list[tuple[int, int]]) -> list[str]:
-        """The rows of an event of whose text one line is shown, round the places that are highlighted."""
+        """Return the rows of an event with one line of its text, around the highlighted places."""
         shown, spans = _fitting(text, spans, self._room - self._indent)
         pieces: list[str] = []
         at = 0
@@ -184,7 +184,7 @@ class Rows:
         return rows + [" " * self._indent + line for line in lines]
 
     def _cells(self, event: ev.Event) -> list[tuple[str, tuple[str, ...]]]:
-        """Time, kind and stream with their styles; filled up to their columns where there is room for columns."""
+        """Return time, kind and stream with their styles, padded if there is room for columns."""
         label, styles = kind_of(event)
         at = clock(ev.received_at(event))
         stream = cells.cut(console.one_line(stream_label(event)), _STREAM_WIDTH)
@@ -208,7 +208,7 @@ class Rows:
         return self._rule(f"{day:%A} {day.day} {day:%B %Y}", "dim")
 
     def _rule(self, text: str, style: str) -> list[str]:
-        """A rule as wide as the terminal with a text in it; what does not fit into it stands below."""
+        """Return a rule as wide as the terminal with a text in it; the rest of a long text is below."""
         first, *below = cells.wrap(text, self._room - 4)
         inside = first.removesuffix(" ·")
         left = (self._room - cells.width(inside) - 2) // 2
@@ -221,7 +221,7 @@ class Rows:
 
 
 def _fitting(text: str, spans: list[tuple[int, int]], room: int) -> tuple[str, list[tuple[int, int]]]:
-    """A piece of a text that fits into so many cells, round what was found in it, and where that stands in it."""
+    """Return a piece of a text of at most so many cells around the found words, and their places in it."""
     characters = room
     while True:
         shown, moved = snippet(text, spans, characters)
@@ -231,6 +231,6 @@ def _fitting(text: str, spans: list[tuple[int, int]], room: int) -> tuple[str, l
         if characters <= _LEAST_SNIPPET:
             break
         characters = max(characters - (over + 1) // 2, _LEAST_SNIPPET)
-    # One word that was found is longer than the room.
+    # A found word is longer than the available width.
     shown = cells.cut(shown, room)
     return shown, [(begin, min(end, len(shown))) for begin, end in moved if begin < len(shown)]

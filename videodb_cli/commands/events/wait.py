@@ -37,7 +37,7 @@ _OLD_S = 60.0
 
 
 class WaitCommand(SelectingCommand):
-    """What wait has no use for."""
+    """The command `wait`, which refuses flags that make no sense for it."""
 
     without: ClassVar[Refusals] = {
         "--around": (
@@ -86,7 +86,7 @@ def wait(
     log = open_log(files, directory, env_file)
     cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
     looks_back = criteria.session is not None or criteria.since is not None
-    # Which lines fail is no part of the selection, so every line is looked at.
+    # Events of --fail-on are not part of the selection, so every line is read.
     options = ReadOptions(cursor=cursor, strict=strict, from_now=not looks_back, every_line=True)
     with log.read(criteria, options, follow=True) as reading:
         for source in reading.sources:
@@ -111,7 +111,7 @@ def wait(
 
 
 class _MatchCounter:
-    """Prints events that are waited for and counts them down. ``last`` is the session that ``--session last`` means."""
+    """Prints the awaited events and counts them down. ``last`` is the id of the session of ``--session last``."""
 
     def __init__(self, condition: WaitCondition, count: int, cursor: Cursor | None, last: str | None) -> None:
         self._condition = condition
@@ -150,7 +150,7 @@ class _MatchCounter:
 
 
 def _tell_old(event: ev.Event, last: str) -> None:
-    """Say if an event came long ago: a script whose own capture did not start would take it for news of that."""
+    """Print a note if an event is old: a script could take it for an event of a capture that it has just started."""
     received_at = ev.received_at(event)
     age_s = 0.0 if received_at is None else time.time() - received_at
     if age_s > _OLD_S:
@@ -159,7 +159,7 @@ def _tell_old(event: ev.Event, last: str) -> None:
 
 
 class _RowByRow(RawOutput):
-    """Rows on a terminal."""
+    """Prints rows on a terminal."""
 
     def write(self, lines: Sequence[Line]) -> None:
         from videodb_cli.commands.events.view import Rows
@@ -172,7 +172,7 @@ class _RowByRow(RawOutput):
 
 
 class _Health:
-    """Looks after the listener of the directory, once a second."""
+    """Checks the listener of the directory once a second."""
 
     def __init__(self, run_dir: RunDir) -> None:
         self._run_dir = run_dir
@@ -182,7 +182,7 @@ class _Health:
         self._told = False
 
     def look(self) -> None:
-        """Raise ``UnreachableError`` (exit 5) when the listener died or is deaf. Called when the log is read out."""
+        """Raise UnreachableError (exit 5) when the listener died or is deaf. Called when nothing new is in the log."""
         now = time.monotonic()
         if now < self._next_look:
             return
@@ -200,7 +200,7 @@ class _Health:
                 console.talk(f"no listener runs in {self._run_dir.path}; waiting for lines that others write")
             self._told = True
             return
-        # One look may fall between the end of a listener and the start of the one that replaces it.
+        # A single check may happen between the end of a listener and the start of its replacement.
         self._missed += 1
         if self._missed >= 2:
             raise UnreachableError(

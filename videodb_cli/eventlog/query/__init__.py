@@ -1,1 +1,1 @@
-"""Selecting events and giving them the form that was asked for."""
+"""Selects events and formats them."""

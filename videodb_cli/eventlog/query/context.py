@@ -1,4 +1,4 @@
-"""grep's context, in time: with each match, every channel's events within so many seconds of it, once, in order."""
+"""Context in time, like that of grep: with each match, all events within some seconds of it, once and in order."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-# In a log that is not in order, a line may be near to a match before the last one.
+# If the log is out of order, a line may be near a match before the last one.
 _REMEMBERED = 16
 
 
 class TimeContext:
-    """Adds the surroundings of matches while blocks go by in order.
+    """Adds the context of matches to blocks that come in order.
 
-    Blocks without a match are only held, for as long as their end is near enough in time, and never taken apart unless
-    a match comes.
+    A block without a match is kept as long as a later match may be near enough in time. It is split into lines only if
+    such a match comes.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -34,11 +34,11 @@ class TimeContext:
 
     @property
     def is_settled(self) -> bool:
-        """Whether time has passed beyond the reach of every match so far."""
+        """Whether no more context can follow for the matches so far."""
         return self._now > self._horizon
 
     def lines(self, block: Block, matches: Iterable[int]) -> list[Line]:
-        """What comes out for a block, given where its matches begin; lines of earlier blocks may stand before them."""
+        """Return the lines to print for a block whose matches begin at these offsets; they may be of earlier blocks."""
         wanted = set(matches)
         if not wanted and self._hold(block):
             return []
@@ -51,7 +51,7 @@ class TimeContext:
             if line.offset in wanted:
                 near = (earlier for stamp, earlier in self._waiting if self._is_near(at, stamp))
                 given += filter(_is_json, near)
-                # What remains is from later than this match, in a log that is not in order.
+                # The rest is later than this match; the log is out of order.
                 self._waiting = deque(one for one in self._waiting if one[0] > at + self.seconds)
                 given.append(line)
                 self._horizon = max(self._horizon, at + self.seconds)
@@ -67,7 +67,7 @@ class TimeContext:
         return match - self.seconds <= at <= match + self.seconds
 
     def _hold(self, block: Block) -> bool:
-        """Keep a block without a match as it is; False when it begins within the reach of an earlier match."""
+        """Keep a block without a match. Returns False if it holds context of an earlier match."""
         first = _edge_stamp(block, first=True)
         last = _edge_stamp(block, first=False)
         if first is None or last is None or first <= self._horizon:
@@ -85,7 +85,7 @@ class TimeContext:
 
 
 def _is_json(line: Line) -> bool:
-    """Whether a line may come out: a broken one would break whoever reads the output, and is named on stderr."""
+    """Tell whether a line is JSON. A broken one must not get into the output; it is named on stderr."""
     try:
         line.decode()
     except ValueError:

@@ -1,4 +1,4 @@
-"""Selection flags as they were typed, and the selection that they mean for given sources."""
+"""Selection flags as text, and the `Selection` that they mean for given files."""
 
 from __future__ import annotations
 

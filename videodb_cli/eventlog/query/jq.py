@@ -1,4 +1,4 @@
-"""Programs in the real jq language, run by libjq on lines of the log."""
+"""Runs jq programs by libjq on lines of the log."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     from videodb_cli.eventlog.query.libjq import SpeakingProgram
 
-# A program with one of these writes to standard error or ends the run: it needs more of libjq than the package gives.
+# A program with one of these writes to standard error or halts, which the package does not offer.
 _SPEAKING = frozenset({"debug", "stderr", "halt", "halt_error"})
 
 
 class Program:
-    """A compiled program. Its results are JSON texts, with the digits of numbers as they came in."""
+    """A compiled program. Its results are JSON texts with the original digits of numbers."""
 
     def __init__(self, text: str, variables: Mapping[str, Any] | None = None) -> None:
-        """Compile. Raises ``UsageError`` (exit 2) with the program and a caret, or for what libjq cannot do."""
+        """Compile a program. Raises UsageError with the program and a caret, or for a word that is not supported."""
         try:
             import jq
         except ImportError:
@@ -46,7 +46,7 @@ class Program:
         self._compiled = jq.compile(f"try (({body}\n) | tojson) catch [tojson]", args=arguments)
 
     def run(self, lines: Sequence[bytes]) -> Run:
-        """Run it on every line."""
+        """Run the program on every line."""
         if self._speaking is not None:
             return self._speaking.run(lines)
         try:

@@ -1,4 +1,4 @@
-"""jq programs for the selection stages: the simple class as a whole, of others what conditions they begin with."""
+"""Plans a jq program: simple programs run without jq, of others the leading conditions become a selection."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 def prepared(
     text: str, form: Form, variables: Mapping[str, Any], *, strict: bool, whole: bool
 ) -> tuple[SelectionPlan, Shaper]:
-    """The conditions of a program that the stages can take over, and what makes output of the lines that are left.
+    """Return the selection that a program begins with, and the shaper for the lines that pass it.
 
-    ``strict`` gives every line to jq itself, so that none fails unseen; ``whole`` says that the program is given
-    something else than lines. Raises ``UsageError`` for a program with an error.
+    With ``strict`` every line goes to jq itself, so that no failure is missed. ``whole`` means that the program gets
+    something else than single lines. Raises ``UsageError`` for a program with an error.
     """
     as_is: Shaper = AsLogged() if form.style.is_plain and not form.join else Restyled(form)
     if text.strip() == "." and not whole:
@@ -46,16 +46,16 @@ def prepared(
 
 
 class Odd:
-    """Whether an event came by on which jq would fail: a path leads through something that is no object."""
+    """Notes whether jq would have failed on an event: a path leads through a value that is not an object."""
 
     def __init__(self) -> None:
         self.seen = False
 
 
 def plan_of_conditions(conditions: Sequence[Condition], odd: Odd) -> SelectionPlan:
-    """A plan that rejects only events that some condition refuses.
+    """Return a plan that rejects only events that do not fulfil some condition.
 
-    An event on which jq would fail is let through and noted in ``odd``, so that it can be given to jq itself.
+    An event on which jq would fail passes and is noted in ``odd``, so that jq itself gets it.
     """
     paths = list(dict.fromkeys(condition.path for condition in conditions))
     needles = _needles(conditions, paths)
@@ -69,14 +69,14 @@ def plan_of_conditions(conditions: Sequence[Condition], odd: Odd) -> SelectionPl
 
 
 class _ByColumns:
-    """The same conditions on whole columns."""
+    """The same conditions, tested on columns."""
 
     def __init__(self, conditions: Sequence[Condition], paths: Sequence[Path]) -> None:
         self._columns = Columns(paths)
         self._steps = [(paths.index(condition.path), condition) for condition in conditions]
 
     def hits(self, data: bytes) -> tuple[int, list[int]]:
-        """How many lines there are, and which fulfil all conditions."""
+        """Return the number of lines, and the indexes of those that fulfil all conditions."""
         columns = self._columns.read(data)
         found: Iterable[int] = range(len(columns[0]))
         for index, (_, literal, compares) in self._steps:
@@ -91,7 +91,7 @@ class _ByColumns:
 
 
 class Guarded:
-    """A shaper that gives to jq the lines on which jq would fail, and the others to the shaper behind it."""
+    """A shaper that gives lines on which jq would fail to jq, and all others to a faster shaper."""
 
     def __init__(self, shaper: Shaper, program: ByProgram, conditions: Sequence[Condition], odd: Odd) -> None:
         self._shaper = shaper
@@ -100,7 +100,7 @@ class Guarded:
         self._odd = odd
 
     def shape(self, lines: Sequence[bytes]) -> Shaped:
-        """Shape the lines; where one of them is unusual, the whole program decides line by line."""
+        """Shape the lines. If jq would fail on one of them, each line is looked at by itself."""
         if not self._odd.seen:
             return self._shaper.shape(lines)
         self._odd.seen = False
@@ -130,7 +130,7 @@ def _follow(event: Any, path: Path) -> Any:
 
 
 def _test(conditions: Sequence[Condition], odd: Odd) -> Callable[[Any], bool]:
-    """Whether an event fulfils all conditions, or jq fails at one before it comes to one that is not fulfilled."""
+    """Tell whether an event fulfils all conditions, or jq fails before the first one that is not fulfilled."""
 
     def test(event: Any) -> bool:
         for path, literal, compares in conditions:
@@ -150,7 +150,7 @@ def _test(conditions: Sequence[Condition], odd: Odd) -> Callable[[Any], bool]:
 
 
 def _needles(conditions: Sequence[Condition], paths: Sequence[Path]) -> list[Prefilter]:
-    """What every line must hold that fulfils a condition, where no other line makes jq fail unseen."""
+    """Return byte filters for the conditions, as far as they hide no line on which jq would fail."""
     keys = dict.fromkeys(key for path in paths for key in path[:-1])
     if any(safe_run(key) != key for key in keys):
         return []
@@ -165,7 +165,7 @@ def _needle(condition: Condition) -> bytes | None:
     elif isinstance(literal, bool):
         found = b"true" if literal else b"false"
     elif not condition.compares and condition.path:
-        found = string_needle(condition.path[-1])  # what is true is there, so its key is
+        found = string_needle(condition.path[-1])  # a value that is true exists, so its key is in the line
     else:
         found = None
     return found

@@ -1,4 +1,4 @@
-"""What running a jq program on lines gives, beside its results."""
+"""The outcome of running a jq program on lines."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 
 class Failure(NamedTuple):
-    """A program failed on one line: its place in what was given, and what jq says."""
+    """A failure on one line: the index of the line, and the message of jq."""
 
     place: int
     message: str
 
 
 class Halt(NamedTuple):
-    """``halt`` or ``halt_error`` ended the run at one line: its place, the exit status, and the last words."""
+    """The end of a run by ``halt`` or ``halt_error``: the index of the line, the exit status, and the message."""
 
     place: int
     status: int
@@ -24,9 +24,9 @@ class Halt(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Results of all lines in order, as JSON texts; what failed; and what goes to standard error, byte for byte.
+    """The results of all lines in order as JSON texts, the failures, and the bytes for standard error.
 
-    What a program gave before it failed on a line counts. After ``halt`` there are no more lines.
+    Results of a line before its failure count. After ``halt`` no more lines are read.
     """
 
     results: list[str]

@@ -1,7 +1,7 @@
-"""What can be known of a jq program from its text: words that need jq itself, and the class that needs no jq at all.
+"""Finds out from the text of a jq program which words it uses, and whether it is simple enough to run without jq.
 
-The simple class is what people type most: ``.``, paths, ``select(PATH)``, ``select(PATH == LITERAL)`` with ``and``, and
-pipes between them. It is evaluated by the selection stages; so is a leading ``select`` of it before any other program.
+Simple programs are the most common ones: ``.``, paths, ``select(PATH)``, ``select(PATH == LITERAL)`` with ``and``, and
+pipes between them. The selection stages evaluate them, and also a leading ``select`` of another program.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Path = tuple[str, ...]
 
 MODULE_WORDS = frozenset({"import", "include", "modulemeta"})
-# What the library behind us cannot do: more input, and modules.
+# The library cannot do these: reading more input, and modules.
 REFUSED = frozenset({"input", "inputs", "input_line_number", "input_filename"}) | MODULE_WORDS
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _TOKEN = re.compile(
@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 
 
 class Condition(NamedTuple):
-    """``path == literal``; without a literal, that the path is neither null nor false."""
+    """The condition ``path == literal``; without a literal, that the value is neither null nor false."""
 
     path: Path
     literal: str | bool | None = None
@@ -37,7 +37,7 @@ class Condition(NamedTuple):
 
 
 class Simple(NamedTuple):
-    """A program of the simple class: events that fulfil the conditions, and then the value at ``path``."""
+    """A simple program: the value at ``path`` of each event that fulfils the conditions."""
 
     conditions: tuple[Condition, ...]
     path: Path
@@ -55,7 +55,7 @@ class _Token(NamedTuple):
 
 
 class _NotSimpleError(Exception):
-    """The program is beyond the simple class."""
+    """The program is not a simple one."""
 
 
 def _tokens(program: str) -> list[_Token]:
@@ -63,7 +63,7 @@ def _tokens(program: str) -> list[_Token]:
 
 
 def used_words(program: str, words: AbstractSet[str]) -> list[str]:
-    """Which of these words the program calls, or may call."""
+    """Return which of these words the program calls, or may call."""
     found: list[str] = []
     tokens = _tokens(program)
     for index, token in enumerate(tokens):
@@ -79,12 +79,12 @@ def used_words(program: str, words: AbstractSet[str]) -> list[str]:
 
 
 def _interpolations(string: str) -> list[str]:
-    r"""The programs within ``\( … )`` of a string; nested strings are cut short, which is harmless here."""
+    r"""Return the programs within string interpolations; nested strings are cut short, which does no harm."""
     return re.findall(r"\\\((.*)", string, re.DOTALL)
 
 
 def parse_simple(program: str) -> Simple | None:
-    """The program as a ``Simple``, or None when it is not of that class."""
+    """Return the program as a `Simple`, or None if it is not simple."""
     try:
         conditions, path, rest = _stages(_tokens(program))
     except _NotSimpleError:
@@ -93,13 +93,13 @@ def parse_simple(program: str) -> Simple | None:
 
 
 def leading_conditions(program: str) -> tuple[Condition, ...]:
-    """Conditions that every event must fulfil to get past the beginning of a program; may be none."""
+    """Return conditions that an event must fulfil to pass the beginning of a program; possibly none."""
     tokens = _tokens(program)
     depth = 0
     for index, token in enumerate(tokens):
         depth += (token.text in "([{") - (token.text in ")]}") if token.kind == "mark" else 0
         if depth == 0 and token.text in {",", "as", "//", "def", "=", "?"}:
-            # These bind more loosely than the first pipe, or catch what it raises.
+            # These bind more loosely than the first pipe, or catch its errors.
             return ()
         if depth == 0 and token.text == "|":
             simple = parse_simple(program[: token.end - 1])
@@ -177,7 +177,7 @@ def _expect(tokens: Sequence[_Token], text: str) -> Sequence[_Token]:
 
 
 def _literal(tokens: Sequence[_Token]) -> str | bool | None:
-    """A string, true, false or null. Numbers are left to jq, which compares them by all their digits."""
+    """Parse a string, true, false or null. Numbers are left to jq, which compares all their digits."""
     if tokens and tokens[0].kind == "string":
         return _string(tokens[0].text)
     constants: dict[str, bool | None] = {"true": True, "false": False, "null": None}

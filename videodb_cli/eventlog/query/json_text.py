@@ -1,4 +1,4 @@
-"""JSON text written anew as jq writes it: indented, sorted, coloured, with the digits of numbers kept."""
+"""Formats JSON text as jq does: indented, sorted or coloured, with the original digits of numbers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class _Digits(str):
 
 
 class Style(NamedTuple):
-    """How values are written: ``unit`` is what one level is indented by, None means compact.
+    """How values are written. ``unit`` is the indentation of one level; None means compact.
 
-    ``safe`` is for terminals: characters that command one, or reorder its lines, are escaped.
+    ``safe`` escapes characters that control a terminal or reorder its lines.
     """
 
     unit: str | None = None
@@ -30,18 +30,18 @@ class Style(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether compact JSON text can stay as it is."""
+        """Whether compact JSON text needs no change."""
         return self == Style()
 
 
 def restyle(text: str, style: Style) -> str:
-    """The same value in another style. Raises ``ValueError`` for what is not JSON."""
+    """Return the same value in another style. Raises ``ValueError`` for text that is not JSON."""
     value = json.loads(text, parse_int=_Digits, parse_float=_Digits, parse_constant=lambda _: None)
     return _write(value, style, 0)
 
 
 def quote(text: str) -> str:
-    """A string as jq writes it."""
+    """Return a string as jq writes it."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

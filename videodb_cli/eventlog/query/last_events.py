@@ -1,4 +1,4 @@
-"""The last events of a log, found from its end, so that they cost the same in a log of any size."""
+"""Finds the last events of a log from its end, so that the size of the log does not matter."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def last_lines(
     count: int,
     end_of: Callable[[LogSource], int | None] = lambda _: None,
 ) -> list[tuple[LogSource, Line]]:
-    """The last ``count`` selected lines of the sources, in order. ``end_of`` says where reading a source must end."""
+    """Return the last ``count`` selected lines, in order. ``end_of`` returns where a source must end, or None."""
     found: list[tuple[LogSource, Line]] = []
     for source in reversed(sources):
         if len(found) >= count:
@@ -67,11 +67,11 @@ def with_surroundings(
     matches: Sequence[MatchPosition],
     end_of: Callable[[LogSource], int | None],
 ) -> Iterator[list[Line]]:
-    """The matches with what came around them, reading no more than the times in question."""
+    """Yield the matches with the events around them. Only the times around the matches are read."""
     from videodb_cli.eventlog.read.time_range import byte_range
 
     first = min((at for *_, at in matches if at is not None), default=None)
-    # One that has no time may stand anywhere.
+    # A match without a time may be anywhere.
     since = None if first is None or any(at is None for *_, at in matches) else first - around.seconds
     for source in sources:
         mine = sorted(offset for where, offset, _ in matches if where == source)
@@ -79,7 +79,7 @@ def with_surroundings(
         if source.is_seekable:
             start, end, _ = byte_range(source, since, None, end)
         at = 0
-        for block in iter_blocks(source, start, end, broken=BrokenLines()):  # it was told of when it was selected
+        for block in iter_blocks(source, start, end, broken=BrokenLines()):  # it was reported when it was selected
             behind = bisect_left(mine, block.offset + len(block.data), at)
             yield around.lines(block, mine[at:behind])
             at = behind

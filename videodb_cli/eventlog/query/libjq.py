@@ -1,7 +1,7 @@
-"""libjq by its own C interface, for what the package ``jq`` leaves out: ``debug``, ``stderr``, and ``halt``.
+"""Calls libjq by its C interface, for what the package ``jq`` does not offer: ``debug``, ``stderr`` and ``halt``.
 
-The package's extension module holds libjq and exports its functions, so they are called there. That is five times as
-slow as the package, hence only for programs that have one of these words.
+The extension module of the package contains libjq and exports its functions. Calling them is five times slower than the
+package, so this is used only for programs with one of these words.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _INVALID, _NULL, _NUMBER, _STRING = 0, 1, 4, 5
-# What jq exits with when ``halt_error`` names no number.
+# The exit status of ``halt_error`` without a number.
 _FAILED = 5
 
 
 class _Value(ctypes.Structure):
-    """A ``jv``: sixteen bytes that are passed by value, and that only libjq looks into."""
+    """A ``jv`` of libjq: sixteen opaque bytes that are passed by value."""
 
     _fields_ = (("a", ctypes.c_uint64), ("b", ctypes.c_uint64))
 
 
 _Callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, _Value)
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
-    # Name: result, then arguments. Values that are given are consumed, but by jv_get_kind and jv_string_value.
+    # Name: type of the result, types of the arguments. All but jv_get_kind and jv_string_value consume their values.
     "jq_init": (ctypes.c_void_p,),
     "jq_set_error_cb": (None, ctypes.c_void_p, _Callback, ctypes.c_void_p),
     "jq_set_debug_cb": (None, ctypes.c_void_p, _Callback, ctypes.c_void_p),
@@ -54,7 +54,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
 
 
 def _loaded() -> Any:
-    """The library with its signatures. Raises ``UsageError`` where the package hides libjq's functions."""
+    """Return the library with its signatures. Raises ``UsageError`` if the package does not export them."""
     import jq
 
     try:
@@ -72,13 +72,13 @@ def _loaded() -> Any:
 
 
 class SpeakingProgram:
-    """A compiled program that may write to standard error, or end the run. It lives as long as the process."""
+    """A compiled program that may write to standard error or halt. It is never freed."""
 
     def __init__(self, text: str, arguments: Mapping[str, Any]) -> None:
-        """Compile a program that is known to have no error; ``arguments`` are its variables."""
+        """Compile a program without errors; ``arguments`` are its variables."""
         self._lib = _loaded()
         self._told: list[bytes] = []
-        # libjq keeps their addresses only: they must stay.
+        # libjq keeps only their addresses, so they must not be freed.
         self._on_debug, self._on_stderr = _Callback(self._take_debug), _Callback(self._take_stderr)
         self._on_error = _Callback(lambda _, value: self._lib.jv_free(value))
         self._jq = self._lib.jq_init()
@@ -89,7 +89,7 @@ class SpeakingProgram:
             raise UsageError("the jq program has an error", code="jq_program")
 
     def run(self, lines: Sequence[bytes]) -> Run:
-        """Run it on every line, up to one at which it halts."""
+        """Run the program on every line, up to the one at which it halts."""
         results: list[str] = []
         failures: list[Failure] = []
         halt: Halt | None = None
@@ -104,7 +104,7 @@ class SpeakingProgram:
         return Run(results, failures, b"".join(self._told), halt)
 
     def _run_on(self, line: bytes, results: list[str]) -> str | None:
-        """Run it on one line; what jq says when it fails."""
+        """Run the program on one line. Returns the message of jq if it fails."""
         lib = self._lib
         value = self._parsed(line)
         if lib.jv_get_kind(value) == _INVALID:
@@ -127,7 +127,7 @@ class SpeakingProgram:
             return None
         message = self._lib.jv_invalid_get_msg(invalid)
         if self._lib.jv_get_kind(message) == _STRING:
-            # A value that is not JSON is quoted behind what is wrong with it; the line is named anyway.
+            # jq quotes a value that is not JSON behind its message. The quote is cut off: the line is named anyway.
             return self._string(message).decode(errors="replace").partition(" (while parsing ")[0]
         return f"(not a string) {self._text(message).decode(errors='replace')}"
 
@@ -154,11 +154,11 @@ class SpeakingProgram:
         self._told.append(self._string(value) if is_string else self._text(value))
 
     def _text(self, value: _Value) -> bytes:
-        """A value as compact JSON, with the digits of numbers as they came in. Consumes it."""
+        """Return a value as compact JSON with the original digits of numbers. Consumes the value."""
         return self._string(self._lib.jv_dump_string(value, 0))
 
     def _string(self, value: _Value) -> bytes:
-        """The bytes of a string. Consumes it."""
+        """Return the bytes of a string. Consumes the value."""
         length = self._lib.jv_string_length_bytes(self._lib.jv_copy(value))
         content = ctypes.string_at(self._lib.jv_string_value(value), length)
         self._lib.jv_free(value)

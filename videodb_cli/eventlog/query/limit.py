@@ -1,4 +1,4 @@
-"""The first so many events of a selection."""
+"""Limits a selection to its first events."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Limit:
 
     @property
     def is_reached(self) -> bool:
-        """Whether nothing more may pass."""
+        """Whether no more lines may pass."""
         return self._left is not None and self._left <= 0
 
     def take(self, lines: Sequence[Line]) -> list[Line]:
-        """As many of the lines as may still pass."""
+        """Return those of the lines that may still pass."""
         if self._left is None:
             return list(lines)
         kept: list[Line] = []

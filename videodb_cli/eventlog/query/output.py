@@ -1,4 +1,4 @@
-"""Selected lines become output: as they are, one field of them, or what a jq program makes of them."""
+"""Turns selected lines into output: unchanged, one field of each, or the results of a jq program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BATCH = 512
 
 
 class Form(NamedTuple):
-    """How results are printed: jq's ``-r``, ``-j`` and its styles."""
+    """How results are printed: ``-r``, ``-j`` and the styles of jq."""
 
     style: Style = Style()
     raw: bool = False
@@ -27,11 +27,11 @@ class Form(NamedTuple):
 
     @property
     def end(self) -> str:
-        """What follows each result."""
+        """The text behind each result."""
         return "" if self.join else "\n"
 
     def text(self, result: str) -> str:
-        """One result, given as compact JSON text."""
+        """Return one result, given as compact JSON text, in this form."""
         if self.raw and result.startswith('"'):
             value = str(decode(result.encode()))
             return escape_unsafe(value) if self.style.safe else value
@@ -39,9 +39,14 @@ class Form(NamedTuple):
 
 
 class Shaped(NamedTuple):
-    """Output, whether the last result counts as true (None: there was none), and failures.
+    """The output of some lines.
 
-    ``told`` is what a program wrote to standard error; ``halt`` is how it ended the run.
+    Attributes:
+        output: The bytes for stdout.
+        last: Whether the last result counts as true; None if there was none.
+        failures: The lines on which the program failed.
+        told: The bytes that the program wrote to standard error.
+        halt: How the program ended the run, if it did.
     """
 
     output: bytes
@@ -55,11 +60,11 @@ class Shaper(Protocol):
     """Makes output of selected lines."""
 
     def shape(self, lines: Sequence[bytes]) -> Shaped:
-        """Lines in order, without their newlines, each valid JSON."""
+        """Return the output of these lines, which are valid JSON, in order and without newlines."""
 
 
 class AsLogged:
-    """Lines byte for byte."""
+    """Leaves lines unchanged."""
 
     def shape(self, lines: Sequence[bytes]) -> Shaped:
         """Return the lines unchanged, each with its newline."""
@@ -69,7 +74,7 @@ class AsLogged:
 
 
 class Restyled:
-    """Lines indented, sorted or coloured, else unchanged."""
+    """Indents, sorts or colours lines."""
 
     def __init__(self, form: Form) -> None:
         self._form = form
@@ -83,14 +88,14 @@ class Restyled:
 
 
 class ByProgram:
-    """What a program of any kind gives."""
+    """Gives the results of any program."""
 
     def __init__(self, program: Program, form: Form) -> None:
         self._program = program
         self._form = form
 
     def shape(self, lines: Sequence[bytes]) -> Shaped:
-        """Run the program on the lines, in batches; what stands behind a halt is not looked at."""
+        """Run the program on the lines, in batches, up to a halt."""
         pieces: list[str] = []
         failures: list[Failure] = []
         told: list[bytes] = []
@@ -113,7 +118,7 @@ class ByProgram:
 
 
 class OneField:
-    """The value at one path, without libjq where its type allows: strings, true, false, null and small integers."""
+    """Gives the value at one path, without libjq if all are strings, booleans, null or small integers."""
 
     def __init__(self, path: Path, form: Form, otherwise: ByProgram) -> None:
         self._form = form
@@ -125,7 +130,7 @@ class OneField:
         return self.shape_block(b"\n".join(lines), len(lines)) or self._otherwise.shape(lines)
 
     def shape_block(self, data: bytes, count: int) -> Shaped | None:
-        """The same for lines that stand in one piece; None when one of them needs libjq."""
+        """Return the same for lines in one piece of memory; None if one of them needs libjq."""
         if not count:
             return Shaped(b"", None)
         try:
@@ -136,7 +141,7 @@ class OneField:
             return None
         text = self._joined(values)
         if text is None:
-            # Numbers are among them.
+            # There are numbers among the values.
             if 0 in values and (b":-0" in data or b" -0" in data):
                 return None  # jq keeps the sign of -0
             strings: Callable[[str], str] = str if self._form.raw else quote
@@ -145,7 +150,7 @@ class OneField:
         return Shaped(encode(text), values[-1] is not None and values[-1] is not False)
 
     def _joined(self, values: list[Any]) -> str | None:
-        """Strings and nulls printed at once; None when something else is among them."""
+        """Return the text of strings and nulls; None if there are other values."""
         if not self._form.raw:
             return None
         end = self._form.end
@@ -164,7 +169,7 @@ def _plain(value: Any) -> str:
 
 
 def encode(text: str) -> bytes:
-    """UTF-8; half a surrogate pair, which is no character, becomes U+FFFD as in jq."""
+    """Encode as UTF-8; half a surrogate pair, which is no character, becomes U+FFFD as in jq."""
     try:
         return text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Bytes that a line must hold if it is to be selected: the filter on raw blocks, which may only reject.
+"""Derives byte strings that a line must hold to be selected: a filter for raw blocks that can only reject lines.
 
 JSON can write the same string in several ways, so a needle holds only characters that JSON writes as themselves or as a
 backslash-u escape; blocks with such an escape are not filtered at all. White space and the order of keys do not matter,
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from videodb_cli.eventlog.query.selection import Selection
 
-_UNSAFE = r"[^ !#-.0-\[\]-~]+"  # all but printable ASCII, and of that the quote, the slash and the backslash
+_UNSAFE = r"[^ !#-.0-\[\]-~]+"  # everything but printable ASCII without quote, slash and backslash
 _NUMERIC = r"[-+0-9.eEinfaINFA]+"
 _MANY = 16
 
 
 class Prefilter(NamedTuple):
-    """At least one of ``any_of`` stands in every line that can be selected.
+    """Every line that can be selected holds at least one of ``any_of``.
 
     ``uncased`` compares by Unicode case folding. ``undone_by`` are byte strings that make the filter useless for a
     block that holds one of them. So does another value than an object or null behind one of the keys ``objects``
@@ -50,7 +50,7 @@ def safe_run(text: str) -> str:
 
 
 def string_needle(value: str, *, open_end: bool = False) -> bytes | None:
-    """What a line holds if one of its strings is ``value``, or begins with it. None if nothing useful is known."""
+    """Return bytes of every line with a string that is ``value``, or begins with it; None if none are useful."""
     run = safe_run(value)
     if run != value:
         return run.encode() if len(run) > 1 else None
@@ -58,7 +58,7 @@ def string_needle(value: str, *, open_end: bool = False) -> bytes | None:
 
 
 def of_selection(selection: Selection) -> list[Prefilter]:
-    """What every line that the selection means must hold; all of them."""
+    """Return the filters of a selection; a selected line passes all of them."""
     found = [
         _strings((spelling for name in selection.channels for spelling in ev.channel_spellings(name)), open_end=True),
         _parts(selection.events),
@@ -78,7 +78,7 @@ def _strings(values: Iterable[str], *, open_end: bool) -> Prefilter | None:
 
 
 def _parts(values: Iterable[str]) -> Prefilter | None:
-    """Values that stand anywhere within a string."""
+    """Return a filter for values that occur anywhere within a string."""
     runs = [safe_run(value) for value in values]
     return _all_known([run.encode() if len(run) > 1 else None for run in runs])
 
@@ -89,14 +89,14 @@ def _all_known(needles: Sequence[bytes | None]) -> Prefilter | None:
 
 
 def of_patterns(patterns: Sequence[re.Pattern[str]]) -> Prefilter | None:
-    """What a text must hold if one of these patterns is found in it."""
+    """Return a filter for lines whose text one of these patterns matches."""
     literals: list[str] = []
     for pattern in patterns:
         found = _required_literals(pattern)
         if not found:
             return None
         literals.extend(found)
-    # A text may be a number, and then a line spells it in its own way.
+    # The text may be a number, which can be written in several ways.
     if len(literals) > _MANY or any(re.fullmatch(_NUMERIC, literal) for literal in literals):
         return None
     uncased = any(pattern.flags & re.IGNORECASE or "(?" in pattern.pattern for pattern in patterns)
@@ -104,7 +104,7 @@ def of_patterns(patterns: Sequence[re.Pattern[str]]) -> Prefilter | None:
 
 
 def _required_literals(pattern: re.Pattern[str]) -> list[str]:
-    """Literals of which at least one is in every match; empty when none is known."""
+    """Return literals of which every match holds at least one; empty if none are known."""
     parser: Any = getattr(re, "_parser")  # noqa: B009 - private, and absent in some future version
     try:
         return _of_sequence(parser.parse(pattern.pattern, pattern.flags))
@@ -130,7 +130,7 @@ def _of_sequence(items: Any) -> list[str]:
         if name == "LITERAL":
             run.append(chr(argument))
         elif name == "AT":
-            continue  # a position takes no room
+            continue  # an anchor matches no characters
         else:
             end_run()
             if name == "SUBPATTERN":

@@ -1,4 +1,4 @@
-"""A selection and a shape over whole files: where the bytes go through, in one process or two."""
+"""Runs a selection and a shaper over whole files, in one process or two."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.query.scan import Line, SelectionPlan
     from videodb_cli.eventlog.query.selection import Selection
 
-# Below this, every line is decoded: what is broken inside of a line that nobody asked for is noticed as well.
+# Below this, every line is decoded, so that broken lines are noticed even if they are not selected.
 THOROUGH = 16 << 20
 _KEPT_FAILURES = 10
 _KEPT_BROKEN = 1000
@@ -31,7 +31,7 @@ _log = diagnostics.Logger("videodb_cli.eventlog")
 
 
 class SourceRange(NamedTuple):
-    """The part of one source that is read: up to ``end``, or to its own end when that is None."""
+    """The part of one source that is read, up to ``end``; None means up to the end of the source."""
 
     source: LogSource
     start: int
@@ -40,14 +40,14 @@ class SourceRange(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes, as far as known."""
+        """The number of bytes, as far as it is known; else 0."""
         return 0 if self.end is None else self.end - self.start
 
 
 def ranges_of(
     sources: Sequence[LogSource], selection: Selection, end_of: Callable[[LogSource], int | None] = lambda _: None
 ) -> list[SourceRange]:
-    """What has to be read of each source, by its times. ``end_of`` says where reading a source must end."""
+    """Return the part of each source that has to be read. ``end_of`` returns where a source must end, or None."""
     parts = []
     for source in sources:
         if source.is_seekable:
@@ -59,7 +59,7 @@ def ranges_of(
 
 
 class Query:
-    """One plan and one shape. ``run`` goes through files; ``shaped`` gives what becomes of single blocks."""
+    """A plan and a shaper. `run` reads whole files, `shaped` returns the output of a single block."""
 
     def __init__(self, plan: SelectionPlan, shaper: Shaper, *, thorough: bool) -> None:
         self.broken = BrokenLines()
@@ -69,7 +69,7 @@ class Query:
         self._thorough = thorough
 
     def shaped(self, source: LogSource, block: Block) -> tuple[Shaped, list[tuple[int, str]]]:
-        """What becomes of a block, and where and why the program failed."""
+        """Return the output of a block, and the offsets and messages of failures."""
         whole = self._whole(block)
         if whole is not None:
             return whole, []
@@ -80,12 +80,12 @@ class Query:
         return done, _placed(done, list(locate(block, lines)))
 
     def shaped_lines(self, lines: Sequence[Line]) -> tuple[Shaped, list[tuple[int, str]]]:
-        """The same for lines that were selected before."""
+        """Return the same for lines that are already selected."""
         done = self._shaper.shape([line.raw for line in lines])
         return done, _placed(done, lines)
 
     def _whole(self, block: Block) -> Shaped | None:
-        """A block of which every line is wanted, and one field of each: no line has to be cut out."""
+        """Return the output of a block without splitting it into lines; None if the plan or shaper needs lines."""
         if not self._takes_all or not isinstance(self._shaper, OneField):
             return None
         count = countable_lines(block.data, thorough=self._thorough)
@@ -99,7 +99,7 @@ class Query:
         tell: Callable[[bytes], object] = lambda _: None,
         strict: bool = False,
     ) -> Outcome:
-        """Read all parts and write their output in order; two processes where that wins.
+        """Read all parts and write their output in order, with two processes if that is faster.
 
         ``tell`` gets what a program writes to standard error, in the same order.
         """
@@ -128,7 +128,7 @@ class Query:
             return _outcome(parallel.run_in_order(chunks, work, commit, state), sources)
         _log.debug("filtering whole files in one process")
         for source, block in iter_ranges(parts, self.broken):
-            # What was noted while the block was read stands at the end of the source before.
+            # What was noted while this block was read belongs to the end of the source before.
             commit([self._found(source), self._work(source, block, strict=strict)], state)
             if state.get("stop"):
                 break
@@ -137,14 +137,14 @@ class Query:
         return _outcome(state, sources)
 
     def _found(self, source: LogSource) -> _Done:
-        """What reading noted by itself: a torn last line, a damaged file."""
+        """Return what the reader has noted: a torn last line, a damaged file."""
         return _Done(source, Shaped(b"", None), [], self.broken.take_places(), self.broken.take_damage())
 
     def _work(self, source: LogSource, block: Block, *, strict: bool) -> _Done:
         done, failures = self.shaped(source, block)
         broken = self.broken.take_places()
         if strict and (failures or broken):
-            # What stands before the trouble is still given, and nothing after it.
+            # Output before the first broken or failing line is still written, and nothing after it.
             first = min([offset for offset, _ in failures] + [place.offset for place in broken])
             failures = [failure for failure in failures if failure[0] == first]
             broken = [place for place in broken if place.offset == first]
@@ -159,7 +159,7 @@ def _placed(done: Shaped, lines: Sequence[Line]) -> list[tuple[int, str]]:
 
 
 class _Done(NamedTuple):
-    """What became of a block."""
+    """The outcome of one block."""
 
     source: LogSource
     shaped: Shaped
@@ -177,9 +177,9 @@ class _Done(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a run ended. Of many broken lines and failures only the first are kept; the counts are of all.
+    """How a run ended. Only the first broken lines and failures are kept, but all are counted.
 
-    ``last`` says whether the last result was true; None: there was none. ``halt`` is how the program ended the run.
+    ``last`` tells whether the last result was true; None if there was none. ``halt`` is how the program ended the run.
     """
 
     last: bool | None
@@ -192,7 +192,7 @@ class Outcome(NamedTuple):
 
 
 def _note(done: _Done, state: State, sources: list[LogSource], *, strict: bool) -> None:
-    """Add what became of a block to the state, which is JSON."""
+    """Add the outcome of a block to the state, which is JSON."""
     if done.shaped.last is not None:
         state["last"] = done.shaped.last
     if done.shaped.halt is not None:
@@ -228,7 +228,7 @@ def _outcome(state: State, sources: list[LogSource]) -> Outcome:
 
 
 def iter_ranges(parts: Sequence[SourceRange], broken: BrokenLines) -> Iterator[tuple[LogSource, Block]]:
-    """The blocks of all parts, in order. Torn last lines and damage are noted in ``broken``."""
+    """Yield the blocks of all parts, in order. Torn last lines and damage are added to ``broken``."""
     for part in parts:
         for block in iter_blocks(part.source, part.start, part.end, broken=broken):
             yield part.source, block

@@ -1,9 +1,9 @@
-"""From blocks of raw lines to the lines that are meant, in stages that each leave less for the next.
+"""Selects lines of raw blocks in stages, each of which leaves less work for the next.
 
-1. Time becomes a byte range before a block is read (``timerange``).
-2. Bytes that a line must hold (``needles``); may only reject.
-3. A decode of just the fields that are asked about (``partial``), many lines in one call.
-4. A full decode, for what the third stage could not make out.
+1. Times become a byte range before a block is read (`read.time_range`).
+2. Bytes that a selected line must hold (`prefilter`); this stage can only reject lines.
+3. Only the fields in question are decoded (`fast.partial_decode`), many lines in one call.
+4. Lines that the third stage cannot decode are decoded as a whole.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.read.sources import LogSource
     from videodb_cli.model.event import Event
 
-# Above this share of lines that hold a needle, going from one to the next costs more than decoding every line.
+# If more than this share of lines holds the bytes, searching for them costs more than decoding every line.
 _DENSE = 0.35
 _USUAL_LINE = 300
 _RECOUNT = 64
@@ -30,22 +30,26 @@ _OPEN = ord("{")
 
 
 class Line(NamedTuple):
-    """One selected line: where it stands, and its bytes without the newline."""
+    """One selected line: its offset, and its bytes without the newline."""
 
     offset: int
     raw: bytes
 
     def decode(self) -> Any:
-        """The whole of it, as ``json.loads`` gives it."""
+        """Decode the whole line as ``json.loads`` does."""
         return decode(self.raw)
 
 
 class SelectionPlan(NamedTuple):
-    """What is asked of a line: conditions that must all hold, the fields they look at, and bytes it must hold.
+    """The conditions of a selection.
 
-    ``by_columns`` is the same as ``tests`` for a whole block, faster: how many lines it has, and which are selected.
-    It raises as ``Columns.read`` does. ``takes_any`` says that the tests are made for values of any kind;
-    otherwise only an object can be selected.
+    Attributes:
+        tests: Conditions on a decoded event that must all hold.
+        paths: The fields that the tests look at.
+        needles: Bytes that a selected line must hold.
+        by_columns: A faster form of ``tests`` for a whole block: returns the number of its lines, and the indexes of
+            those that are selected. It raises as `Columns.read` does.
+        takes_any: The tests accept values of any type; otherwise only an object can be selected.
     """
 
     tests: tuple[Callable[[Event], bool], ...] = ()
@@ -55,14 +59,14 @@ class SelectionPlan(NamedTuple):
     takes_any: bool = False
 
     def and_(self, other: SelectionPlan) -> SelectionPlan:
-        """What both ask."""
+        """Return the plan that both plans together make."""
         if not self.tests or not other.tests:
             return self if self.tests else other
         return SelectionPlan(self.tests + other.tests, self.paths | other.paths, self.needles + other.needles)
 
 
 def plan_of(selection: Selection) -> SelectionPlan:
-    """The plan that finds exactly what ``selection.matches``."""
+    """Return the plan that selects exactly the lines for which ``selection.matches`` is true."""
     tests = tuple(selection.tests())
     if not tests:
         return SelectionPlan()
@@ -72,10 +76,10 @@ def plan_of(selection: Selection) -> SelectionPlan:
 
 
 class Scanner:
-    """Applies one plan to blocks. Lines that are not JSON go to ``broken`` instead.
+    """Applies one plan to blocks. Lines that are not JSON are added to ``broken``.
 
-    Unless ``thorough``, a line that the second stage rejects is looked at only for its shape (``{…}``), so what is
-    broken inside of it goes unnoticed; what is selected is the same either way.
+    Unless ``thorough``, a line that the second stage rejects is only checked for its shape (``{…}``), so an error
+    inside of it is not noticed. The selected lines are the same in both cases.
     """
 
     def __init__(self, plan: SelectionPlan, broken: BrokenLines, *, thorough: bool = True) -> None:
@@ -94,7 +98,7 @@ class Scanner:
             self._decoder = partial_decoder(plan.paths)
 
     def raw_lines(self, source: LogSource, block: Block) -> list[bytes]:
-        """The selected lines of a block, in order, without their newlines."""
+        """Return the selected lines of a block, in order, without their newlines."""
         data = block.data
         if self._tests and is_regular(data):
             kept = self._staged(data)
@@ -103,7 +107,7 @@ class Scanner:
         return [line.raw for line in self._one_by_one(source, iter_lines(block))]
 
     def lines(self, source: LogSource, block: Block) -> list[Line]:
-        """The same with their offsets."""
+        """Return the selected lines of a block with their offsets."""
         data = block.data
         if self._tests and is_regular(data):
             kept = self._staged(data)
@@ -112,14 +116,14 @@ class Scanner:
         return list(self._one_by_one(source, iter_lines(block)))
 
     def lines_backwards(self, source: LogSource, block: Block) -> Iterator[Line]:
-        """The same, last line first, looking no further than the caller asks where that is cheaper."""
+        """Yield the selected lines of a block, last line first; of a small block only as many as are asked for."""
         if self._tests and len(block.data) > 1 << 15:
             yield from reversed(self.lines(source, block))
         else:
             yield from self._one_by_one(source, reversed(list(iter_lines(block))))
 
     def _staged(self, data: bytes) -> list[bytes] | None:
-        """Stages two and three for a block of regular lines; None when a line needs a look of its own."""
+        """Apply stages two and three to a block of regular lines; None if its lines must be decoded one by one."""
         lines = None if self._thorough or not self._needles else self._holding(data)
         if lines is not None and not lines:
             return []
@@ -133,13 +137,13 @@ class Scanner:
             lines = data.split(b"\n")
             lines.pop()
         if count != len(lines):
-            return None  # a line holds two values, so that they do not stand side by side
+            return None  # a line holds two values, so values and lines do not correspond
         kept = [lines[index] for index in hits]
-        # The third stage does not look at the encoding of what it skips.
+        # The third stage does not check the encoding of fields that it skips.
         return kept if is_utf8(data if self._thorough else b"\n".join(kept)) else None
 
     def _hits(self, data: bytes) -> tuple[int, list[int]]:
-        """How many lines there are, and which of them fulfil all tests."""
+        """Return the number of lines, and the indexes of those that fulfil all tests."""
         if self._by_columns is not None:
             return self._by_columns(data)
         events = self._decoder.decode_lines(data)
@@ -149,7 +153,7 @@ class Scanner:
         return len(events), hits
 
     def _sparse(self, lines: list[bytes]) -> list[bytes] | None:
-        """The same one by one; None when a line is broken, so that it is reported with its place."""
+        """Return the selected ones of some lines; None if one is broken, so that it is reported with its place."""
         kept: list[bytes] = []
         for raw in lines:
             try:
@@ -161,10 +165,10 @@ class Scanner:
         return kept
 
     def _holding(self, data: bytes) -> list[bytes] | None:
-        """The lines that hold what is needed; None when that is no help."""
+        """Return the lines that hold the needed bytes; None if searching for them would not be faster."""
         most = int(len(data) / _USUAL_LINE * _DENSE) + 16
         if self._blocks % _RECOUNT == 0:
-            # Which needle is the rarest, and whether it is rare enough, is much the same in the blocks that follow.
+            # The rarest bytes are mostly the same in the following blocks, so they are counted only now and then.
             self._needles.sort(key=lambda needles: _count(needles, data))
             self._is_dense = _count(self._needles[0], data) > most
         self._blocks += 1
@@ -193,9 +197,9 @@ class Scanner:
 
 
 def is_regular(data: bytes | memoryview) -> int:
-    """How many lines there are if every one looks like ``{…}``, so that none is blank, torn, or spans two; else 0.
+    """Return the number of lines if every line looks like ``{…}``: none is blank, torn or holds half a value. Else 0.
 
-    If a decode then gives as many values, each line holds one: a line with two would need one with none.
+    If a decode then gives as many values as there are lines, each line holds exactly one.
     """
     import stringzilla as sz
 
@@ -206,15 +210,15 @@ def is_regular(data: bytes | memoryview) -> int:
 
 
 def countable_lines(data: bytes | memoryview, *, thorough: bool) -> int:
-    """How many values a decode of the whole block must give, if its lines can be told apart by that; else 0.
+    """Return the number of values that a decode of the whole block must give; 0 if its lines are not regular.
 
-    Unless ``thorough``, what is broken in the encoding of fields that nobody asks for goes unnoticed.
+    Unless ``thorough``, encoding errors in fields that are not read are not noticed.
     """
     return is_regular(data) if not thorough or is_utf8(bytes(data)) else 0
 
 
 def is_utf8(data: bytes) -> bool:
-    """Whether bytes are valid UTF-8."""
+    """Tell whether bytes are valid UTF-8."""
     if data.isascii():
         return True
     try:
@@ -231,17 +235,17 @@ def _find(needle: bytes, data: bytes, start: int = 0) -> int:
 
 
 def _leads_to_objects(key: bytes, data: bytes) -> bool:
-    """Whether behind each of these keys in a block stands an object, or null."""
+    """Tell whether the value of each of these keys in a block is an object or null."""
     import stringzilla as sz
 
     left = int(sz.count(data, key))
-    for value in (b":{", b": {", b":null", b": null"):  # mostly the first accounts for all
+    for value in (b":{", b": {", b":null", b": null"):  # usually the first one accounts for all
         left -= int(sz.count(data, key + value)) if left else 0
     return not left
 
 
 def _count(needles: Prefilter, data: bytes) -> int:
-    """How often needles stand in a block."""
+    """Return how often the bytes occur in a block."""
     import stringzilla as sz
 
     if needles.uncased:
@@ -250,7 +254,7 @@ def _count(needles: Prefilter, data: bytes) -> int:
 
 
 def _lines_with(needles: Prefilter, data: bytes, limit: int) -> list[bytes] | None:
-    """The lines that hold one of the needles, in order; None when they are more than ``limit``."""
+    """Return the lines that hold one of the byte strings, in order; None if there are more than ``limit``."""
     import stringzilla as sz
 
     search = sz.find
@@ -271,7 +275,7 @@ def _lines_with(needles: Prefilter, data: bytes, limit: int) -> list[bytes] | No
 
 
 def lines_holding(needles: Prefilter, block: Block) -> Iterator[Line]:
-    """The lines of a block that can hold one of the needles."""
+    """Yield the lines of a block that may hold one of the byte strings."""
     lines = None
     if all(_find(undone, block.data) < 0 for undone in needles.undone_by):
         lines = _lines_with(needles, block.data, limit=1 << 30)
@@ -279,10 +283,10 @@ def lines_holding(needles: Prefilter, block: Block) -> Iterator[Line]:
 
 
 def locate(block: Block, kept: Sequence[bytes]) -> Iterator[Line]:
-    """Where the lines of a block stand that were kept, in order."""
+    """Yield the lines of a block that were kept, in order, with their offsets."""
     data, at = block.data, 0
     for raw in kept:
-        # The first line from here on that reads like this one: one that reads the same is selected just as well.
+        # The next line with the same bytes: equal lines are selected alike, so it does not matter which one is found.
         while True:
             at = data.find(raw + b"\n", at)
             if at == 0 or data[at - 1] == 10:

@@ -1,6 +1,6 @@
-"""Which events are meant: the flags of docs/contract.md §6 as one value, and its meaning on a decoded event.
+"""Which events are selected: the flags of docs/contract.md §6 as one value, and their meaning on a decoded event.
 
-``Selection.matches`` is the truth. Everything faster (``needles``, ``scan``) may only throw away what it would refuse.
+`Selection.matches` defines the result. The faster stages (`prefilter`, `scan`) may reject only what it rejects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ESCAPED = r"(?s)\\(?:[xuU][0-9A-Fa-f]+|N\{[^}]*\}|.)"
 
 
 def compile_grep(pattern: str) -> re.Pattern[str]:
-    """A search pattern, case ignored unless it has capitals outside escapes. Raises ``UsageError``."""
+    """Compile a search pattern. Case is ignored unless it has capitals outside escapes. Raises ``UsageError``."""
     has_capitals = any(character.isupper() for character in re.sub(_ESCAPED, "", pattern))
     try:
         return re.compile(pattern, 0 if has_capitals else re.IGNORECASE)
@@ -33,28 +33,28 @@ def compile_grep(pattern: str) -> re.Pattern[str]:
 
 
 class Session(NamedTuple):
-    """One capture session and the rtstreams that are its own. The set may grow while a log is followed."""
+    """A capture session and the ids of its rtstreams. The set may grow while a log is followed."""
 
     ident: str
     rtstreams: set[str]
 
     def owns(self, event: Event) -> bool:
-        """Whether an event is of this session."""
+        """Tell whether an event belongs to this session."""
         if event.get("capture_session_id") == self.ident:
             return True
         stream = event.get("rtstream_id")
         return isinstance(stream, str) and stream in self.rtstreams
 
     def learn(self, event: Event) -> None:
-        """Take up the rtstreams that the session's ``active`` event names."""
+        """Add the rtstreams that an ``active`` event of the session names."""
         if event.get("capture_session_id") == self.ident:
             self.rtstreams.update(stream.id for stream in read_streams(ev.data_of(event).get("rtstreams")))
 
 
 class Selection(NamedTuple):
-    """Flags of one kind are alternatives; different kinds must all hold. Times are Unix seconds, both ends included.
+    """What to select. Values of one flag are alternatives; all flags must hold. Times are Unix seconds, ends included.
 
-    ``without_own`` leaves out the listener's own lines, unless a channel or an event name asks for them.
+    ``without_own`` leaves out the listener's own lines, unless a channel or an event name selects them.
     """
 
     channels: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Selection(NamedTuple):
 
     @property
     def selects(self) -> bool:
-        """Whether any flag is given: without one every line passes, even one that is no event."""
+        """Whether any flag is set. Without one every line passes, even one that is not an object."""
         return bool(self.tests())
 
     def tests(self) -> list[Callable[[Event], bool]]:
@@ -86,7 +86,7 @@ class Selection(NamedTuple):
         ]
 
     def matches(self, event: Any) -> bool:
-        """Whether a decoded line is meant. What is no object is meant only if nothing is asked."""
+        """Tell whether a decoded line is selected. One that is not an object passes only without any flag."""
         tests = self.tests()
         return not tests or (isinstance(event, dict) and all(test(event) for test in tests))
 

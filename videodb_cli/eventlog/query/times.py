@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from videodb_cli.errors import UsageError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-# Compiled where they are used: most commands are given no time, and all of them pay for an import.
+# Compiled at first use: most commands get no time, and would pay for it at import.
 _DURATION = r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+"
 _PART = r"(\d+(?:\.\d+)?)(ms|[smhdw])"
 _CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?"
@@ -21,7 +21,7 @@ _HINT = "for example 10m, 2h30m, 10:15, 2026-03-02T10:15, 1772446530"
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of ``30s``, ``2h30m`` or a bare number of seconds. Raises ``UsageError``."""
+    """Return the seconds of ``30s``, ``2h30m`` or a bare number of seconds. Raises ``UsageError``."""
     if re.fullmatch(_NUMBER, text, re.ASCII):
         return float(text)
     if not re.fullmatch(_DURATION, text, re.ASCII):
@@ -30,11 +30,11 @@ def parse_duration(text: str) -> float:
 
 
 def parse_time(text: str, now: float) -> float:
-    """Unix seconds of a moment, given the present one.
+    """Return the Unix seconds of a moment that was typed, given the present in Unix seconds.
 
-    A length of time means that long ago; a clock time is the latest one past; a bare number is epoch seconds,
-    milliseconds, microseconds or nanoseconds by its size; no zone means local. What no clock can show is as far past
-    or future as it says, up to infinity. Raises ``UsageError``.
+    A duration means that long ago. A time of day is the latest one that has passed. A bare number counts seconds,
+    milliseconds, microseconds or nanoseconds since 1970, by its size. A time without a zone is local. A date outside of
+    the calendar is far in the past or future, up to infinity. Raises ``UsageError``.
     """
     text = text.strip()
     if re.fullmatch(_EPOCH, text, re.ASCII):
@@ -56,7 +56,7 @@ def parse_time(text: str, now: float) -> float:
 
 
 def _epoch(value: float) -> float:
-    """Seconds of a count since 1970 in whatever unit gives a year that people mean: 1973 to 5138."""
+    """Return the seconds of a count since 1970, in the unit that gives a year from 1973 to 5138."""
     size = abs(value)
     if size < 1e11:
         return value
@@ -64,7 +64,7 @@ def _epoch(value: float) -> float:
 
 
 def _beyond_calendar(text: str) -> float:
-    """The far past or future of a date whose year Python's calendar does not have. Raises ``UsageError``."""
+    """Return a time far away for a date whose year Python's calendar does not have. Raises ``UsageError``."""
     dated = re.fullmatch(_ANY_YEAR, text, re.ASCII)
     year = int(dated[1][:_LONGEST_YEAR]) if dated else 1
     if dated is None or 1 <= year <= 9999:
@@ -94,5 +94,5 @@ def _local(moment: datetime) -> float:
     try:
         return moment.timestamp()
     except (OverflowError, ValueError, OSError):
-        # In the first and the last hours of the calendar the local clock leads out of it; a day more or less is alike.
+        # In the first and last hours of the calendar the local time is outside of it; a day makes no difference there.
         return (moment.replace(tzinfo=UTC) - _BEGIN).total_seconds()

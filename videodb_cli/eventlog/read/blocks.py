@@ -1,8 +1,8 @@
-"""Raw lines of a log with their offsets, forwards in blocks and backwards from the end.
+"""Reads whole lines of a log with their offsets, forwards in blocks and backwards from the end.
 
-A byte order mark is no part of the first line. A last line without its newline counts if it is whole (JSON); one that
-is torn is noted and left out. In the log that a listener writes right now neither counts: the line is about to end.
-At the end of standard input and of pipes everything counts, because nobody will finish the line.
+A byte order mark is no part of the first line. A last line without its newline counts if it is whole (JSON); a torn
+one is reported and left out. In the log that a listener is writing neither counts, because the listener completes the
+line. At the end of standard input and of pipes everything counts, because nobody completes the line.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def iter_blocks(
     *,
     broken: BrokenLines | None = None,
 ) -> Iterator[Block]:
-    """Whole lines of a source from byte ``start`` (a line's beginning) up to byte ``end``, in blocks.
+    """Yield whole lines of a source from byte ``start`` (a line's beginning) up to byte ``end``, in blocks.
 
-    A block is about ``size`` bytes, longer only where one line is. Offsets of a compressed source count decompressed
+    A block has about ``size`` bytes, more only if one line is longer. Offsets of a compressed source count decompressed
     bytes. A torn last line and damage are noted in ``broken``. Raises the errors of ``open_source``; without
     ``broken``, also ``DamagedError`` after having yielded what could be read.
     """
@@ -49,7 +49,7 @@ def iter_blocks(
 
 @contextmanager
 def _noting(source: LogSource, broken: BrokenLines | None) -> Iterator[None]:
-    """Note damage in ``broken`` instead of raising it, and that a rotated file cannot be read at all."""
+    """Add damage to ``broken`` instead of raising it, also that of a rotated file that cannot be opened."""
     try:
         yield
     except OSError as error:
@@ -65,14 +65,14 @@ def _noting(source: LogSource, broken: BrokenLines | None) -> Iterator[None]:
 
 
 def first_line_at(fd: int) -> int:
-    """Where the first line of a file begins: behind its byte order mark, if it has one."""
+    """Return where the first line of a file begins: after its byte order mark, if it has one."""
     return len(BOM) if os.pread(fd, len(BOM), 0) == BOM else 0
 
 
 def _cut_at_lines(
     source: LogSource, fd: int, offset: int, end: int | None, size: int, broken: BrokenLines | None
 ) -> Iterator[Block]:
-    """Look where a line ends, then read exactly up to there: no byte is copied twice."""
+    """Find the end of a line, then read exactly up to it, so that no byte is copied twice."""
     limit = os.fstat(fd).st_size if end is None else end
     offset = offset or first_line_at(fd)
     want = size
@@ -95,13 +95,13 @@ def _cut_at_lines(
 
 
 def _unfinished_line(source: LogSource, fd: int, offset: int, limit: int, broken: BrokenLines | None) -> bytes:
-    """The last line of a file that does not end with a newline, with one; nothing if it does not count."""
+    """Return the last line of a file without a newline at its end, with one added; nothing if it does not count."""
     rest = os.pread(fd, limit - offset, offset)
     if len(rest) < limit - offset:
         return b""  # cut off while we read
     line = finished(source, rest)
     if line is None:
-        # One that has grown since is being written, by whomever.
+        # If it has grown since, somebody is writing it.
         if broken is not None and os.fstat(fd).st_size == limit:
             broken.add(source, offset)
         return b""
@@ -111,7 +111,7 @@ def _unfinished_line(source: LogSource, fd: int, offset: int, limit: int, broken
 def iter_views(
     source: LogSource, start: int, end: int, size: int = BLOCK_SIZE, *, broken: BrokenLines | None = None
 ) -> Iterator[View]:
-    """What ``iter_blocks`` gives of a source that can be read again, in one buffer that stays in the CPU's cache.
+    """Yield what `iter_blocks` yields of a seekable source, in one buffer that stays in the CPU's cache.
 
     Reading into fresh memory each time costs three times as much.
     """
@@ -160,9 +160,9 @@ def _last_line_end(fd: int, start: int, end: int) -> int | None:
 def iter_blocks_backwards(
     source: LogSource, end: int | None = None, size: int = BLOCK_SIZE, *, broken: BrokenLines | None = None
 ) -> Iterator[Block]:
-    """Whole lines from byte ``end`` of a seekable source to its beginning; lines within a block stand in file order.
+    """Yield whole lines of a seekable source, block by block from byte ``end`` to its beginning.
 
-    The first block is small (16 KiB), because most who look backwards want ten lines.
+    Lines within a block are in file order. The first block is small (16 KiB), because usually ten lines are wanted.
     """
     with _noting(source, broken), open_source(source) as file:
         fd = file.fileno()
@@ -171,13 +171,13 @@ def iter_blocks_backwards(
         position = _last_line_end(fd, begin, limit) or begin
         if position < limit and (line := _unfinished_line(source, fd, position, limit, broken)):
             yield Block(position, line)
-        tail: list[bytes] = []  # pieces, last first, of the lines' ends whose beginning has not been read yet
+        tail: list[bytes] = []  # pieces, last first, of a line whose beginning has not been read yet
         step = 1 << 14
         while position > begin:
             start = max(begin, position - step)
             chunk = os.pread(fd, position - start, start)
             if len(chunk) < position - start:
-                return  # truncated while we looked: there is nothing older that still belongs to it
+                return  # truncated while we read: nothing older belongs to it any more
             position, step = start, size
             first = 0 if start == begin else chunk.find(b"\n", 0, len(chunk) - (0 if tail else 1)) + 1
             if start > begin and not first:
@@ -190,5 +190,5 @@ def iter_blocks_backwards(
 
 
 def count_lines(source: LogSource, start: int, end: int) -> int:
-    """How many newlines stand from byte ``start`` to byte ``end`` of a source that can be read again."""
+    """Return the number of newlines from byte ``start`` to byte ``end`` of a seekable source."""
     return sum(block.data.count(b"\n") for block in iter_blocks(source, start, end, 1 << 20))

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class DamagedError(RefusedError):
-    """A file could be read in part only, or one of many could not be read; readers name it and go on."""
+    """A file could be read only in part, or one of several not at all. Readers report it and go on."""
 
     default_code = "damaged"
 
 
 class LinePlace(NamedTuple):
-    """Where a line begins in a source. ``number`` is its line number where it cannot be counted later: in a stream."""
+    """Where a line begins in a source. ``number`` is its line number, known only in a stream, which is read once."""
 
     source: LogSource
     offset: int
@@ -28,7 +28,7 @@ class LinePlace(NamedTuple):
 
 
 class BrokenLines:
-    """Counts lines that are not JSON and knows where they stand; keeps what is said about damaged files."""
+    """Collects the places of lines that are not JSON, and the errors of damaged files."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -40,7 +40,7 @@ class BrokenLines:
         self._lines_before = 0
 
     def enter(self, stream: LogSource, block: Block) -> None:
-        """A block of a stream is read now. Its lines are numbered while it is here: it cannot be read again."""
+        """Begin a block of a stream. Its lines are counted now, because a stream cannot be read again."""
         if self._stream != stream:
             self._stream, self._lines_before = stream, 0
         elif self._block is not None:
@@ -48,14 +48,14 @@ class BrokenLines:
         self._block = block
 
     def place(self, source: LogSource, offset: int) -> LinePlace:
-        """The place of a line, with its number if it stands in the stream that is being read."""
+        """Return the place of a line, with its number if it is in the stream that is being read."""
         if self._block is None or source != self._stream:
             return LinePlace(source, offset)
         before = self._block.data.count(b"\n", 0, offset - self._block.offset)
         return LinePlace(source, offset, self._lines_before + before + 1)
 
     def add(self, source: LogSource, offset: int) -> None:
-        """Take note of a broken line that begins at ``offset``."""
+        """Add a broken line that begins at ``offset``."""
         self.count += 1
         self._places.append(self.place(source, offset))
 
@@ -65,7 +65,7 @@ class BrokenLines:
         self._places += [LinePlace(source, 0, number) for number in numbers]
 
     def add_damage(self, error: DamagedError) -> None:
-        """Take note of a file that could not be read to its end."""
+        """Add the error of a file that could not be read to its end."""
         self.damaged += 1
         self._damage.append(error)
 
@@ -84,17 +84,17 @@ class BrokenLines:
         return noted
 
     def take(self) -> Iterator[tuple[str, int | None]]:
-        """Name and line number of each one noted since the last call, as ``line_numbers`` gives them."""
+        """Return name and line number of each line that was added since the last call; see `line_numbers`."""
         return line_numbers(self.take_places())
 
     def take_damage(self) -> list[DamagedError]:
-        """What was noted about damaged files since the last call."""
+        """Return the errors of damaged files that were added since the last call."""
         noted, self._damage = self._damage, []
         return noted
 
 
 def line_numbers(places: Iterable[LinePlace]) -> Iterator[tuple[str, int | None]]:
-    """Name of the source and line number of each place; no number where it cannot be read again."""
+    """Return the source's name and the line number of each place; no number if the source cannot be read again."""
     from videodb_cli.eventlog.read.blocks import count_lines
 
     last: LogSource | None = None

@@ -1,4 +1,4 @@
-"""Compressed files, known by their first bytes and never by their name; read forwards, as far as they can be read.
+"""Reads compressed files forwards, as far as they can be read. The first bytes tell the kind, never the name.
 
 gzip, bzip2 and xz are in the standard library. Zstandard is in that of Python 3.14, and in the package ``zstandard``.
 """
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-# So many first bytes tell every kind.
+# How many first bytes tell every kind.
 HEAD = 6
 _INPUT = 1 << 15
-# Output is taken in pieces, so that a file of zeros, a thousandth of its content, does not fill the memory.
+# Output is taken in pieces: a small file of zeros could otherwise fill the memory.
 _OUTPUT = 1 << 18
 
 
@@ -43,12 +43,12 @@ KINDS = (
 
 
 def kind_of(head: bytes) -> Compression | None:
-    """What a file is that begins with these bytes (``HEAD`` are enough); None for one that is not compressed."""
+    """Return how a file with these first bytes is compressed (``HEAD`` are enough); None if it is not."""
     return next((kind for kind in KINDS if head.startswith(kind.magic)), None)
 
 
 def may_become_kind(head: bytes) -> bool:
-    """Whether a stream that began with these few bytes may turn out to be compressed once more of it came."""
+    """Tell whether a stream that begins with these bytes may be compressed, so that more of it is needed."""
     return any(len(head) < len(kind.magic) and kind.magic.startswith(head) for kind in KINDS)
 
 
@@ -82,7 +82,7 @@ class Decompressed(io.RawIOBase):
         return False
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer; it stays short only at the end, or before the damage."""
+        """Fill the buffer; it is filled in part only at the end, or before the damage."""
         view = memoryview(buffer).cast("B")
         done = 0
         while done < len(view):
@@ -117,7 +117,7 @@ class Decompressed(io.RawIOBase):
         super().close()
 
     def _more(self) -> bytes:
-        """The next piece of content; nothing at the end, or once it failed."""
+        """Return the next piece of content; nothing at the end, or after a failure."""
         while not self._is_over:
             if self._new is None:
                 self._fail(
@@ -133,10 +133,10 @@ class Decompressed(io.RawIOBase):
         return b""
 
     def _step(self) -> bytes:
-        """What comes next out of this member."""
+        """Return the next output of this member."""
         needs_input = not getattr(self._member, "unconsumed_tail", b"") and getattr(self._member, "needs_input", True)
         has_input = bool(self._input) or not needs_input or self._fill()
-        content = self._decompress()  # without input, what it still holds
+        content = self._decompress()  # without input: the rest that it still holds
         if not (content or has_input or self._is_over or self._member.eof):
             self._fail(f"{self._name} is cut off: its {self._kind.name} data has no end; all whole lines were read")
         return content
@@ -146,12 +146,12 @@ class Decompressed(io.RawIOBase):
         return bool(self._input)
 
     def _decompress(self) -> bytes:
-        """Give the decompressor what was read, or what it left of it."""
+        """Give the decompressor its next input and return its output."""
         given, self._input = self._input, b""
         before = self._member.copy() if hasattr(self._member, "copy") else None
         try:
             content: bytes = self._member.decompress(given or getattr(self._member, "unconsumed_tail", b""), _OUTPUT)
-        except TypeError:  # one that takes no bound
+        except TypeError:  # this decompressor takes no limit
             content = self._member.decompress(given)
         except Exception as error:  # noqa: BLE001 - each kind has errors of its own
             self._fail(f"{self._name} is damaged: {error}; what stands before that was read")
@@ -163,7 +163,7 @@ class Decompressed(io.RawIOBase):
         self._member = self._new()
 
     def _end_member(self) -> None:
-        """Go on with the next member, past the zeros that tapes and disks pad files with, if there is one."""
+        """Go on with the next member, if there is one; zeros between members (tapes pad files so) are skipped."""
         rest = self._member.unused_data
         while not (rest := rest.lstrip(b"\0")):
             if not self._fill():
@@ -183,7 +183,7 @@ class Decompressed(io.RawIOBase):
 
 
 def _until_it_fails(member: Any, given: bytes) -> bytes:
-    """What comes out of the input before the byte that is wrong."""
+    """Return the output of the input before the first wrong byte."""
     content = bytearray()
     given = given or member.unconsumed_tail
     with contextlib.suppress(Exception):
@@ -193,7 +193,7 @@ def _until_it_fails(member: Any, given: bytes) -> bytes:
 
 
 def _decompressor(kind: Compression) -> Callable[[], Any] | None:
-    """What makes a decompressor of one member; None where this Python has none."""
+    """Return a function that makes a decompressor of one member; None if this Python has none."""
     if kind.name == "gzip":
         import zlib
 

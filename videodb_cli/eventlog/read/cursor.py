@@ -1,7 +1,7 @@
-"""Where a reader stopped, so that the next run goes on from there: a small file, replaced after output was flushed.
+"""Remembers in a small file where a reader stopped, so that the next run continues there.
 
-A position is an offset in a file that is known by its first line and by the bytes before the offset, so that rotation
-moves it along, and a log that was cleared or replaced is noticed.
+The file is replaced after output was flushed. A position is an offset in a log file. The log file is recognised by its
+first line and by the bytes before the offset, so a rotated file is found again, and a cleared log is noticed.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Position(NamedTuple):
 
 
 class Cursor:
-    """The file that remembers. ``find`` it among sources, ``save`` what was handed out."""
+    """A cursor file. `find` returns the position of the last run, `save` stores a new one."""
 
     def __init__(self, path: Path) -> None:
-        """Raises NotFoundError or RefusedError where no file can be made: before anything is handed out, not after."""
+        """Raises NotFoundError or RefusedError if no file can be made there: before any output, not after it."""
         hint = "name another file: --cursor-file F"
         if not stat.S_ISDIR(mode_of(path.parent) or 0):
             raise NotFoundError(f"no directory {path.parent} for the cursor", hint=f"mkdir -p {path.parent}")
@@ -46,16 +46,16 @@ class Cursor:
 
     @property
     def path(self) -> Path:
-        """Where the cursor is kept."""
+        """The path of the cursor file."""
         return self._path
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing was ever remembered in this file."""
+        """Whether no position was ever saved in this file."""
         return not self._path.exists() or not self._path.stat().st_size
 
     def find(self, sources: Sequence[LogSource]) -> Position | None:
-        """Where the last run ended; None on the first run. Offset -1: the log it was in is not there any more.
+        """Return where the last run ended; None on the first run. Offset -1 means that this log no longer exists.
 
         Raises ``RefusedError`` for a cursor file that is damaged or that may not be read.
         """
@@ -75,7 +75,7 @@ class Cursor:
         return Position(0, -1)
 
     def save(self, source: LogSource, offset: int) -> None:
-        """Remember that everything before ``offset`` of this source was handed out, and flushed.
+        """Save that everything before ``offset`` of this source was written out and flushed.
 
         Raises RefusedError if it cannot be written.
         """

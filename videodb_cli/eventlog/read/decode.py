@@ -1,4 +1,4 @@
-"""A line becomes what ``json.loads`` makes of it, mostly by way of something faster."""
+"""Decodes a line as ``json.loads`` does, mostly with a faster library."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from videodb_cli.model.event import is_own
 
 
 def decode(line: bytes) -> Any:
-    """The value of one line. Raises ``ValueError`` when it is not JSON.
+    """Return the value of one line. Raises ``ValueError`` when it is not JSON.
 
-    orjson refuses what older scripts wrote and ``json.loads`` reads (``NaN``, half a surrogate pair), so its refusal is
-    not the last word.
+    orjson refuses some lines that older scripts wrote and ``json.loads`` reads (``NaN``, half a surrogate pair). Those
+    are decoded again with the standard library.
     """
     import orjson
 
@@ -23,7 +23,7 @@ def decode(line: bytes) -> Any:
 
 
 def decode_slowly(line: bytes) -> Any:
-    """By the standard library alone. Raises ``ValueError``."""
+    """Decode with the standard library alone. Raises ``ValueError``."""
     try:
         return json.loads(line.decode(), parse_int=_parse_int)
     except RecursionError:
@@ -31,12 +31,12 @@ def decode_slowly(line: bytes) -> Any:
 
 
 def _parse_int(digits: str) -> int | float:
-    # Python refuses to read integers of more than 4300 digits; to everybody else they are numbers.
+    # Python refuses integers of more than 4300 digits, which are valid JSON.
     return int(digits) if len(digits) < 4000 else float(digits)
 
 
 def is_own_line(line: bytes) -> bool:
-    """Whether the listener wrote this line about itself."""
+    """Tell whether the listener wrote this line about itself."""
     if b"videodb_cli" not in line and b"\\u00" not in line:
         return False
     event = decode(line)

@@ -1,7 +1,7 @@
-"""Follows a log as ``tail -F`` does: through growth, rotation, truncation, deletion, and before it is there at all.
+"""Follows a log as ``tail -F`` does: through growth, rotation, truncation and deletion, also before it exists.
 
-Polling ``stat`` every 40 ms costs 0.3 % of a core and needs nothing of the platform. A file is known by its first line
-and by the bytes read last, never by inode or size alone: inodes are used again, and a truncated file grows again.
+Polling ``stat`` every 40 ms costs 0.3 % of a core and needs nothing of the platform. A file is recognised by its first
+line and by the bytes read last, never by inode or size alone: inodes are reused, and a truncated file grows again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Change(Enum):
 class Follower:
     """One followed file. ``poll`` never waits; ``close`` when done.
 
-    ``offset`` is where the first byte stands that has not been handed out, in the file that is open now.
+    ``offset`` is that of the first byte that was not returned yet, in the file that is open now.
     """
 
     def __init__(self, path: Path, *, private: bool = False, from_end: bool = False) -> None:
@@ -63,7 +63,7 @@ class Follower:
 
     @property
     def source(self) -> LogSource | None:
-        """The open file as a source for reading what stands before ``offset``; None while there is no file."""
+        """The open file as a source, for reading what is before ``offset``; None while there is no file."""
         return None if self._file is None else LogSource(self.path, self._private, self._file.fileno())
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class Follower:
             self._file = None
 
     def poll(self) -> Iterator[Block | Change]:
-        """Whole lines that came since the last poll, and what happened to the file, in order."""
+        """Return the whole lines since the last poll, and what happened to the file, in order."""
         if self._file is None:
             if not self._open():
                 return
@@ -125,7 +125,7 @@ class Follower:
         assert self._file is not None  # noqa: S101 - for the type checker; poll has seen to it
         fd = self._file.fileno()
         status = os.fstat(fd)
-        # The time of change tells a file that was cut and has grown to the very same size.
+        # The time of change detects a file that was truncated and has grown to the same size.
         if (status.st_size, status.st_mtime_ns) == self._checked:
             return
         if not self._is_same(fd, status.st_size):
@@ -137,7 +137,7 @@ class Follower:
         yield from self._drain(fd)
 
     def _is_same(self, fd: int, size: int) -> bool:
-        """Whether what we have read is still there; a file that was truncated and grew again differs."""
+        """Tell whether the file still holds what we have read; one that was truncated and grew again does not."""
         if size < self.offset + self._held_size:
             return False
         if os.pread(fd, len(self._head), 0) != self._head:
@@ -157,7 +157,7 @@ class Follower:
                 self._head += data[: _HEAD - len(self._head)]
             self._recent = (self._recent + data[-_RECENT:])[-_RECENT:]
             self.offset += len(data)
-            # What follows the last newline is read again with its rest; only a long line is worth holding.
+            # The bytes after the last newline are read again next time; only those of a long line are kept.
             self._held, self._held_size = [], 0
             yield block
 
@@ -174,7 +174,7 @@ class Follower:
         if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
             self._told_removed = False
             return
-        # Its last lines may have come between our last read and the rename.
+        # Its last lines may have been written between our last read and the rename.
         yield from self._drain(self._file.fileno())
         yield from self._last_line(self._file.fileno())
         newer = self._rotated_after_mine(mine)
@@ -187,7 +187,7 @@ class Follower:
             yield from self._read_on()
 
     def _last_line(self, fd: int) -> Iterator[Block]:
-        """What stands behind the last newline of a file that was rotated away: nobody goes on with it."""
+        """Return the bytes after the last newline of a rotated file, which nobody completes any more."""
         rest = os.pread(fd, max(os.fstat(fd).st_size - self.offset, 0), self.offset)
         if not rest or rest.isspace():
             return
@@ -200,7 +200,7 @@ class Follower:
             yield _without_mark(Block(self.offset, rest + b"\n"))
 
     def _rotated_after_mine(self, mine: os.stat_result) -> list[LogSource]:
-        """Files that were begun after ours and rotated away before we looked, oldest first."""
+        """Return the files that were begun after ours and rotated before we looked, oldest first."""
         rotated = self._rotated()
         for index, source in enumerate(rotated):
             if self._is_now(source, mine):
@@ -215,7 +215,7 @@ class Follower:
         ]
 
     def _is_now(self, source: LogSource, mine: os.stat_result) -> bool:
-        """Whether a rotated file is what we read, renamed or compressed."""
+        """Tell whether a rotated file is the one that we read, renamed or compressed."""
         assert source.path is not None  # noqa: S101 - for the type checker
         try:
             status = source.path.stat(follow_symlinks=False)
@@ -226,7 +226,7 @@ class Follower:
         return source.is_compressed and self.offset > 0 and self._begins_as_read(source)
 
     def _begins_as_read(self, source: LogSource) -> bool:
-        """Whether a file holds what we have read, from its first line to the bytes read last."""
+        """Tell whether a file holds what we have read, by its first line and the bytes read last."""
         try:
             found = first_and_last_bytes(source, self.offset, len(self._head), len(self._recent))
         except VideodbError:
@@ -234,14 +234,14 @@ class Follower:
         return found == (self._head, self._recent)
 
     def _rest_of_copy(self) -> Iterator[Block]:
-        """What copytruncate had copied and we had not read: the newest rotated file, if it begins as ours did."""
+        """Return what copytruncate copied and we had not read, from the newest rotated file if it is that copy."""
         rotated = self._rotated()
         if self._head and rotated and self._begins_as_read(rotated[-1]):
             yield from iter_blocks(rotated[-1], self.offset, broken=self.broken)
 
 
 def _without_mark(block: Block) -> Block:
-    """The first block of a file without the byte order mark, which is no part of its first line."""
+    """Return the first block of a file without its byte order mark, which is no part of the first line."""
     if block.offset or not block.data.startswith(BOM):
         return block
     return Block(len(BOM), block.data[len(BOM) :])
@@ -250,7 +250,7 @@ def _without_mark(block: Block) -> Block:
 def iter_follow(
     followers: Iterable[Follower], sleep: Callable[[float], object] = time.sleep
 ) -> Iterator[tuple[Follower, Block | Change] | None]:
-    """Poll for ever. None comes once a round when nothing else did, so that the caller can look at its deadlines."""
+    """Poll for ever. Yields None after each round without news, so that the caller can check deadlines."""
     watched = list(followers)
     while True:
         busy = False

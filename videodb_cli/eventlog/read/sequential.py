@@ -1,4 +1,4 @@
-"""Lines of what can be read forwards only: standard input, pipes, and compressed files."""
+"""Reads sources that can only be read forwards: standard input, pipes, and compressed files."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 def split(
     file: BinaryIO, source: LogSource, offset: int, end: int | None, size: int, broken: BrokenLines | None
 ) -> Iterator[Block]:
-    """Blocks of what can be read forwards only. What is cut off or damaged is raised behind what was whole."""
+    """Yield blocks of whole lines. Raises DamagedError behind the last whole line if the rest cannot be read."""
     pieces = _Pieces(offset)
     failure: DamagedError | None = None
     is_stream = source.is_stream
     while True:
         want = size if end is None else min(size, end - pieces.end)
         if pieces.end == 0 and want < HEAD and end is None:
-            want = HEAD  # a byte order mark is looked at in one piece
+            want = HEAD  # a byte order mark must be in one piece
         try:
             chunk = _read(file, source, want) if want > 0 else b""
         except DamagedError as error:
@@ -41,7 +41,7 @@ def split(
                 broken.enter(source, block)
             yield block
     rest = pieces.rest()
-    # At the end of a stream nobody will finish the line, so it counts, whatever it is.
+    # Nobody completes the last line of a stream, so it counts even if it is torn.
     line = rest + b"\n" if is_stream and rest and failure is None else finished(source, rest)
     if line:
         block = Block(pieces.offset, line)
@@ -55,10 +55,10 @@ def split(
 
 
 class _Pieces:
-    """Chunks of any size become blocks of whole lines; a line that is longer than a block is put together once."""
+    """Turns chunks of any size into blocks of whole lines. A line longer than a block is joined only once."""
 
     def __init__(self, offset: int) -> None:
-        # Where the first byte stands that was not given out, and the one behind the last that was read.
+        # Offsets of the first byte that was not returned yet, and of the end of what was read.
         self.offset = self.end = offset
         self._parts: list[bytes] = []
 
@@ -71,7 +71,7 @@ class _Pieces:
         return chunk
 
     def add(self, chunk: bytes) -> Block | None:
-        """The whole lines that end in a chunk."""
+        """Add a chunk and return the whole lines that end in it."""
         self.end += len(chunk)
         cut = chunk.rfind(b"\n") + 1
         if not cut:
@@ -84,7 +84,7 @@ class _Pieces:
         return block
 
     def rest(self) -> bytes:
-        """What stands behind the last newline."""
+        """Return the bytes after the last newline."""
         return b"".join(self._parts)
 
 
@@ -102,9 +102,9 @@ def skip(file: BinaryIO, count: int) -> None:
 
 
 def finished(source: LogSource, rest: bytes) -> bytes | None:
-    """What stands behind the last newline, with a newline, if nobody goes on writing it; None if it is torn.
+    """Return the bytes after the last newline as a line, if nobody is writing it; None if it is torn.
 
-    The log that a listener writes right now ends at its last newline: the listener ends the line in a moment.
+    In the log that a listener is writing these bytes do not count: the listener completes the line in a moment.
     """
     if not rest or rest.isspace() or is_being_written(source):
         return b""
@@ -116,5 +116,5 @@ def finished(source: LogSource, rest: bytes) -> bytes | None:
 
 
 def unreadable(source: LogSource, error: OSError) -> DamagedError:
-    """What a disk or a network says in the middle of a file."""
+    """Return the error for a read that failed in the middle of a file."""
     return DamagedError(f"{source.name} cannot be read to its end: {error.strerror}; what stands before was read")

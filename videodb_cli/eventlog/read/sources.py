@@ -1,7 +1,7 @@
-"""Which files make up a log: rotated ones first, several files and directories, and ``-`` for standard input.
+"""Finds, orders and opens the files of a log: rotated ones first, named files, directories, and standard input (``-``).
 
-docs/contract.md §2 and §6. Nothing here reads a log; it only finds, orders and opens. The first bytes of a file tell
-what it is, never its name: compressed, text with a byte order mark, or plain.
+See docs/contract.md §2 and §6. The first bytes of a file tell what it is, never its name: compressed, text with a byte
+order mark, or plain.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
 BOM = b"\xef\xbb\xbf"
-# Longer ones first: that of UTF-32 begins with that of UTF-16.
+# Longer marks first: that of UTF-32 begins with that of UTF-16.
 _FOREIGN_MARKS = (
     (b"\xff\xfe\0\0", "UTF-32"),
     (b"\0\0\xfe\xff", "UTF-32"),
@@ -38,9 +38,9 @@ _FOREIGN_MARKS = (
 class LogSource(NamedTuple):
     """One thing to read: a file, or standard input when ``path`` is None.
 
-    ``private`` says that the file stands in a place of ours, where a symbolic link is refused. ``fd`` is a descriptor
-    that somebody holds open on it, so that a file which was just renamed is still the one that is read. A file that
-    ``is_rotated`` is one of many: trouble with it is said, and hides nothing else.
+    ``private`` means that the file is in our directory, where a symbolic link is refused. ``fd`` is an open descriptor
+    of it, so that the same file is read after it was renamed. If a file that ``is_rotated`` cannot be read, this is
+    reported, and the others are still read.
     """
 
     path: Path | None
@@ -50,12 +50,12 @@ class LogSource(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return "standard input" if self.path is None else str(self.path)
 
     @property
     def is_compressed(self) -> bool:
-        """Whether its first bytes say so."""
+        """Whether it is compressed, by its first bytes."""
         head = self._head()
         return head is not None and compression.kind_of(head) is not None
 
@@ -75,7 +75,7 @@ class LogSource(NamedTuple):
     def _head(self) -> bytes | None:
         """The first bytes of a file; None for a stream, and for what cannot be opened."""
         if self.fd is not None:
-            return b""  # what is followed grows, so it is not compressed
+            return b""  # a file that is followed grows, so it is not compressed
         if self.is_stream:
             return None
         try:
@@ -111,7 +111,7 @@ def log_sources(run_dir: RunDir) -> list[LogSource]:
 
 
 def resolve_sources(names: Sequence[str], run_dir: RunDir) -> list[LogSource]:
-    """Turn what was typed into sources; nothing typed means the log of ``run_dir``.
+    """Turn the arguments of a command into sources; without any, the log of ``run_dir``.
 
     Raises ``NotFoundError`` (exit 4) for what is not there, ``RefusedError`` for what cannot be looked at, and
     ``UsageError`` for ``-`` given twice.
@@ -143,7 +143,7 @@ def _required_log(run_dir: RunDir) -> list[LogSource]:
 
 
 def is_being_written(source: LogSource) -> bool:
-    """Whether a listener holds the lock beside the log, so that it goes on with the last line itself."""
+    """Tell whether a listener is writing this log: then it completes the last line itself."""
     from videodb_cli.rundir.lock import is_held
 
     if source.path is None:
@@ -184,7 +184,7 @@ def open_source(source: LogSource) -> BinaryIO:
 
 
 def as_damage(source: LogSource, error: VideodbError) -> DamagedError:
-    """What is said about a rotated file that cannot be read: one of many, so the others are read all the same."""
+    """Return the error for a rotated file that cannot be read; the other files are still read."""
     if isinstance(error, DamagedError):
         return error
     return DamagedError(f"left out {source.name}: {error.message}", hint=error.hint)

@@ -1,8 +1,8 @@
-"""Times become byte ranges: binary search on the stamps of an ordered log.
+"""Turns times into byte ranges, by binary search on the stamps of an ordered log.
 
-The listener never lets stamps decrease within a file. Logs of others may be out of order, so a file is probed first;
-where a probe finds disorder, everything is read. Small disorder (two writers) is covered by the slack, and every line
-in the range is still judged by its own stamp.
+The listener never lets stamps decrease within a file. Logs of other writers may be out of order, so a file is
+probed first, and read as a whole if a probe finds disorder. The slack covers small disorder (two writers). Every line
+in the range is still tested by its own stamp.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SLACK_S = 120.0
-# Reading this much costs less than the probes.
+# Reading so many bytes costs less than the probes.
 SMALL = 1 << 20
 _PROBES = 48
 _CHUNK = 1 << 12
@@ -32,7 +32,7 @@ _OWN_STAMP = re.compile(rb'\{"ts":"[^"\\]{20,32}","unix_ts":(\d+(?:\.\d+)?),')
 
 
 class ByteRange(NamedTuple):
-    """Bytes from ``start`` up to ``end``; ``is_ordered`` is False when the search had to be given up."""
+    """Bytes from ``start`` up to ``end``. ``is_ordered`` is False if disorder was found, so that all is read."""
 
     start: int
     end: int
@@ -40,7 +40,7 @@ class ByteRange(NamedTuple):
 
 
 def byte_range(source: LogSource, since: float | None, until: float | None, size: int | None = None) -> ByteRange:
-    """Where in a seekable source the lines received from ``since`` until ``until`` can be, at line beginnings."""
+    """Return the part of a seekable source that can hold lines received from ``since`` until ``until``."""
     with open_source(source) as file:
         fd = file.fileno()
         end = os.fstat(fd).st_size if size is None else size
@@ -55,7 +55,7 @@ def byte_range(source: LogSource, since: float | None, until: float | None, size
 
 
 class _Probe:
-    """Reads single lines of a file at will."""
+    """Reads single lines of a file at any offset."""
 
     def __init__(self, fd: int, end: int) -> None:
         self._fd = fd
@@ -63,7 +63,7 @@ class _Probe:
         self.end = end
 
     def line_after(self, position: int) -> tuple[int, float] | None:
-        """The first line that begins at or after a position and has a stamp: where it begins, and the stamp."""
+        """Return offset and stamp of the first line with a stamp that begins at or after a position."""
         at = self._begin if position <= self._begin else self._next_beginning(position - 1)
         while at is not None and at < self.end:
             raw = self._line(at)
@@ -99,7 +99,7 @@ class _Probe:
 
 
 def stamp_of(raw: bytes) -> float | None:
-    """When the event of a line was received; None for a line without a stamp, or that is not JSON."""
+    """Return when the event of a line was received; None for a line without a stamp or that is not JSON."""
     if own := _OWN_STAMP.match(raw):
         return float(own[1])
     try:
@@ -110,14 +110,14 @@ def stamp_of(raw: bytes) -> float | None:
 
 
 def first_stamped_line(path: Path) -> bytes | None:
-    """The first line with a stamp among the first ones of a file in a place of ours; None when there is none."""
+    """Return the first line with a stamp among the first lines of a file of ours; None if there is none."""
     for block in iter_blocks(LogSource(path, private=True, is_rotated=True), size=_CHUNK, broken=BrokenLines()):
         return next((line for _, line in iter_lines(block) if stamp_of(line) is not None), None)
     return None
 
 
 def first_stamp(path: Path) -> float | None:
-    """The stamp of that line."""
+    """Return the stamp of `first_stamped_line`."""
     line = first_stamped_line(path)
     return None if line is None else stamp_of(line)
 
@@ -135,7 +135,7 @@ def _is_ordered(probe: _Probe) -> bool:
 
 
 def _first(probe: _Probe, is_past: Callable[[float], bool]) -> int:
-    """Where the first line begins whose stamp is past the bound; the end when there is none."""
+    """Return the offset of the first line whose stamp is past the bound; the end if there is none."""
     low, high = 0, probe.end
     while high - low > _CHUNK:
         middle = (low + high) // 2
@@ -144,7 +144,7 @@ def _first(probe: _Probe, is_past: Callable[[float], bool]) -> int:
             high = middle
         else:
             low = found[0]
-    # The search ends within a few lines; the rest is walked.
+    # The binary search ends within a few lines; these are read one by one.
     found = probe.line_after(low)
     while found is not None and not is_past(found[1]):
         low = found[0] + 1

@@ -1,1 +1,1 @@
-"""What is derived from selected events: counts, transcripts, search, sessions, wait conditions."""
+"""Results derived from selected events: counts, transcripts, search, sessions, wait conditions."""

@@ -1,4 +1,4 @@
-"""What goes from a log into its search index: the texts of lines, and what could not be read."""
+"""Extracts from a log what its search index holds: the texts of lines, and what could not be read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.read.broken import LinePlace
     from videodb_cli.eventlog.read.sources import LogSource
 
-# Of so many broken lines the numbers are kept; of the others, how many they are.
+# The numbers of the first broken lines are kept; the others are only counted.
 _KEPT_NUMBERS = 100
 _PATHS = [
     ("channel",),
@@ -34,7 +34,7 @@ _PATHS = [
 
 
 class ReadFaults:
-    """What could not be read of an indexed file: kept with it, because it is not read again for the next search."""
+    """What could not be read of an indexed file. It is stored, because the next search does not read the file again."""
 
     def __init__(
         self,
@@ -57,18 +57,18 @@ class ReadFaults:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Read what ``text`` gave."""
+        """Read the JSON that `text` returned."""
         if not text:
             return cls()
         *fields, is_torn = orjson.loads(text)
         return cls(*fields, is_torn=is_torn)
 
     def text(self) -> str:
-        """As JSON."""
+        """Return the faults as JSON."""
         return orjson.dumps([self.lines, self.count, self.numbers, self.damage, self.is_torn]).decode()
 
     def take(self, places: Sequence[LinePlace], block: Block) -> None:
-        """Count the lines of a block, and those that are broken."""
+        """Count the lines of a block and the broken ones among them."""
         for place in places:
             self.count += 1
             if len(self.numbers) < _KEPT_NUMBERS:
@@ -93,24 +93,24 @@ class Indexer:
         self.faults = ReadFaults()
 
     def begin(self, faults: ReadFaults) -> None:
-        """Go on behind what was read before. A last line that was torn may be whole by now."""
+        """Continue after what was read before. A last line that was torn may be whole by now."""
         self.faults = faults
         self.faults.is_torn = False
         self.broken = BrokenLines()
 
     def take(self, block: Block) -> int:
-        """Count the lines of a block whose texts were taken; gives the offset behind it."""
+        """Count the lines of a block whose texts were taken. Returns the offset after the block."""
         self.faults.take(self.broken.take_places(), block)
         return block.offset + len(block.data)
 
     def end(self) -> ReadFaults:
-        """What could not be read, a torn last line and damage included."""
+        """Return what could not be read, a torn last line and damage included."""
         self.faults.is_torn = bool(self.broken.take_places())
         self.faults.damage += [(error.message, error.hint) for error in self.broken.take_damage()]
         return self.faults
 
     def texts(self, block: Block) -> Iterator[tuple[int, str]]:
-        """Offset and text of every event that has words and is not the listener's own."""
+        """Yield offset and text of every event with a text that is not the listener's own."""
         data = block.data
         count = is_regular(data)
         if count and is_utf8(data):

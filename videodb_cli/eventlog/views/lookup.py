@@ -1,4 +1,4 @@
-"""What stands at places that are known: lines, and the bytes that a file is known by."""
+"""Reads lines at known offsets, and the bytes that identify a file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def first_and_last_bytes(source: LogSource, offset: int, first: int, last: int) -> tuple[bytes, bytes] | None:
-    """The first bytes of a source and the last ones before an offset; None when it ends before that.
+    """Return the first bytes of a source and the last bytes before an offset; None if it ends before that.
 
-    Read forwards only, as compressed files are. Raises the errors of ``open_source``, and ``DamagedError``.
+    The source is read forwards only, because it may be compressed. Raises the errors of
+    ``open_source``, and ``DamagedError``.
     """
     begin = max(0, offset - last)
     with open_source(source) as file:
@@ -29,7 +30,7 @@ def first_and_last_bytes(source: LogSource, offset: int, first: int, last: int) 
 
 
 def lines_at(source: LogSource, offsets: Sequence[int]) -> dict[int, bytes]:
-    """The lines that begin at these offsets; those that are not there any more are left out."""
+    """Return the lines that begin at these offsets; lines that no longer exist are left out."""
     wanted = sorted(set(offsets))
     if source.is_compressed:
         return _lines_on_the_way(source, wanted)
@@ -56,7 +57,7 @@ def lines_at(source: LogSource, offsets: Sequence[int]) -> dict[int, bytes]:
 
 
 def _lines_on_the_way(source: LogSource, offsets: Sequence[int]) -> dict[int, bytes]:
-    """The same of a file that is read forwards only."""
+    """Return the same from a file that is read forwards only."""
     found: dict[int, bytes] = {}
     wanted = iter(offsets)
     offset = next(wanted, None)

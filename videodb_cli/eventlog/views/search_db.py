@@ -1,8 +1,8 @@
-"""The database of the search index: opened, made anew, and what SQLite's errors say about it.
+"""Opens the SQLite database of the search index, and classifies its errors.
 
-An error means one of two things. What stands there is no index of ours any more: it is only derived, so it is thrown
-away and made anew. Or the machine does not let us use it (a full disk, a read-only directory, another process): then
-it is `IndexUnusableError`, and the search goes on without it.
+An error means one of two things. Either the file is damaged or not our index: then it is removed and built again,
+because everything in it is derived from the log. Or the machine does not let us use it (a full disk, a read-only
+directory, another process): this raises `IndexUnusableError`, and the search goes on without the index.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _DAMAGED = frozenset((1, 11, 24, 26))
 
 
 class IndexUnusableError(RefusedError):
-    """The index cannot be kept, written or read; the log itself may well be readable."""
+    """The index cannot be created, written or read. The log itself may be readable."""
 
     default_code = "index"
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
-    """Tell whether SQLite found no index of ours. Every other error is the machine's, and passes."""
-    # The low byte is the primary code; the rest says more about it.
+    """Tell whether an SQLite error means that the file is damaged or not our index."""
+    # The low byte is the primary error code; the rest is detail.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
 
 
@@ -47,7 +47,7 @@ def unusable(error: sqlite3.Error) -> IndexUnusableError:
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    """Open the index in a file of ours, or make it (0600). Raises IndexUnusableError."""
+    """Open or create the index file (0600). Raises IndexUnusableError."""
     import sqlite3
 
     _touch(path)
@@ -60,7 +60,7 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 
 def open_anew(path: Path) -> sqlite3.Connection:
-    """Make an empty index in the place of what stands there. Raises IndexUnusableError."""
+    """Replace the index file by an empty index. Raises IndexUnusableError."""
     import sqlite3
 
     private.remove(path)
@@ -75,14 +75,14 @@ def open_anew(path: Path) -> sqlite3.Connection:
 
 
 def open_for_this_run(*, in_memory: bool) -> sqlite3.Connection:
-    """Make an index that nobody else sees: in an unnamed temporary file, or in memory.
+    """Create an index for this process only, in an unnamed temporary file or in memory.
 
     Raises IndexUnusableError.
     """
     import sqlite3
 
     try:
-        # SQLite unlinks the temporary file as it makes it.
+        # SQLite unlinks the temporary file right after it has created it.
         db = sqlite3.connect(":memory:" if in_memory else "", isolation_level=None)
         db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         if in_memory:

@@ -1,9 +1,9 @@
-"""Full-text index of a log: an SQLite FTS5 table beside it that is only ever derived.
+"""Full-text index of a log: an SQLite FTS5 table in a file beside it, derived from the log alone.
 
-A row's id says in which file, known by its fingerprint, and at which offset its line begins; the text itself is not
-kept. What the index says of a file counts only while the file's first line and the bytes before the indexed end are
-what they were, so rotation moves entries along, and those of a log that was cleared or cut are not found any more. A
-log only grows: one that was written to without growing, or put in the place of another, was edited, and is read anew.
+The id of a row holds the file and the offset of the line; the text itself is not stored. A file is recognised by its
+first line and by the bytes before the indexed end. So entries of a rotated file stay valid, and those of a log that was
+cleared or truncated are ignored. A log only grows: if it has changed without growing, somebody has edited or replaced
+it, and it is indexed again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BEST_FIRST = "SELECT rowid, rank FROM words WHERE words MATCH ? ORDER BY rank, 
 
 
 class Found(NamedTuple):
-    """A line that holds the words: where it stands, and how well it fits (less is better)."""
+    """A line that holds the words: its place, and its rank (less is better)."""
 
     source: LogSource
     offset: int
@@ -45,10 +45,10 @@ class SearchIndex:
     """An open index. ``close`` when done."""
 
     def __init__(self, path: Path | None, *, in_memory: bool = False) -> None:
-        """Open, or make, the index at ``path`` (0600); None keeps it for this run only, in an unnamed file.
+        """Open or create the index at ``path`` (0600); None means an unnamed file, for this run only.
 
-        That of a big log does not fit into memory, so ``in_memory`` is for small ones where no file can be had. Raises
-        IndexUnusableError.
+        ``in_memory`` is for small logs when no file can be created: the index of a big log does not fit into memory.
+        Raises IndexUnusableError.
         """
         self._path = path
         self._in_memory = in_memory
@@ -79,7 +79,7 @@ class SearchIndex:
         return found
 
     def update(self, sources: Sequence[LogSource], progress: Callable[[int, int], None]) -> None:
-        """Take up what has been written since the last time. ``progress`` hears bytes done, and bytes in all.
+        """Index what was written since the last time. ``progress`` gets the bytes done, and all bytes.
 
         Raises IndexUnusableError when the index cannot be written.
         """
@@ -87,7 +87,7 @@ class SearchIndex:
         self._mended(self._refresh)
 
     def _mended(self, ask: Callable[[], _T]) -> _T:
-        """What the database answers; one that turns out to be damaged is thrown away, and made anew."""
+        """Run a query. If the database turns out to be damaged, it is removed and built again."""
         import sqlite3
 
         try:
@@ -125,7 +125,7 @@ class SearchIndex:
                 self._progress(done, max(total, done))
 
     def _is_mostly_stale(self, path: Path) -> bool:
-        """Whether most of the index is about files that are gone: they bend the ranking, and would stay for ever."""
+        """Tell whether most of the index is about removed files, which distort the ranking and would stay for ever."""
         log = path.with_suffix("")
         here = {*self._sources, *rotated_sources(log), *([LogSource(log, private=True)] if log.exists() else [])}
         rows = self._db.execute("SELECT id, offset FROM files").fetchall()
@@ -137,7 +137,7 @@ class SearchIndex:
         return 2 * gone > whole
 
     def _find(self, source: LogSource) -> tuple[int | None, int]:
-        """The id under which a file is known and the offset up to which it was indexed."""
+        """Return the id of a file in the index, and the offset up to which it was indexed."""
         stamp = _stamp(source)
         rows = self._db.execute("SELECT id, head, recent, offset, stamp FROM files ORDER BY id DESC").fetchall()
         is_compressed = source.is_compressed
@@ -154,20 +154,20 @@ class SearchIndex:
         return None, 0
 
     def _index(self, source: LogSource) -> Iterator[int]:
-        """Index the rest of a file, in transactions of bounded size; gives the bytes of each."""
+        """Index the rest of a file in transactions of limited size; yields the bytes of each."""
         try:
             open_source(source).close()
         except DamagedError as error:
             self._closed.append(error)
             return
         indexer = Indexer(source)
-        # A compressed file is known by what it is as a whole, so it is taken up as a whole.
+        # A compressed file is recognised as a whole, so it is indexed as a whole.
         most = sys.maxsize if source.is_compressed else _COMMIT_BYTES
         at_end = False
         while not at_end:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                # Somebody else may have gone on with it, or begun, since we looked.
+                # Another process may have indexed more of it since we looked.
                 ident, start = self._find(source)
                 if ident is None:
                     ident = self._db.execute("INSERT INTO files VALUES (NULL, '', '', 0, '', '')").lastrowid or 0
@@ -184,7 +184,7 @@ class SearchIndex:
                         at_end = False
                         break
                 at, (head, recent) = marked_end(source, end) or (end, ("", ""))
-                # A last line without its newline is read with one, which the next line will find before it.
+                # A last line without its newline is read as if it had one; the next line begins after that.
                 indexer.faults.lines -= end - at
                 end = at
                 self._db.execute(
@@ -193,7 +193,7 @@ class SearchIndex:
                 )
                 self._db.execute("COMMIT")
             except BaseException:
-                # On a full disk SQLite has done it already.
+                # On a full disk SQLite has rolled back already.
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
@@ -201,10 +201,10 @@ class SearchIndex:
             yield end - start
 
     def search(self, query: str) -> Iterator[Found]:
-        """Return the lines of the files that were updated, best first, the latest of equals first.
+        """Return the found lines of the updated files, best first; of equally good ones the latest first.
 
-        What is best is known only when all were looked at, so trouble comes with the first row, which is asked for
-        here. Raises IndexUnusableError when the index cannot be read.
+        The first row is fetched here, because SQLite ranks all rows before it: if the index cannot be read, this
+        raises IndexUnusableError, and not the later iteration.
         """
         return self._lines(self._mended(lambda: _begun(self._db.execute(_BEST_FIRST, (query,)))))
 
@@ -231,7 +231,7 @@ def _size(source: LogSource) -> int:
 
 
 def _stamp(source: LogSource) -> str:
-    """Which file it is, its size, and when it was last written to."""
+    """Return inode, size and time of change of a file."""
     status = _status(source)
     return "" if status is None else f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
 
@@ -244,7 +244,7 @@ def _status(source: LogSource) -> os.stat_result | None:
 
 
 def _only_grew(before: str, now: str) -> bool:
-    """Whether a file of which the first and the last bytes are what they were can have changed between them."""
+    """Tell from two stamps whether a file has at most grown, so that its indexed part is unchanged."""
     if before in {"", now}:
         return True
     *old, old_size, _ = before.split(":")

@@ -1,4 +1,4 @@
-"""Search words as people type them: ``"exact phrase"``, ``-not``, ``prefix*``."""
+"""Parses search words: ``"exact phrase"``, ``-not``, ``prefix*``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TERM = re.compile(r'(?P<minus>-)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 
 
 class Term(NamedTuple):
-    """One word or phrase; with ``is_prefix`` its last word may go on."""
+    """One word or phrase; with ``is_prefix`` its last word is a prefix."""
 
     text: str
     is_prefix: bool = False
@@ -20,7 +20,7 @@ class Term(NamedTuple):
 
 
 def parse_terms(typed: str) -> list[Term]:
-    """The terms of what was typed. Raises ``UsageError`` when nothing is left to look for."""
+    """Return the terms of the words that were typed. Raises UsageError if there is nothing to search for."""
     terms = []
     for match in _TERM.finditer(typed):
         text = match["phrase"] if match["phrase"] is not None else match["word"]
@@ -36,7 +36,7 @@ def parse_terms(typed: str) -> list[Term]:
 
 
 def fts5_query(terms: list[Term]) -> str:
-    """The terms in SQLite's language. All wanted ones must be there, and none of the unwanted."""
+    """Return the terms as an FTS5 query: all wanted terms and none of the unwanted ones."""
     quoted = [
         (term, '"' + term.text.replace('"', '""').replace("\0", " ") + '"' + "*" * term.is_prefix) for term in terms
     ]
@@ -46,7 +46,7 @@ def fts5_query(terms: list[Term]) -> str:
 
 
 def _fold(text: str) -> str:
-    """As the index compares: without case and without marks."""
+    """Return the text as the index compares it: without case and diacritics."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
@@ -56,7 +56,7 @@ def _words(text: str) -> list[tuple[str, int, int]]:
 
 
 def found_spans(text: str, terms: list[Term]) -> list[tuple[int, int]]:
-    """Where the wanted words and phrases stand in a text."""
+    """Return start and end of the wanted words and phrases in a text."""
     words = _words(text)
     spans: list[tuple[int, int]] = []
     for term in terms:
@@ -72,7 +72,7 @@ def found_spans(text: str, terms: list[Term]) -> list[tuple[int, int]]:
 
 
 def snippet(text: str, spans: list[tuple[int, int]], room: int) -> tuple[str, list[tuple[int, int]]]:
-    """A piece of a text of about ``room`` characters round what was found, and where that stands in it."""
+    """Return about ``room`` characters of a text around the found words, and their places in it."""
     if len(text) <= room or not spans:
         shown = text if len(text) <= room else text[: room - 1].rstrip() + "…"
         return shown, [span for span in spans if span[1] <= len(shown)]

@@ -1,4 +1,4 @@
-"""Which rtstreams belong to a capture session: its ``active`` event says so, and ``videodb_capture_info.json``."""
+"""Finds the rtstreams of a capture session, in its ``active`` event and in ``videodb_capture_info.json``."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _STREAMS = Prefilter((b'"rtstreams"',))
 def resolve_session(wanted: str, sources: Sequence[LogSource], info: CaptureState | None) -> Session:
     """The session with this id, or the latest one for ``last``, with the rtstreams known so far.
 
-    ``info`` is what ``videodb_capture_info.json`` holds. Standard input cannot be read twice and adds nothing. Raises
-    ``NotFoundError`` when ``last`` is asked for and there is none.
+    ``info`` is the content of ``videodb_capture_info.json``. Standard input is not searched, because it cannot be read
+    twice. Raises NotFoundError for ``last`` if there is no session.
     """
     recorded = None if info is None else info.session_id
     ident = wanted
@@ -39,7 +39,7 @@ def resolve_session(wanted: str, sources: Sequence[LogSource], info: CaptureStat
     session = Session(ident, set())
     for source in sources:
         if not source.is_stream:
-            for block in iter_blocks(source, broken=BrokenLines()):  # whoever reads the events tells of it
+            for block in iter_blocks(source, broken=BrokenLines()):  # reading the events reports it
                 learn(block, session)
     if info is not None and recorded == ident:
         recorded_streams = [item.rtstream_id for item in info.channels] + [item.rtstream_id for item in info.pipelines]
@@ -48,7 +48,7 @@ def resolve_session(wanted: str, sources: Sequence[LogSource], info: CaptureStat
 
 
 def learn(block: Block, session: Session | None) -> None:
-    """Take up the rtstreams that ``active`` events in a new block name for the session."""
+    """Add the rtstreams that ``active`` events of a new block name for the session."""
     if session is not None:
         for event in _events(block, _STREAMS):
             session.learn(event)

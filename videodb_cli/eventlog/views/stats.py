@@ -1,4 +1,4 @@
-"""Counts, rates, first and last, gaps: a tally that can be added up from parts."""
+"""Counts events by group: numbers, rates, first and last times, gaps. Counts of parts can be added up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LATENCY_MAX_S = 3600.0
 
 
 class Group:
-    """One row of the tally: how many, from when to when, and with ``full`` what they say and how late they were."""
+    """One row of the counts: number, first and last time, and with ``full`` the words and the delays."""
 
     __slots__ = ("characters", "count", "first", "last", "late", "words")
 
@@ -34,7 +34,7 @@ class Group:
         self.late: Counter[int] = Counter()
 
     def see(self, count: int, first: float | None, last: float | None) -> None:
-        """Add events that lie between two times; one that no calendar could have is none."""
+        """Add events between two times; times outside of the calendar are ignored."""
         self.count += count
         if first is not None and isfinite(first):
             self.first = min(self.first, first)
@@ -42,13 +42,13 @@ class Group:
             self.last = max(self.last, last)
 
     def dump(self) -> list[Any]:
-        """As JSON, for ``add``."""
+        """Return the group as JSON, for `add`."""
         first, last = (self.first, self.last) if self.first <= self.last else (None, None)
         late = {str(key): count for key, count in self.late.items()}
         return [self.count, first, last, self.characters, self.words, late]
 
     def add(self, other: Sequence[Any]) -> None:
-        """Add what another group dumped."""
+        """Add a group that `dump` returned."""
         self.see(other[0], other[1], other[2])
         self.characters += other[3]
         self.words += other[4]
@@ -56,7 +56,7 @@ class Group:
 
 
 class EventCounts:
-    """Everything that ``stats`` tells of some lines. ``broken`` lines are counted by who reads them."""
+    """Everything that ``stats`` counts. The caller sets ``broken``, the number of broken lines."""
 
     def __init__(self, by: str, *, full: bool = False) -> None:
         self.by = by
@@ -68,7 +68,7 @@ class EventCounts:
         self._groups: GroupCount | None = None
 
     def add_block(self, data: bytes | memoryview, count: int) -> bool:
-        """Count a whole block of so many lines at once; False when it has to be looked at line by line."""
+        """Count a block of ``count`` lines as a whole. Returns False if it must be counted line by line."""
         if self.full or not count:
             return False
         if self._groups is None:
@@ -90,7 +90,7 @@ class EventCounts:
         return True
 
     def add_lines(self, lines: Iterable[bytes]) -> None:
-        """Count lines that are JSON, one by one; what is no object counts as an event of no group."""
+        """Count lines that are JSON, one by one. A line that is not an object counts, but in no group."""
         for line in lines:
             event = decode(line)
             self.add(event if isinstance(event, dict) else {})
@@ -125,12 +125,12 @@ class EventCounts:
         return group
 
     def dump(self) -> dict[str, Any]:
-        """As JSON, for ``merge``."""
+        """Return the counts as JSON, for `merge`."""
         groups = {name: group.dump() for name, group in self.groups.items()}
         return {"groups": groups, "recovered": self.recovered, "gaps": self.gaps, "gap_s": self.gap_s}
 
     def merge(self, other: dict[str, Any]) -> None:
-        """Add what another tally dumped."""
+        """Add counts that `dump` returned."""
         for name, group in other["groups"].items():
             self._group(name).add(group)
         self.recovered += other["recovered"]
@@ -138,7 +138,7 @@ class EventCounts:
         self.gap_s += other["gap_s"]
 
     def report(self, broken: int, damaged: int = 0) -> dict[str, Any]:
-        """What is told, with stable keys; times are Unix seconds, rates are events a second."""
+        """Return the answer of ``stats --json``: times in Unix seconds, rates in events a second."""
         total = Group()
         for group in self.groups.values():
             total.add(group.dump())

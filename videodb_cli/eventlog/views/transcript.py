@@ -1,4 +1,4 @@
-"""What was said, readable: final transcripts by stream, in paragraphs or as subtitles."""
+"""Formats final transcripts by stream, as paragraphs or as subtitles."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from videodb_cli.model.event import Event
 
-# A pause of this length begins a new paragraph, and so does a paragraph that has grown this long.
+# A new paragraph begins after a pause of this length, and when a paragraph is this long.
 _PAUSE_S = 2.5
 _LONG = 700
-# Before this, a time counts from the beginning of its stream.
+# A smaller time counts from the beginning of its stream.
 _ABSOLUTE = 1e9
 _YEAR_9999 = 253_370_764_800
 _SECONDS_A_WORD = 0.4
@@ -24,7 +24,7 @@ _CUE_WIDTH = 48
 
 
 class Said(NamedTuple):
-    """One final transcript, or one look at the screen. Times in seconds."""
+    """One final transcript, or one visual event. Times are in seconds."""
 
     start: float
     end: float
@@ -34,7 +34,7 @@ class Said(NamedTuple):
 
 
 def said_of(event: Event) -> Said | None:
-    """What a final transcript says, or what a visual event saw; None for events of other kinds, or without words."""
+    """Return the words of a final transcript or a visual event; None for other events and those without words."""
     channel = ev.channel_of(event)
     is_visual = channel == "visual_index"
     if not is_visual and (channel != "transcript" or not ev.is_final(event)):
@@ -54,18 +54,18 @@ def said_of(event: Event) -> Said | None:
 
 
 def _sane(at: float | None) -> float | None:
-    """A time that a calendar can show; services have sent others."""
+    """Return the time if a calendar can show it, else None; services have sent others."""
     return at if at is not None and 0 <= at < _YEAR_9999 else None
 
 
 def clean(text: str) -> str:
-    """One line without control characters; the joiners of scripts and emoji stay."""
+    """Return one line without control characters; joiners of scripts and emoji stay."""
     folded = " ".join(text.split())
     return folded if folded.isprintable() else "".join(c for c in folded if c.isprintable() or c in "\u200c\u200d")
 
 
 def in_order(said: Iterable[Said]) -> list[Said]:
-    """By time, each once: what was heard live and recovered as well counts once."""
+    """Return the entries by time. One that came live and was recovered as well is there once."""
     seen: set[tuple[float, str, str]] = set()
     ordered: list[Said] = []
     for one in sorted(said, key=lambda s: (s.start, s.end)):
@@ -77,7 +77,7 @@ def in_order(said: Iterable[Said]) -> list[Said]:
 
 
 def paragraphs(said: Sequence[Said]) -> list[Said]:
-    """What a stream said without a long pause becomes one paragraph; paragraphs are ordered by their beginning."""
+    """Join what a stream says without a long pause into paragraphs, ordered by their beginning."""
     done: list[Said] = []
     open_ones: dict[str, Said] = {}
     for one in said:
@@ -95,7 +95,7 @@ def paragraphs(said: Sequence[Said]) -> list[Said]:
 
 
 def as_text(said: Sequence[Said]) -> str:
-    """Paragraphs under their time and speaker."""
+    """Return paragraphs as text, each under its time and stream."""
     blocks = []
     for one in paragraphs(said):
         what = f"{one.stream} (screen)" if one.is_visual else one.stream
@@ -106,7 +106,7 @@ def as_text(said: Sequence[Said]) -> str:
 
 
 def as_markdown(said: Sequence[Said]) -> str:
-    """The same as Markdown; what was on screen stands as quotations."""
+    """Return paragraphs as Markdown; text from the screen is quoted."""
     if not said:
         return ""
     first = said[0].start
@@ -120,7 +120,7 @@ def as_markdown(said: Sequence[Said]) -> str:
 
 
 def as_subtitles(said: Sequence[Said], kind: str) -> str:
-    """SRT or WebVTT. Time zero is the beginning of what is first; times that count from a stream's beginning stay."""
+    """Return SRT or WebVTT. Time zero is the first beginning; times from a stream's beginning stay as they are."""
     zero = min((one.start for one in said if one.start >= _ABSOLUTE), default=0.0)
     said = sorted((_since(one, zero) for one in said), key=lambda s: s.start)
     speakers = {one.stream for one in said}
@@ -151,7 +151,7 @@ def _cue_time(seconds: float, mark: str) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Local time of day, or the time since a stream's beginning."""
+    """Return the local time of day, or the time since a stream's beginning."""
     if seconds >= _ABSOLUTE:
         return datetime.fromtimestamp(seconds).strftime("%H:%M:%S")  # noqa: DTZ006 - local time is meant
     return _cue_time(seconds, ".")[:8]
@@ -162,7 +162,7 @@ def _escape_markdown(text: str) -> str:
 
 
 def as_json(said: Sequence[Said]) -> dict[str, Any]:
-    """Paragraphs with their times in Unix seconds."""
+    """Return paragraphs as JSON, with times in Unix seconds."""
     return {
         "paragraphs": [
             {"stream": one.stream, "start": one.start, "end": one.end, "text": one.text, "visual": one.is_visual}

@@ -1,4 +1,4 @@
-"""Success or failure, whichever comes first in the log."""
+"""Decides what an event means to ``events wait``: success, failure or nothing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.query.selection import Selection
     from videodb_cli.model.event import Event
 
-# Recovered events that are older than this are news of the past: nobody waits for them, unless asked to.
+# Recovered events that are older than this do not count for a wait, unless the user asks for them.
 OLD_S = 60.0
 
 
 class Verdict(Enum):
-    """What one event means to someone who waits."""
+    """What one event means for a wait."""
 
     NOTHING = 0
     COUNTS = 1
@@ -26,7 +26,7 @@ class Verdict(Enum):
 
 
 class WaitCondition:
-    """Tells events that are waited for from those that mean failure."""
+    """Distinguishes the events that are waited for from those that mean failure."""
 
     def __init__(self, selection: Selection, fail_on: tuple[str, ...], *, recovered: bool) -> None:
         self._tests = selection._replace(without_own=True).tests()
@@ -37,10 +37,10 @@ class WaitCondition:
         self._recovered = recovered
 
     def check(self, event: Any) -> Verdict:
-        """One decoded line, in order."""
+        """Return what a decoded line means."""
         if not isinstance(event, dict) or (not self._recovered and is_old(event)):
             return Verdict.NOTHING
-        # An event that is waited for by name is a success even if it is also a kind of failure.
+        # An event that is selected by name is a success, even if it also means failure.
         if all(test(event) for test in self._tests):
             return Verdict.COUNTS
         if self._fails and all(test(event) for test in self._fails):
@@ -49,7 +49,7 @@ class WaitCondition:
 
 
 def is_old(event: Event) -> bool:
-    """Whether it was recovered more than a minute after it had happened: news of the past."""
+    """Tell whether an event was recovered more than a minute after it had happened."""
     if not ev.is_recovered(event):
         return False
     happened, received = ev.happened_at(event), ev.received_at(event)

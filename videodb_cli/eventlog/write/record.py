@@ -1,4 +1,4 @@
-"""What a received message becomes in the log: the pure part, bytes in, bytes out.
+"""Turns a received message into a log line. Pure: bytes in, bytes out.
 
 An event keeps its bytes: members in their order, values unchanged, numbers with all their digits. Only white space
 outside strings goes, the three line separators that JSON allows in strings become escapes, and members that would
@@ -23,7 +23,7 @@ _MAX_DIGITS = 4300
 
 _STAMPS = frozenset(("ts", "unix_ts"))
 _SPACE = b" \t\r\n"
-# Possessive: a backtracking one keeps a state for every escape of a string, gigabytes for a large message.
+# Possessive quantifiers: a backtracking pattern keeps a state for every escape, gigabytes for a large message.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],]', re.DOTALL)
 _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % _MAX_DIGITS)
 _SEPARATORS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
@@ -53,7 +53,7 @@ def compose(raw: bytes) -> tuple[bytes, Event | None]:
 
 
 def _compose_strange(raw: bytes, event: Event) -> tuple[bytes, Event | None]:
-    """Compose an object that is not written as orjson would write it."""
+    """Compose an object whose bytes are not those that orjson would write."""
     if _is_too_deep(raw):
         return _kept_raw(raw), None
     if len(raw) > _MAX_DIGITS and _LONG_NUMBER.search(raw) and not _json_accepts(raw):
@@ -72,7 +72,7 @@ def _finish(text: bytes, raw: bytes, event: Event) -> tuple[bytes, Event | None]
 
 
 def is_forged(event: Event) -> bool:
-    """Tell whether a received event claims to be a record of ours."""
+    """Tell whether a received event claims to be a line of our own."""
     if "recovered" in event:
         return True
     channel = event.get("channel")
@@ -88,7 +88,7 @@ def own_members(event: str, text: str, data: Mapping[str, Any]) -> bytes:
 
 
 def members(event: Mapping[str, Any]) -> bytes:
-    """Return the rest of a line for an event that we have put together. It must not carry our stamps."""
+    """Return the rest of a line for an event that we have made. It must not carry our stamps."""
     return _escape_separators(orjson.dumps(event))[1:] + b"\n"
 
 
@@ -131,7 +131,7 @@ def _compact(raw: bytes) -> bytes:
     """Remove white space outside strings from valid JSON."""
     if b"\\" not in raw:
         return _compact_unescaped(raw)
-    # Two bytes that valid JSON cannot hold stand in for the escapes that are about quotes.
+    # Two bytes that valid JSON cannot hold replace the escapes that contain quotes or backslashes.
     plain = raw.replace(b"\\\\", b"\x00").replace(b'\\"', b"\x01")
     return _compact_unescaped(plain).replace(b"\x01", b'\\"').replace(b"\x00", b"\\\\")
 
@@ -187,12 +187,12 @@ def _rename_stamps(text: bytes, event: Event) -> bytes:
 
 
 def _may_repeat_members(raw: bytes) -> bool:
-    # An escaped letter (61 to 7A, hexadecimal) may be one of these names in disguise.
+    # A name may be written with escaped letters (61 to 7A, hexadecimal).
     return raw.count(b'"channel"') > 1 or b"recovered" in raw or b"\\u006" in raw or b"\\u007" in raw
 
 
 def _hides_a_forgery(raw: bytes) -> bool:
-    """Tell whether a member that is repeated claims, in any of its values, to be ours."""
+    """Tell whether any value of a repeated member claims to be ours."""
 
     def check(pairs: list[tuple[str, Any]]) -> Any:
         return pairs

@@ -1,4 +1,4 @@
-"""The end of a log after a crash or a power cut: a last line without its newline, whole or torn."""
+"""Repairs the end of a log after a crash or a power cut: a last line without its newline, whole or torn."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def last_stamp_ms(fd: int, end: int) -> int:
     start = last_line_start(fd, end - 1)
     try:
         record = orjson.loads(os.pread(fd, end - start, start))
-        # Rounded up: older scripts wrote microseconds. The hundredth swallows what the float has lost.
+        # Rounded up, because older scripts wrote microseconds. The hundredth covers the rounding error of the float.
         return math.ceil(float(record["unix_ts"]) * 1000 - 0.01)
     except (ValueError, TypeError, KeyError, OverflowError):
         return 0
@@ -82,7 +82,7 @@ def _write_aside(path: Path, tail: bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())
     except OSError:
-        # A full disk is tried again and again: a file for each try would make it worse.
+        # On a full disk this is tried again and again: do not leave a file for each try.
         private.remove(aside)
         raise
     return aside

@@ -1,9 +1,9 @@
-"""Older logs beside the log, known by their names, in the order of time.
+"""Finds and orders the rotated files of a log by their names.
 
 Two families of names count. The listener and ``logrotate`` number: ``….jsonl.1`` is the youngest. ``logrotate`` with
 ``dateext`` dates: ``….jsonl-20261128``, also with a time of day behind it. Either may be compressed (``.gz`` …).
-Anything else beside the log is not read, not renamed and not removed: backups, notes, and what a compression that runs
-has written so far (``.1.gz-partial``, or a ``.1.gz`` beside a ``.1``).
+Any other file beside the log is not read, renamed or removed: backups, notes, and the unfinished output of a
+compression (``.1.gz-partial``, or a ``.1.gz`` beside a ``.1``).
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _INDEX = re.compile(r"\.index(?:-(?:journal|wal|shm))?")
 
 
 class RotatedName(NamedTuple):
-    """What the name of a rotated file says. Of one ``family``, the file with the least ``order`` is the oldest.
+    """The parsed name of a rotated file.
 
-    ``stem`` is the name without the ending of a compression.
+    Within one ``family`` the file with the least ``order`` is the oldest. ``stem`` is the name without the ending of a
+    compression.
     """
 
     family: str
@@ -38,7 +39,7 @@ class RotatedName(NamedTuple):
 
 
 def parse_name(log_name: str, name: str) -> RotatedName | None:
-    """Read a name as that of a rotated file of this log; None when it is anything else."""
+    """Parse the name of a rotated file of this log; None for any other name."""
     if not name.startswith(log_name):
         return None
     rest = name[len(log_name) :]
@@ -53,7 +54,7 @@ def parse_name(log_name: str, name: str) -> RotatedName | None:
 
 
 def log_name_of(name: str) -> str:
-    """The name of the log that a rotated file belongs to; of any other file, its own."""
+    """Return the name of the log that a rotated file belongs to; for any other file, its own name."""
     for match in re.finditer(r"[-.]", name):
         if parse_name(name[: match.start()], name) is not None:
             return name[: match.start()]
@@ -61,9 +62,9 @@ def log_name_of(name: str) -> str:
 
 
 def rotated_files(log: Path) -> list[Path]:
-    """The rotated files of a log, oldest first, without the log itself.
+    """Return the rotated files of a log, oldest first, without the log itself.
 
-    A file that stands there twice, because it is being compressed, counts once: the plain one is whole.
+    While a file is being compressed it exists twice. Then the plain one counts, which is complete.
     """
     found = _listed(log)
     chosen: dict[str, str] = {}
@@ -72,7 +73,7 @@ def rotated_files(log: Path) -> list[Path]:
     names = sorted(chosen.values(), key=lambda name: (found[name].family, found[name].order))
     paths = [log.parent / name for name in names]
     if len({found[name].family for name in names}) > 1:
-        # The way of naming was changed at some time: only what stands in the files says which are older.
+        # Both families occur, because the way of naming was changed: only the content says which files are older.
         paths.sort(key=_begun_at)
     return paths
 
@@ -87,7 +88,7 @@ def _listed(log: Path) -> dict[str, RotatedName]:
 
 
 def _is_file_or_link(path: Path) -> bool:
-    """Whether it is a file; a link too, because readers name what they refuse."""
+    """Tell whether it is a file or a link. Readers refuse links, and name them."""
     try:
         mode = path.lstat().st_mode
     except OSError:
@@ -96,7 +97,7 @@ def _is_file_or_link(path: Path) -> bool:
 
 
 def _begun_at(path: Path) -> float:
-    """When a file's first line was received, else when the file was last written to. In Unix seconds."""
+    """Return when the first line of a file was received, else when the file was last written to, in Unix seconds."""
     from videodb_cli.eventlog.read.time_range import first_stamp
 
     found = first_stamp(path)
@@ -109,9 +110,9 @@ def _begun_at(path: Path) -> float:
 
 
 def shift(log: Path, keep: int | None = None) -> None:
-    """Move the log to ``.1`` and every older numbered one a number up; with ``keep``, remove those beyond it.
+    """Rename the log to ``.1``, and every numbered file to the next number; with ``keep``, remove those beyond it.
 
-    A log that somebody has taken away leaves nothing to move. Raises OSError.
+    Does nothing if somebody has removed the log. Raises OSError.
     """
     if not log.exists():
         return
@@ -129,10 +130,10 @@ def shift(log: Path, keep: int | None = None) -> None:
 
 
 def derived_files(log: Path) -> list[Path]:
-    """Everything that ``--clear`` removes with the log: rotated and torn files, and the search index.
+    """Return everything that ``--clear`` removes with the log: rotated and torn files, and the search index.
 
-    Only plain files of ours are among them. A dated one must hold events, because people date their copies too; and
-    not what the log itself begins with, because then it is such a copy.
+    Only plain files of ours are among them. People date their own copies too, so a file with a date in its name is
+    among them only if it holds events, and does not begin as the log itself does.
     """
     try:
         entries = sorted(log.parent.iterdir())
@@ -161,7 +162,7 @@ def _holds_older_events(path: Path, log: Path) -> bool:
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether it is a plain file of ours, and no link."""
+    """Tell whether it is a plain file of ours, and no link."""
     try:
         status = path.lstat()
     except OSError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-# A clock that falls by more than this is set right by a new file; smaller steps repeat the last stamp.
+# When the clock falls back by more than this, a new file begins; smaller steps repeat the last stamp.
 CLOCK_TOLERANCE_MS = 60_000
 
 
@@ -20,7 +20,7 @@ def iso_from_ms(unix_ms: int) -> str:
 
 
 class Stamper:
-    """Makes the opening of a log line: ``{"ts":"…","unix_ts":…``, both the same instant."""
+    """Makes the beginning of a log line: ``{"ts":"…","unix_ts":…``, both the same instant."""
 
     def __init__(self, last_ms: int = 0, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -35,12 +35,12 @@ class Stamper:
         return self._last_ms
 
     def restart(self, last_ms: int = 0) -> None:
-        """Begin a new file, whose last stamp is ``last_ms``."""
+        """Begin a new file. Its stamps are not below ``last_ms``."""
         self._last_ms = last_ms
         self._stamp = b""
 
     def stamp(self) -> bytes:
-        """Return the opening of a line received now. Raises ClockFellError."""
+        """Return the beginning of a line that is received now. Raises ClockFellError."""
         now_ms = int(self._clock() * 1000)
         if now_ms <= self._last_ms:
             if now_ms < self._last_ms - CLOCK_TOLERANCE_MS:

@@ -1,8 +1,8 @@
 """The one writer of the log: a thread that appends whole lines, in order, and never makes the receiver wait.
 
-The receiver stamps a line and puts it into a queue; whatever has gathered is written with one system call as soon as
-the thread wakes. While the thread gets no turn, the receiver may write itself (`watchdog`). A disk that is full or gone
-leaves the lines waiting in memory; the receiver watches `pending_bytes` and gives the connection up before memory does.
+The receiver stamps a line and puts it into a queue. The thread writes all queued lines with one system call. While the
+thread gets no CPU time, the receiver may write itself (`watchdog`). When the disk is full or gone, lines wait in
+memory; the receiver watches `pending_bytes`, and closes the connection before too many wait.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True)
 class _Rotate:
-    """In the queue between lines: the next line goes to a new file."""
+    """A mark in the queue: the next line goes into a new file."""
 
 
 _QueueItem = bytes | _Rotate
@@ -91,9 +91,9 @@ class LogStore:
         self._stamper = Stamper(clock=clock)
         self._on_trouble = on_trouble
         self._queue: deque[_QueueItem] = deque()
-        # Held by whoever takes lines from the queue and writes them.
+        # Held by the thread that takes lines from the queue and writes them.
         self._turn = threading.Lock()
-        # The watchdog's: called when a line is queued, and None while it looks; whether queueing wakes the thread.
+        # Set by the watchdog: called when a line is queued (None while it watches); whether queueing wakes the thread.
         self.on_waiting: Callable[[], None] | None = None
         self.wakes_writer = True
         self._wake = threading.Event()
@@ -105,7 +105,7 @@ class LogStore:
         self._taken_bytes = 0
         self._unwritten: bytes = b""
         self._spilt = 0
-        # The size of a file that holds nothing but the line that says why it was begun.
+        # The size of a file with nothing but the line that says why it was begun.
         self._fresh_size = 0
         self._untold: list[bytes] = []
         self._troubled_since: float | None = None
@@ -113,9 +113,9 @@ class LogStore:
         self.lines = 0
         self.size = 0
         self.is_confirmed = True
-        # Whether somebody is inside the system call that writes, or waits to be told that it is over.
+        # Whether the writing system call is under way, or its end was not noticed yet.
         self.is_at_disk = False
-        # What was there when the log was opened: nothing of this run.
+        # Bytes that were in the log when it was opened, before this run.
         self.opened_size = 0
 
     # ---- the receiver's side -------------------------------------------------------------------------------------
@@ -202,11 +202,11 @@ class LogStore:
         self._wake.set()
 
     def wake_writer(self) -> None:
-        """Leave what is queued to the writing thread."""
+        """Wake the writing thread, which writes what is queued."""
         self._wake.set()
 
     def write_waiting(self) -> bool:
-        """Write what is queued from the receiver's thread, if nothing but a plain append is to be done.
+        """Write what is queued from the receiver's thread, if a plain append is enough.
 
         Returns False if something is left to the writing thread: because it is writing, because the disk is slow or in
         trouble, or because a new file has to be begun. Never waits for the thread or for a sync.
@@ -247,7 +247,7 @@ class LogStore:
         except OSError as error:
             raise RefusedError(f"cannot write {self._path}: {error.strerror}", code="log") from error
         if self._keeping.sync != "none":
-            # Never in the writing thread: while it waited for the disk, the next lines would wait in memory.
+            # Not in the writing thread: while it synced, the next lines would wait in memory.
             self._commit = GroupCommit(self._note_trouble, 0.0 if self._keeping.sync == "always" else INTERVAL_S)
             self._commit.follow(self._fd)
         self._thread = threading.Thread(target=self._write_until_closed, name="log-writer", daemon=True)
@@ -265,13 +265,13 @@ class LogStore:
     def close(self, timeout_s: float = 5.0) -> int:
         """Write what is left and close. Returns the number of bytes that could not be written.
 
-        It gives up when nothing at all was written for ``timeout_s``. `is_confirmed` says afterwards whether the disk
-        has confirmed the rest, or is too slow to be waited for.
+        It gives up when nothing at all was written for ``timeout_s``. Afterwards `is_confirmed` tells whether the
+        last sync has succeeded; a disk that is too slow is not waited for.
         """
         if self._thread is not None:
             self._closing = True
             self._wake.set()
-            # A thread that gets few turns, or a slow disk, may need longer for much that is queued.
+            # A slow disk, or a thread with little CPU time, may need longer for a long queue.
             while True:
                 before = self.written_bytes
                 deadline = time.monotonic() + timeout_s
@@ -293,7 +293,7 @@ class LogStore:
         fd = private.open_fd(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             if clear:
-                # What the log begins with tells its rotated files from copies of it.
+                # The beginning of the log tells its rotated files from copies of it.
                 derived = rotation.derived_files(self._path)
                 os.ftruncate(fd, 0)
                 for path in derived:
@@ -323,7 +323,7 @@ class LogStore:
         if self._thread is None:
             self.record(own_lines.LOG_TORN, text, data)
             return
-        # The receiver's lines are stamped already: this one goes before the next of them and borrows its stamp.
+        # The queued lines are stamped already: this line goes before the next of them, with the same stamp.
         self._untold.append(own_members(own_lines.LOG_TORN, text, data))
 
     def _write_until_closed(self) -> None:
@@ -388,17 +388,17 @@ class LogStore:
         self._on_trouble(LogTrouble(self._trouble))
 
     def _is_in_place(self) -> bool:
-        """Tell whether the path still leads to our file, which nobody has renamed, removed or emptied."""
+        """Tell whether the path still names our open file, and nobody has renamed, removed or emptied it."""
         try:
             there = self._path.lstat()
         except FileNotFoundError:
             return False
         ours = os.fstat(self._fd)
-        # A file that was cut (copytruncate) may end in the middle of a line: what comes now must not be joined to it.
+        # A truncated file (copytruncate) may end within a line: the next line must not be joined to it.
         return (there.st_ino, there.st_dev) == (ours.st_ino, ours.st_dev) and ours.st_size >= self.size
 
     def _what_fits(self) -> int:
-        """Return how many of the unwritten bytes go to this file; if it is full, begin a new one."""
+        """Return how many of the unwritten bytes go into this file; if it is full, begin a new one."""
         self._tell_untold()
         limit = self._keeping.max_size
         if limit is None or self.size + len(self._unwritten) <= limit:
@@ -415,11 +415,11 @@ class LogStore:
             self._tell_untold()
             self._fresh_size = self._unwritten.find(b"\n") + 1
             return self._what_fits()
-        # One line that is larger than a whole file may be.
+        # One line that is larger than the limit of a file.
         return self._unwritten.find(b"\n") + 1
 
     def _tell_untold(self) -> None:
-        """Put what the writer has to say before the next line, whose stamps it borrows: those are the receiver's."""
+        """Put the writer's own lines before the next line, with its stamp: only the receiver makes stamps."""
         first = _STAMPS.match(self._unwritten)
         if self._untold and first is not None:
             told = b"".join(with_stamps(first.group(), members) for members in self._untold)

@@ -1,7 +1,7 @@
-"""Bringing what was written from the system's memory to the disk, in groups, without making the writer wait.
+"""Syncs what was written to the disk (fdatasync), in groups, without making the writer wait.
 
-With an interval of 0, as ``--sync always`` has it, the next sync begins as soon as the one before has ended: no line is
-on the disk later than if each write waited for its own sync, and none waits in the memory of the process meanwhile.
+With an interval of 0 (``--sync always``) the next sync begins as soon as the one before has ended. No line reaches the
+disk later than if each write waited for its own sync, and no line waits in the memory of the process meanwhile.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 MODES = ("none", "interval", "always")
 INTERVAL_S = 0.05
-# A sync that takes longer means that the disk has other things to do: a write may have to wait for it, too.
+# A longer sync means that the disk is busy, and that a write may have to wait as well.
 SLOW_S = 0.1
 
 
@@ -43,7 +43,7 @@ class GroupCommit:
         self._thread.start()
 
     def follow(self, fd: int) -> None:
-        """Go on with another file; the one before is synced first. ``fd`` stays the caller's."""
+        """Sync the present file, then go on with another one. The caller still owns ``fd``."""
         self._sync()
         with self._lock:
             if self._fd >= 0:
@@ -58,14 +58,14 @@ class GroupCommit:
         return since is not None and time.monotonic() - since > SLOW_S
 
     def wrote(self) -> None:
-        """There is something new to sync."""
+        """Say that something was written that has to be synced."""
         if not self._dirty.is_set():
             self._dirty.set()
 
     def close(self, timeout_s: float = 5.0) -> bool:
         """Sync what is left and end. Returns False if the disk has not confirmed it in time. Idempotent.
 
-        What was written is with the system then, which goes on bringing it to the disk after our end.
+        Even then nothing is lost but in a power cut: the system writes it to the disk after our end.
         """
         self._end.set()
         self._dirty.set()

@@ -1,8 +1,8 @@
-"""Bounds the time that a received line waits in memory for a writing thread which gets no turn.
+"""Limits how long a received line waits in memory for a writing thread that gets no CPU time.
 
-The thread writes, because a write may have to wait for the disk, and the receiver must not. On a machine whose
-processors are taken, though, the thread may wait for a turn, or for the interpreter, while the receiver runs on and
-answers the service's pings. Then the receiver writes itself, for a while, as long as the disk shows no sign of trouble.
+A thread writes the log, because a write may have to wait for the disk, and the receiver must not. But on a busy machine
+the thread may wait for the CPU or for the interpreter lock while the receiver runs on and answers pings. Then the
+receiver writes the lines itself for a while, as long as the disk shows no sign of trouble.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from videodb_cli.eventlog.write.store import LogStore
 
 LATE_S = 0.01
 HELP_S = 10.0
-# A write of the receiver that takes longer is its last one for `HELP_S`.
+# After a write that took longer, the receiver does not write again for `HELP_S`.
 SLOW_S = 0.1
 
 
 class WriteWatchdog:
-    """Looks after the writing thread of one store, from the thread that queues its lines.
+    """Watches the writing thread of one store, from the thread that queues its lines.
 
     Args:
         store: The open log.
@@ -41,7 +41,7 @@ class WriteWatchdog:
         self._help_not_before = 0.0
 
     def start(self) -> None:
-        """Look after every line from now on, and after those that wait already."""
+        """Watch every line from now on, and those that wait already."""
         self._await_lines()
 
     def _await_lines(self, *, may_help: bool = True) -> None:
@@ -50,7 +50,7 @@ class WriteWatchdog:
             self._begin(may_help=may_help)
 
     def _begin(self, *, may_help: bool = True) -> None:
-        """The first line waits since the last look."""
+        """Begin to watch: the first line since the last look was queued."""
         store = self._store
         store.on_waiting = None
         helps = may_help and self._clock() < self._help_until
@@ -80,5 +80,5 @@ class WriteWatchdog:
         if ended - began > SLOW_S:
             self._help_until = 0.0
             self._help_not_before = ended + HELP_S
-        # What is left needs the thread: asking again at once would ask for ever.
+        # Only the thread can write what is left: trying again at once would never end.
         self._await_lines(may_help=is_done)

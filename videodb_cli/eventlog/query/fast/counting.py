@@ -63,11 +63,11 @@ def _count_in_two(chunks: Sequence[Chunk], sources: list[LogSource], counter: _C
         places = [[sources.index(place.source), place.offset] for place in counter.broken.take_places()]
         return {"counts": counter.counts.dump(), "broken": places}
 
-    # What both would import after the fork is imported once.
+    # Modules that both processes need are imported before the fork.
     import msgspec  # noqa: F401
     import stringzilla  # noqa: F401
 
-    # The second process begins with a copy of the empty counts, so what it has at the end is what it counted itself.
+    # The second process begins with a copy of the empty counts, so at the end it has its own counts only.
     second = parallel.run_in_any_order(chunks, work, keep)
     counter.counts.merge(second["counts"])
     broken = BrokenLines()
@@ -77,7 +77,7 @@ def _count_in_two(chunks: Sequence[Chunk], sources: list[LogSource], counter: _C
 
 
 class _Counter:
-    """Counts blocks: at once where that is possible, else line by line."""
+    """Counts blocks as a whole where that is possible, else line by line."""
 
     def __init__(self, plan: SelectionPlan, counts: EventCounts, *, thorough: bool) -> None:
         self.broken = BrokenLines()
@@ -87,11 +87,11 @@ class _Counter:
         self._thorough = thorough
 
     def count(self, source: LogSource, block: Block) -> None:
-        """Count what is selected of a block."""
+        """Count the selected lines of a block."""
         self.count_view(source, View(block.offset, memoryview(block.data)))
 
     def count_view(self, source: LogSource, view: View) -> None:
-        """The same of a block on loan, copied only where that does not do."""
+        """Count the selected lines of a view, which is copied only if it has to be split into lines."""
         count = countable_lines(view.data, thorough=self._thorough) if self._takes_all else 0
         if self.counts.add_block(view.data, count):
             return

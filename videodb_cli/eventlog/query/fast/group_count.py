@@ -1,4 +1,4 @@
-"""Whole blocks counted by group: fields are read as columns, and no function is called for an ordinary line."""
+"""Counts whole blocks by group: fields are read as columns, without a function call for each line."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from videodb_cli.model.event import Event
 
-# What has no channel, stream, name or time is counted under this.
+# Events without a channel, stream, name or time are counted under this.
 NONE = "(none)"
 
 _STAMP, _CHANNEL, _RECOVERED = ("unix_ts",), ("channel",), ("recovered",)
-# What is read besides stamp and channel. The first is the group's name; without it, the second is looked at.
+# The fields for the name of a group, besides stamp and channel; the second is used if the first is missing.
 _MORE: dict[str, tuple[Path, ...]] = {
     "channel": (_CHANNEL, ("event",)),
     "event": (("event",),),
@@ -30,27 +30,27 @@ _MORE: dict[str, tuple[Path, ...]] = {
 }
 BY = ("channel", "stream", "minute", "hour", "event")
 _PATTERNS = {"minute": "%Y-%m-%dT%H:%M", "hour": "%Y-%m-%dT%H:00"}
-# So many names are told apart by msgspec itself; more would come from a log where a name is no channel.
+# msgspec distinguishes up to so many names; a log with more of them has names that are no channels.
 _KNOWN = 64
-# Before 1973 the clocks of some places were off by seconds, so that a minute began there when none did in UTC.
+# Before 1973 some time zones differed from UTC by seconds, so that minutes began at other moments.
 _SAFE = (1e8, 1e10)
 
 Row = tuple[str, int, float, float]
 
 
 class Counted(NamedTuple):
-    """Rows of name, count, first and last stamp; and the indexes of the lines that are not in them."""
+    """Rows of name, count, first and last stamp; and the indexes of lines that were not counted."""
 
     rows: list[Row]
     odd: Sequence[int]
 
 
 class GroupCount:
-    """Counts blocks. What is recovered, our own, or without a stamp is left to the caller, line by line."""
+    """Counts blocks. Recovered events, our own lines, and lines without a stamp are left to the caller."""
 
     def __init__(self, by: str) -> None:
         self._by = by
-        # In the order of the log, so that msgspec finds each field at its first guess.
+        # In the order of the log, because msgspec finds fields faster in that order.
         self._paths = list(dict.fromkeys((_STAMP, _CHANNEL, *_MORE[by])))
         self._name = self._paths.index(_MORE[by][0]) if _MORE[by] else None
         self._any = Columns([*self._paths, _RECOVERED])
@@ -106,7 +106,7 @@ class GroupCount:
         called = ev.canonical_channel if self._by == "channel" else str
         named = [(called(name), count, first, last) for name, count, first, last in rows if name]
         if len(named) < len(rows):
-            # A few events a block have no name of their own, so that what stands in for it is not made a column.
+            # Few events of a block have no name, so the field that replaces it is read only for those.
             named += [
                 (self._stand_in(columns, events[index]), 1, stamps[index], stamps[index])
                 for index, name in enumerate(names)
@@ -120,7 +120,7 @@ class GroupCount:
         return group_name(fields, self._by)
 
     def _learn(self, path: Path, names: Collection[str | None]) -> None:
-        """Have msgspec give the same string for the same name: it is counted in half of the time."""
+        """Let msgspec return the same string object for the same name, which halves the time for counting."""
         known = self._known[path]
         new = {name for name in names if name is not None} - known
         if (new or self._usual is None) and len(known) + len(new) <= _KNOWN:
@@ -129,7 +129,7 @@ class GroupCount:
             kinds |= {path: Literal[tuple(sorted(known))] | None for path, known in self._known.items() if known}
             kinds |= {_STAMP: float, _RECOVERED: None}
             if not self._known[_CHANNEL]:
-                kinds[_CHANNEL] = None  # nor is a line of our own taken for an ordinary one
+                kinds[_CHANNEL] = None  # and a line of our own must not count as an ordinary one
             self._usual = Columns(self._paths, kinds=kinds, required={_STAMP})
 
 
@@ -145,7 +145,7 @@ def _rows_by_name(names: list[Any], stamps: list[float]) -> list[tuple[Any, int,
 
 
 def _rows_by_time(stamps: list[float], by: str) -> Iterator[Row]:
-    """One row a minute. Raises ``ValueError`` for stamps of other centuries."""
+    """Return one row for each minute. Raises ValueError for stamps of other centuries."""
     if stamps and not _SAFE[0] <= stamps[0] <= stamps[-1] <= _SAFE[1]:
         raise ValueError("no time of ours")
     begin = 0
@@ -157,7 +157,7 @@ def _rows_by_time(stamps: list[float], by: str) -> Iterator[Row]:
 
 
 def group_name(event: Event, by: str) -> str:
-    """The name of the group that an event belongs to."""
+    """Return the name of the group that an event belongs to."""
     if by == "channel":
         return ev.channel_of(event) or NONE
     if by == "stream":
@@ -168,7 +168,7 @@ def group_name(event: Event, by: str) -> str:
 
 
 def time_name(at: float | None, by: str) -> str:
-    """The local minute or hour of a time in Unix seconds."""
+    """Return the local minute or hour of a time in Unix seconds."""
     if at is None:
         return NONE
     try:

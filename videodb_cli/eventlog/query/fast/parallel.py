@@ -1,8 +1,8 @@
-"""Two processes over the chunks of a log, with results committed in order, or added up in any.
+"""Processes the chunks of a log in two processes, with results written in order or added up in any order.
 
-In order, both go over every second chunk and hold their results back until it is their turn: a small state, which goes
-to and fro between them, is the turn. Nothing but that state crosses the pipe, so output costs no copying. ``os.fork``
-is used, because a second interpreter would cost more to start than it gains below half a gigabyte.
+In order, each process works on every second chunk and waits for its turn to write. A small state is passed to and fro
+over pipes; the process that holds it may write. Nothing else crosses the pipe, so output is not copied. `os.fork` is
+used, because starting a second interpreter takes longer than it saves below half a gigabyte.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Two processes gain from about 40 MB on, and lose at 4 MB.
 WORTH_IT = 40 << 20
 CHUNK = 4 << 20
-# What every pipe holds, also that of a user who has many, before writing to it waits; and a chunk's number in it.
+# The capacity of every pipe, also for a user with many pipes; and the bytes of a chunk's number in it.
 _PIPE_ROOM = 1 << 12
 _NUMBER = 4
 MOST_CHUNKS = _PIPE_ROOM // _NUMBER
@@ -39,7 +39,7 @@ class Chunk(NamedTuple):
 
 
 def chunks_of(source: LogSource, start: int, end: int, size: int = CHUNK) -> list[Chunk]:
-    """A byte range of a seekable source in chunks of whole lines, about ``size`` bytes each."""
+    """Split a byte range of a seekable source into chunks of whole lines of about ``size`` bytes."""
     cuts = [start]
     with open_source(source) as file:
         fd = file.fileno()
@@ -59,7 +59,7 @@ def chunks_of(source: LogSource, start: int, end: int, size: int = CHUNK) -> lis
 
 
 def can_fork(total: int) -> bool:
-    """Whether a second process is possible and worth it for this many bytes."""
+    """Tell whether a second process is possible and faster for this many bytes."""
     if total < WORTH_IT or not hasattr(os, "fork"):
         return False
     affinity = getattr(os, "sched_getaffinity", None)
@@ -67,17 +67,17 @@ def can_fork(total: int) -> bool:
 
 
 def chunk_size(total: int) -> int:
-    """Bytes of a chunk for ``run_in_any_order``: so many bytes in up to twenty files make no more than it takes."""
+    """Return a chunk size for `run_in_any_order`, so that up to twenty files make at most `MOST_CHUNKS` chunks."""
     return max(CHUNK, total // (MOST_CHUNKS - 24))
 
 
 def run_in_any_order(chunks: Sequence[Chunk], work: Callable[[Chunk], object], keep: Callable[[], State]) -> State:
-    """``work`` on every chunk, by whichever of two processes is free; gives what ``keep`` gave in the second one.
+    """Call ``work`` on every chunk in whichever process is free. Returns what ``keep`` returned in the second one.
 
-    For work that adds up, so that nobody waits for the other. Errors of the second process are raised here.
-    There are at most ``MOST_CHUNKS``; ``chunk_size`` says how large they must be for that.
+    For results that can be added up in any order. Errors of the second process are raised here. There may be at most
+    `MOST_CHUNKS` chunks; see `chunk_size`.
     """
-    # A pipe full of numbers is the queue: reading four bytes takes one chunk, for one process only.
+    # A pipe with the numbers of all chunks is the queue: each read of four bytes takes one chunk.
     take, put = os.pipe()
     os.write(put, b"".join(number.to_bytes(_NUMBER) for number in range(len(chunks))))
     os.close(put)
@@ -92,7 +92,7 @@ def run_in_any_order(chunks: Sequence[Chunk], work: Callable[[Chunk], object], k
             _work_off(chunks, work, take)
             second = _take(receive)
     finally:
-        # What failed here is nothing that the other one should go on with.
+        # After a failure here, empty the queue, so that the other process ends.
         while os.read(take, _PIPE_ROOM):
             pass
         os.close(take)
@@ -110,7 +110,7 @@ def _work_off(chunks: Sequence[Chunk], work: Callable[[Chunk], object], take: in
 def _be_helper(
     chunks: Sequence[Chunk], work: Callable[[Chunk], object], keep: Callable[[], State], take: int, send: BinaryIO
 ) -> None:
-    """The second process of ``run_in_any_order``. Never returns."""
+    """Run the second process of `run_in_any_order`. Never returns."""
     status = 1
     try:
         _work_off(chunks, work, take)
@@ -131,10 +131,10 @@ def run_in_order(
     commit: Callable[[Any, State], None],
     state: State,
 ) -> State:
-    """``work`` on every chunk in two processes, ``commit`` of its results in order; gives the last state.
+    """Call ``work`` on every chunk in two processes, and ``commit`` on the results in order. Returns the last state.
 
-    The state is JSON. ``commit`` changes it, and ends everything early by setting ``stop`` in it. Errors of the second
-    process are raised here. The caller has flushed its output before.
+    The state is JSON. ``commit`` changes it, and sets ``stop`` in it to end early. Errors of the second process are
+    raised here. The caller must have flushed its output.
     """
     to_child, to_parent = os.pipe(), os.pipe()
     child = os.fork()
@@ -167,7 +167,7 @@ def _alternate(
     send: BinaryIO,
     state: State,
 ) -> State:
-    """The first process: even chunks, and the last word."""
+    """Run the first process, which has the even chunks, and return the final state."""
     for index in range(0, len(chunks), 2):
         done = work(chunks[index])
         if index:
@@ -188,7 +188,7 @@ def _be_second(
     receive: BinaryIO,
     send: BinaryIO,
 ) -> None:
-    """The second process: odd chunks. Never returns."""
+    """Run the second process, which has the odd chunks. Never returns."""
     status = 1
     try:
         _second_turns(chunks, work, commit, receive, send)
@@ -247,7 +247,7 @@ def _give(send: BinaryIO, state: State) -> None:
 
 def _described(error: BaseException) -> State:
     if isinstance(error, VideodbError):
-        # One that is known under the name of its parent only comes back as that.
+        # A class that is not in `errors` is sent as its nearest parent that is.
         kind = next(each.__name__ for each in type(error).__mro__ if hasattr(errors, each.__name__))
         return {"kind": kind, "message": error.message, "code": error.code, "hint": error.hint}
     if isinstance(error, OutputError | KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Decoding of just the fields that are asked about: a third of the cost of decoding everything."""
+"""Decodes only the fields that are needed, at a third of the cost of decoding everything."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _Tree = dict[str, "_Tree"]
 
 
 def partial_decoder(paths: Iterable[Path]) -> msgspec.json.Decoder[Any]:
-    """A decoder of objects that keeps these paths only, as ``json.loads`` would give them.
+    """Return a decoder of objects that keeps only these paths, with the values that ``json.loads`` gives.
 
-    It raises (``msgspec.DecodeError`` and its kind, ``ValueError``, ``RecursionError``) for what is not JSON and also
-    for shapes that it was not made for, such as ``data`` being a string: the caller then decodes everything. It does
-    not look at the encoding of what it skips.
+    It raises ValueError (``msgspec.DecodeError`` is one) or RecursionError for text that is not JSON, and for shapes
+    that it does not support, such as ``data`` being a string: then the caller decodes everything. It does not check the
+    encoding of fields that it skips.
     """
     import msgspec
 
@@ -26,7 +26,7 @@ def partial_decoder(paths: Iterable[Path]) -> msgspec.json.Decoder[Any]:
 
 
 def _tree(paths: Iterable[Path]) -> _Tree:
-    """Keys within keys. Where one path is the beginning of another, all below it is kept."""
+    """Return the paths as nested keys. Where one path is the beginning of another, all below it is kept."""
     tree: _Tree = {}
     ends: set[Path] = set()
     for path in sorted(paths, key=len):
