@@ -111,7 +111,7 @@ class OutputError(Exception):
 
 
 class ReaderGoneError(OutputError):
-    """Whoever read stdout has closed it: ``| head`` has read enough."""
+    """The reader of stdout has closed it: ``| head`` has read enough."""
 
 
 # The class of each exit status, for `from_wire`.

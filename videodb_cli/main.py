@@ -139,7 +139,7 @@ def main(argv: Sequence[str]) -> int:
                 raise
             return _tell(_usage_error(error), as_json=as_json)
     except ReaderGoneError:
-        # Whoever read our output has read enough: `videodb events filter … | head`.
+        # The reader of our output has read enough: `videodb events filter … | head`.
         console.drop_stdout()
         return 0
     except OutputError as error:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from videodb_cli import hints
 from videodb_cli.diagnostics.redact import remember
+from videodb_cli.diagnostics.secret import Secret
 from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UsageError, VideodbError
 from videodb_cli.userpaths import absolute, expanded, home_directory, user_directory
 
@@ -28,39 +29,6 @@ CLIENT_TOKEN_NAME = "VIDEODB_CLIENT_TOKEN"  # noqa: S105 - a variable's name
 _NAMES = frozenset((*KEY_NAMES, *BASE_URL_NAMES, EVENTS_DIR_NAME, LOCAL_NAME))
 _BY_DEFAULT = "the default"
 _ENV_FILE_LIMIT = 1 << 20
-
-
-class Secret:
-    """A string that does not show itself in a repr, a log line or a traceback.
-
-    Args:
-        value: The secret. Log records and reports leave it out from now on, wherever it stands.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-        remember(value)
-
-    def reveal(self) -> str:
-        """Return the secret itself, for where it is used."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._value == other._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def masked(self) -> str:
-        """Return enough to tell two keys apart, e.g. ``sk-…c3``; nothing of a short one."""
-        return f"{self._value[:3]}…{self._value[-2:]}" if len(self._value) >= 12 else "…"
 
 
 class SettingSource(NamedTuple):

@@ -29,6 +29,7 @@ from videodb_cli.listener.updates import (
 )
 from videodb_cli.model import event as ev
 from videodb_cli.model.event import Event
+from videodb_cli.process.background_writer import BackgroundWriter
 from videodb_cli.userpaths import home_directory
 
 _SHOWN_CHARACTERS = 4000
@@ -44,8 +45,8 @@ class ListenView:
         self._quiet = quiet
         self._forced_print = print_events
         self._is_terminal = console.is_terminal()
-        self._stdout = console.BackgroundWriter(sys.stdout.fileno())
-        self._stderr = console.BackgroundWriter(sys.stderr.fileno(), capacity=200)
+        self._stdout = BackgroundWriter(sys.stdout.fileno())
+        self._stderr = BackgroundWriter(sys.stderr.fileno(), capacity=200)
 
     @property
     def wants_lines(self) -> bool:

@@ -1,4 +1,4 @@
-"""Log records for whoever looks for a fault: silent by default, shown on stderr by ``-v`` or ``VIDEODB_DEBUG=1``.
+"""Log records for finding faults: not shown by default, shown on stderr by ``-v`` or ``VIDEODB_DEBUG=1``.
 
 `Logger` writes through the standard `logging` under the names ``videodb_cli.*``. A light command
 can do without the 2 ms that importing `logging` takes, so it is not imported here: as long as nobody else has

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from videodb_cli import diagnostics
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.query.limit import Limit
-from videodb_cli.eventlog.query.run import THOROUGH, Query, SourceRange, iter_ranges, ranges_of
+from videodb_cli.eventlog.query.run import THOROUGH, Query, SourceRange, iter_ranges, log_ranges, ranges_of
 from videodb_cli.eventlog.query.scan import Scanner, SelectionPlan, plan_of
 from videodb_cli.eventlog.read.broken import BrokenLines, line_numbers
 from videodb_cli.eventlog.read.feed import Notice
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.read.feed import Feed
     from videodb_cli.eventlog.read.sources import LogSource
     from videodb_cli.eventlog.views.stats import EventCounts
-
-_log = diagnostics.Logger("videodb_cli.eventlog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +115,7 @@ class Matches:
         self._plan = SelectionPlan() if options.every_line else plan_of(self.selection).and_(options.plan)
         self._is_thorough = options.strict or sum(part.size for part in self.ranges) <= THOROUGH
 
-        self._log_ranges()
-
-    def _log_ranges(self) -> None:
-        """Log what will be read, as far as it is known."""
-        if not _log.is_enabled:
-            return
-        size = sum(part.size for part in self.ranges)
-        _log.debug("%d files, %d bytes to read%s", len(self.ranges), size, ", followed" * self._feed.is_followed)
-        for source in self.disordered:
-            _log.debug("%s is out of order in time: all of it is read", source.name)
+        log_ranges(self.ranges, is_followed=feed.is_followed)
 
     def _left_by_cursor(
         self, ranges: list[SourceRange], on_notice: Callable[[Notice, Path], None]
@@ -148,11 +136,6 @@ class Matches:
     def is_over(self) -> bool:
         """Tells whether no more lines can follow."""
         return self._limit.is_reached and (self._context is None or self._context.is_settled)
-
-    @property
-    def disordered(self) -> list[LogSource]:
-        """Sources whose stamps are out of order, so that all of them is read."""
-        return [part.source for part in self.ranges if not part.is_ordered]
 
     def skip_backlog(self) -> None:
         """Moves a new cursor to the end of the log, so that the next run begins here."""

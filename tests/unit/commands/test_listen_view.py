@@ -37,7 +37,7 @@ Make = Callable[..., tuple[ListenView, list[bytes], list[bytes]]]
 @pytest.fixture(scope="module")
 def make() -> Iterator[Make]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(console, "BackgroundWriter", Lines)
+    patch.setattr(listen_view, "BackgroundWriter", Lines)
 
     def build(*, terminal: bool = False, **flags: bool) -> tuple[ListenView, list[bytes], list[bytes]]:
         settings = {"as_json": False, "print_events": False, "quiet": False, **flags}

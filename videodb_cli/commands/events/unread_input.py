@@ -30,7 +30,7 @@ def hints_at_unread_input(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(**values: Any) -> Any:
         names = values.get("files") or values.get("arguments") or []
         is_ignored = "-" not in names and not values.get("null_input")
-        # Whoever writes into the pipe may not have begun when we begin, and one that follows may never end.
+        # Checked after the command, because the writer may start late; with --follow before it, because it never ends.
         is_told = is_ignored and values.get("follow", False) and _tell()
         try:
             return command(**values)

@@ -58,6 +58,16 @@ def ranges_of(
     return parts
 
 
+def log_ranges(parts: Sequence[SourceRange], *, is_followed: bool) -> None:
+    """Log what will be read, as far as it is known."""
+    if not _log.is_enabled:
+        return
+    _log.debug("%d files, %d bytes to read%s", len(parts), sum(p.size for p in parts), ", followed" * is_followed)
+    for part in parts:
+        if not part.is_ordered:
+            _log.debug("%s is out of order in time: all of it is read", part.source.name)
+
+
 class Query:
     """A plan and a shaper. `run` reads whole files, `shaped` returns the output of a single block."""
 

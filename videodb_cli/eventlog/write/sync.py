@@ -98,7 +98,7 @@ class GroupCommit:
             try:
                 sync(self._fd)
             except OSError as error:
-                # Whoever is told must not be able to end the syncing, in whose thread nobody would see it.
+                # An error of the callback must not end this thread, where nobody would see it.
                 with contextlib.suppress(Exception):
                     self._on_failure(error)
             finally:
