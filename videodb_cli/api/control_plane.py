@@ -149,11 +149,13 @@ class ControlPlane(CaptureCalls):
             status, retry_after, content = await self._answer(method, path, body)
         except RequestFailedError as error:
             self._failures[call] = attempt
-            _log.debug("%s %s: %s, after %.0f ms, attempt %d", *call, error, _ms_since(began), attempt)
+            _log.debug("%s %s failed after %.0f ms, attempt %d: %s", *call, _ms_since(began), attempt, error)
             raise
         asked_s = retry_after_s(retry_after, self._service_time())
         asked = "" if asked_s is None else f", retry after {asked_s:g} s"
-        _log.debug("%s %s: HTTP %d after %.0f ms, attempt %d%s", *call, status, _ms_since(began), attempt, asked)
+        _log.debug(
+            "%s %s answered HTTP %d after %.0f ms, attempt %d%s", *call, status, _ms_since(began), attempt, asked
+        )
         if 200 <= status < 300:
             self._failures.pop(call, None)
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -235,3 +237,44 @@ async def test_a_date_in_retry_after_is_by_the_clock_of_the_service() -> None:
     assert failed.value.retry_after_s == pytest.approx(7, abs=1)
     assert retry_after_s(headers["retry-after"], answered_at(headers["date"])) == pytest.approx(7, abs=1)
     assert abs((answered_at(None) - datetime.now(UTC)).total_seconds()) < 1
+
+
+# ---- log records -----------------------------------------------------------------------------------------------------
+
+
+async def test_each_call_is_logged_with_its_attempt_and_without_its_query(caplog: pytest.LogCaptureFixture) -> None:
+    answers: list[httpx.Response | Exception] = [
+        httpx.Response(503, headers={"retry-after": "7"}),
+        httpx.ConnectError("no way"),
+        *(httpx.Response(200, json={"success": True, "data": {}}) for _ in range(3)),
+    ]
+    both_ask = asyncio.Barrier(2)
+    at_once = False
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        if at_once:
+            await both_ask.wait()
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    with caplog.at_level(logging.DEBUG, "videodb_cli.api"):
+        async with ControlPlane(Credentials(Secret(KEY), BASE, "a test", "a test")) as plane:
+            client = plane._connect()
+            client._transport = httpx.MockTransport(answer)
+            for _ in range(2):
+                with pytest.raises(RequestFailedError):
+                    await plane.call("GET", "/rtstream/r/transcription?page=secret")
+            await plane.call("GET", "/rtstream/r/transcription?page=secret")
+            at_once = True
+            # The second answer of the same call must not stumble over what the first has forgotten.
+            await asyncio.gather(*(plane.call("GET", "/rtstream/r/transcription") for _ in range(2)))
+    said = [re.sub(r"\d+ ms", "N ms", record.getMessage()) for record in caplog.records]
+    assert said == [
+        "GET /rtstream/r/transcription answered HTTP 503 after N ms, attempt 1, retry after 7 s",
+        "GET /rtstream/r/transcription failed after N ms, attempt 2: api.example: no way",
+        "GET /rtstream/r/transcription answered HTTP 200 after N ms, attempt 3",
+        "GET /rtstream/r/transcription answered HTTP 200 after N ms, attempt 1",
+        "GET /rtstream/r/transcription answered HTTP 200 after N ms, attempt 1",
+    ]

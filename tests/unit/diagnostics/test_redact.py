@@ -53,7 +53,7 @@ def test_forms_of_secrets(text: str, shown: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "GET /collection/default/websocket: HTTP 200 after 12 ms, attempt 1",
+        "POST /capture/session/token answered HTTP 200 after 12 ms, attempt 1",
         "api.videodb.io:443 is reached by the proxy http://proxy.test:3128 (HTTPS_PROXY); trusts SSL_CERT_FILE=/ca.pem",
         "https://api.videodb.io/collection/default",
         "/home/me/videodb_events.jsonl",
