@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from videodb_cli import __version__, settings
 from videodb_cli.app.findings import Finding
@@ -208,7 +208,11 @@ def _listener(directory: Path) -> Iterator[str]:
     yield f"{found.state}: {found.why}" if found.why else found.state
     if found.pid is not None:
         yield f"pid: {found.pid}"
-    yield from (f"{name}: {found.fields[name]}" for name in _LISTENER_FIELDS if found.fields.get(name) is not None)
+    yield from _members({} if found.listener is None else found.listener.to_fields(), _LISTENER_FIELDS)
+
+
+def _members(fields: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    yield from (f"{name}: {fields[name]}" for name in names if fields.get(name) is not None)
 
 
 def _capture(directory: Path) -> Iterator[str]:
@@ -219,9 +223,10 @@ def _capture(directory: Path) -> Iterator[str]:
         yield "none ran here"
         return
     yield ("runs" if found.running else "does not run") + (f": {found.why}" if found.why else "")
-    yield from (f"{name}: {found.fields[name]}" for name in _CAPTURE_FIELDS if found.fields.get(name) is not None)
+    fields = {} if found.state is None else found.state.to_fields()
+    yield from _members(fields, _CAPTURE_FIELDS)
     for name, members in (("channels", ("channel_id", "type")), ("pipelines", ("kind", "rtstream_id"))):
-        for each in found.fields.get(name) or ():
+        for each in fields.get(name) or ():
             yield f"{name}: " + " ".join(str(each.get(member)) for member in members)
 
 

@@ -159,8 +159,7 @@ class SessionWatch:
             self.changed.set()
 
     async def wait_for_streams(self, count: int, within_s: float) -> None:
-        """Ask until so many rtstreams are known: `active` need not name them all at once. Raises nothing if they stay
-        away."""
+        """Ask until so many rtstreams are known, or the time is over: `active` need not name them all at once."""
         deadline = time.monotonic() + within_s
         while len(self.state.streams) < count:
             await self.ask()

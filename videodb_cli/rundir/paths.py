@@ -22,26 +22,32 @@ class RunDir(NamedTuple):
 
     @property
     def log(self) -> Path:
+        """The event log."""
         return self.path / LOG_NAME
 
     @property
     def ws_id(self) -> Path:
+        """The id of the connection that is open now."""
         return self.path / "videodb_ws_id"
 
     @property
     def pid(self) -> Path:
+        """The process id of the listener, a bare number."""
         return self.path / "videodb_ws_pid"
 
     @property
     def lock(self) -> Path:
+        """Held means that a listener runs."""
         return self.path / "videodb.lock"
 
     @property
     def listener_state(self) -> Path:
+        """The state of the listener."""
         return self.path / "videodb_listener.json"
 
     @property
     def capture_pid(self) -> Path:
+        """The process id of a capture that runs, a bare number."""
         return self.path / "videodb_capture_pid"
 
     @property
@@ -61,14 +67,17 @@ class RunDir(NamedTuple):
 
     @property
     def capture_info(self) -> Path:
+        """The state of the latest capture."""
         return self.path / "videodb_capture_info.json"
 
     @property
     def listener_log(self) -> Path:
+        """What a background listener prints."""
         return self.path / "videodb_listener.log"
 
     @property
     def capture_log(self) -> Path:
+        """What a background capture prints."""
         return self.path / "videodb_capture.log"
 
     @property

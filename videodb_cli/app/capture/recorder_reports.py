@@ -1,6 +1,4 @@
-"""What the recorder of one capture has told, channel by channel, and in what words a start that came to nothing is
-refused. No I/O.
-"""
+"""What the recorder of one capture has reported, channel by channel, and the sentence for a start that failed. No I/O."""
 
 from __future__ import annotations
 

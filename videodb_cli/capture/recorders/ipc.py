@@ -1,4 +1,4 @@
-"""What the official recorder and its driver say to each other, as a core without I/O: bytes in, messages out.
+r"""What the official recorder and its driver say to each other, as a core without I/O: bytes in, messages out.
 
 One line a message, both ways: ``videodb_recorder|<json>\n``; every other line on its stdout is noise. Seen in the
 official SDK's ``CaptureClient``.
