@@ -198,6 +198,9 @@ ROTATED = {
     "numbered": in_directory(
         "filter .", {".2.gz": gzip.compress(lines(1)), ".1": lines(2), "": lines(3)}, lines(1, 2, 3)
     ),
+    "numbered from nought, as newsyslog and savelog do": in_directory(
+        "filter .", {".1.gz": gzip.compress(lines(1)), ".0": lines(2), "": lines(3)}, lines(1, 2, 3)
+    ),
     "dated": in_directory(
         "filter .",
         {"-20261127.gz": gzip.compress(lines(1)), "-20261128": lines(2), "": lines(3)},

@@ -1,9 +1,9 @@
 """Finds and orders the rotated files of a log by their names.
 
-Two families of names count. The listener and ``logrotate`` number: ``….jsonl.1`` is the youngest. ``logrotate`` with
-``dateext`` dates: ``….jsonl-20261128``, also with a time of day behind it. Either may be compressed (``.gz`` …).
-Any other file beside the log is not read, renamed or removed: backups, notes, and the unfinished output of a
-compression (``.1.gz-partial``, or a ``.1.gz`` beside a ``.1``).
+Two families of names count. The listener and ``logrotate`` number: ``….jsonl.1`` is the youngest, or ``….jsonl.0``,
+with which ``newsyslog`` and ``savelog`` begin. ``logrotate`` with ``dateext`` dates: ``….jsonl-20261128``, also with a
+time of day behind it. Either may be compressed (``.gz`` …). Any other file beside the log is not read, renamed or
+removed: backups, notes, and the unfinished output of a compression (``.1.gz-partial``, or a ``.1.gz`` beside a ``.1``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _COMPRESSED = r"(?P<compressed>\.(?:gz|bz2|xz|zst))?"
-_NUMBERED = re.compile(rf"\.(?P<number>[1-9][0-9]*){_COMPRESSED}")
+_NUMBERED = re.compile(rf"\.(?P<number>0|[1-9][0-9]*){_COMPRESSED}")
 _DATED = re.compile(
     r"[-.](?P<date>(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01]))(?P<time>(?:[-_T.:]?\d{2,10}){0,3})"
     + _COMPRESSED,
@@ -112,28 +112,30 @@ def _begun_at(path: Path) -> float:
 def shift(log: Path, keep: int | None = None) -> None:
     """Rename the log to ``.1``, and every numbered file to the next number; with ``keep``, remove those beyond it.
 
-    Does nothing if somebody has removed the log. Raises OSError.
+    Beside a ``.0`` of another program they go two numbers up: it becomes ``.2``, and nothing is overwritten. Does
+    nothing if somebody has removed the log. Raises OSError.
     """
     if not log.exists():
         return
     numbered = [(parsed.number, name) for name, parsed in _listed(log).items() if parsed.number is not None]
+    step = 2 if any(number == 0 for number, _ in numbered) else 1
     for number, name in sorted(numbered, reverse=True):
         path = log.with_name(name)
         if not _is_plain(path):
             continue
-        if keep is not None and number >= keep:
+        if keep is not None and number + step > keep:
             path.unlink()
         else:
             ending = name[len(f"{log.name}.{number}") :]
-            path.replace(log.with_name(f"{log.name}.{number + 1}{ending}"))
+            path.replace(log.with_name(f"{log.name}.{number + step}{ending}"))
     log.replace(log.with_name(f"{log.name}.1"))
 
 
 def derived_files(log: Path) -> list[Path]:
     """Return everything that ``--clear`` removes with the log: rotated and torn files, and the search index.
 
-    Only plain files of ours are among them. People date their own copies too, so a file with a date in its name is
-    among them only if it holds events, and does not begin as the log itself does.
+    Only plain files of ours are among them. People date their own copies too, so a file with a date in its name, or a
+    ``.0``, is among them only if it holds events, and does not begin as the log itself does.
     """
     try:
         entries = sorted(log.parent.iterdir())
@@ -148,7 +150,7 @@ def derived_files(log: Path) -> list[Path]:
         if parsed is None:
             is_ours = bool(_TORN.fullmatch(rest) or _INDEX.fullmatch(rest))
         else:
-            is_ours = parsed.number is not None or _holds_older_events(entry, log)
+            is_ours = bool(parsed.number) or _holds_older_events(entry, log)
         if is_ours:
             found.append(entry)
     return found

@@ -32,6 +32,17 @@ def test_shift_moves_everything_up(tmp_path: Path) -> None:
     assert names(tmp_path) == {"log.1": "new", "log.2": "a", "log.3.gz": "b", "log.10": "c"}
 
 
+def test_shift_writes_over_nothing_that_is_numbered_from_nought(tmp_path: Path) -> None:
+    log = write(tmp_path, log="new", log_0="a", log_1_gz="b")
+    assert [path.name for path in rotated_files(log)] == ["log.1.gz", "log.0"]
+    shift(log)
+    assert names(tmp_path) == {"log.1": "new", "log.2": "a", "log.3.gz": "b"}
+    (tmp_path / "log").write_text("newer")
+    (tmp_path / "log.0").write_text("c")
+    shift(log, keep=3)
+    assert names(tmp_path) == {"log.1": "newer", "log.2": "c", "log.3": "new"}
+
+
 def test_shift_leaves_dated_names_alone(tmp_path: Path) -> None:
     log = write(tmp_path, log="new", log_20261128="a", log_1="b")
     (tmp_path / "log-20261127.gz").write_text("c")
@@ -67,6 +78,7 @@ def test_only_ours_count(tmp_path: Path) -> None:
     ("there", "expected"),
     [
         ([".1", ".2.gz", ".10"], [".10", ".2.gz", ".1"]),
+        ([".0", ".1.bz2", ".2.bz2"], [".2.bz2", ".1.bz2", ".0"]),
         (["-20261128", "-20261127.gz", "-20260101.xz"], ["-20260101.xz", "-20261127.gz", "-20261128"]),
         (["-20261128-1300", "-20261128-0100.gz"], ["-20261128-0100.gz", "-20261128-1300"]),
         (["-2026112813", "-2026112807"], ["-2026112807", "-2026112813"]),
@@ -87,7 +99,7 @@ def test_only_ours_count(tmp_path: Path) -> None:
                 "-2026",
                 "-20261340",
                 "-20261128.txt",
-                ".0",
+                ".00",
                 ".01",
                 ".1.old",
                 "-20261128.1",
