@@ -160,8 +160,15 @@ def checked_base_url(url: str, source: str) -> str:
     except ValueError:
         host = None
         parts = urlsplit("")
-    if not host or parts.scheme not in {"http", "https"} or parts.query or parts.fragment or parts.username is not None:
-        raise UsageError(f"the base URL from {source} is not an http(s) address", code="bad_base_url")
+    has_more = bool(parts.query or parts.fragment or parts.username is not None)
+    # httpx fails on white space and on bytes that are not UTF-8 at each request, and each would be tried again.
+    is_writable = url.isprintable() and " " not in url
+    if not host or parts.scheme not in {"http", "https"} or has_more or not is_writable:
+        raise UsageError(
+            f"the base URL from {source} is not an http(s) address",
+            code="bad_base_url",
+            hint=f"write https://HOST or https://HOST:PORT, or leave it out: {DEFAULT_BASE_URL}",
+        )
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(
             f"the base URL from {source} is plain http to {host}: the key would travel unencrypted",

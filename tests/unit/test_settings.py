@@ -112,6 +112,9 @@ def test_mixed_sources(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://api.videodb.io?x=1", False),
         ("https://api.videodb.io:port", False),
         ("https://[::", False),
+        ("https://api.videodb.io/\udcff", False),
+        ("https://api.videodb.io/a path", False),
+        ("https://api.video\ndb.io", False),
     ],
 )
 def test_base_urls(url: str, is_good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
