@@ -16,7 +16,7 @@ from tests.e2e.desktop import wait_until
 from tests.e2e.place import Place
 from videodb_cli.process.start_token import start_token
 
-NOTHING = {"stopped": False, "session_id": None, "status": None}
+NOTHING = {"stopped": False, "session_id": None, "status": None, "schema": 1}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_start_watch_pause_and_stop(place: Place, clip: Path) -> None:
     second = place.run("capture", "start", "--source", str(clip))
     assert second.returncode == 9
 
-    assert place.json("capture", "pause", "mic:file") == {"paused": ["mic:file"]}
+    assert place.json("capture", "pause", "mic:file") == {"paused": ["mic:file"], "schema": 1}
     assert [c["paused"] for c in place.json("capture", "status")["channels"]] == [False, True]
     assert place.json("capture", "resume")["resumed"] == ["display:file", "mic:file"]
     assert place.run("capture", "pause", "mic:nobody").returncode == 4

@@ -102,8 +102,8 @@ def test_detached_it_is_found_again_and_stopped(shell: Shell) -> None:
     first = shell.answer("local", "start", "--detach")
     again = shell.answer("local", "start", "--detach")
     assert first == again
-    assert set(first) == {"url", "key", "pid"}
-    assert shell.answer("local", "stop") == {"stopped": True, "pid": first["pid"], "kept": None}
+    assert set(first) == {"url", "key", "pid", "schema"}
+    assert shell.answer("local", "stop") == {"stopped": True, "pid": first["pid"], "kept": None, "schema": 1}
     shell.run("local", "status", status=4)
     with pytest.raises(httpx.TransportError):
         httpx.get(first["url"])
@@ -115,7 +115,7 @@ def test_a_killed_one_is_not_believed_and_is_replaced(shell: Shell) -> None:
     alive = start_token(first["pid"])
     os.kill(first["pid"], signal.SIGKILL)
     until(lambda: start_token(first["pid"]) != alive, "the end of the process")
-    assert shell.answer("local", "status", status=4) == {"running": False}
+    assert shell.answer("local", "status", status=4) == {"running": False, "schema": 1}
     second = shell.answer("local", "start", "--detach")
     assert second["pid"] != first["pid"]
     assert shell.answer("local", "status")["running"] is True

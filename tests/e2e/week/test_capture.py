@@ -154,7 +154,7 @@ def test_a_source_that_is_one_offers_its_channels(name: str, tmp_path: Path, mon
 
 # ---- what there is to stop when nothing runs -------------------------------------------------------------------------
 
-NOTHING = {"stopped": False, "session_id": None, "status": None}
+NOTHING = {"stopped": False, "session_id": None, "status": None, "schema": 1}
 EXPORTED = {
     "status": "exported",
     "session_status": "exported",

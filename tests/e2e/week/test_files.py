@@ -185,7 +185,7 @@ COMPRESSED = {
     "tail": named("tail FILE", DAMAGED, lines(7, 8), CUT_OFF, name="a.gz"),
     "tail, strict": named("tail --strict FILE", DAMAGED, lines(7, 8), CUT_OFF, status=2, name="a.gz"),
     "stats": named("stats --json FILE", DAMAGED, b'"count":2,', CUT_OFF, name="a.gz"),
-    "stats says so": named("stats --json FILE", DAMAGED, b'"damaged":1}', name="a.gz"),
+    "stats says so": named("stats --json FILE", DAMAGED, b'"damaged":1,"schema":1}', name="a.gz"),
     "stats, strict": named("stats --strict FILE", DAMAGED, b"", CUT_OFF, status=2, name="a.gz"),
     "search": named("search word8 --file FILE", DAMAGED, lines(8), CUT_OFF, name="a.gz"),
     "transcript": named("transcript --format srt FILE", gzip.compress(lines(1))[:-3], SRT, CUT_OFF, name="a.gz"),

@@ -244,9 +244,10 @@ def test_a_cursor_gives_each_line_once_while_the_file_grows(
     whole = content + more
     # The first bytes tell what a file is: they are there from the beginning.
     cut = min(max(at, len(BOM)), len(whole))
-    # A scalar may be whole and grow all the same, as 1 does that becomes 12, or 12{}, of which {} is left then.
+    # What is JSON counts as a whole line. If it goes on all the same, as 1 becomes 12, or {} becomes {}{}, no reader
+    # can know it, and takes the rest for another line.
     unfinished = whole[:cut].rpartition(b"\n")[2].removeprefix(BOM)
-    assume(not _is_json(unfinished) or _is_container(unfinished))
+    assume(not _is_json(unfinished) or whole[cut : cut + 1] in {b"", b"\n"})
     got: list[bytes] = []
     for now in (whole[:cut], whole):
         source = written(directory, now, bytes)

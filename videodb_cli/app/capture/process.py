@@ -64,7 +64,9 @@ async def run_capture(
 ) -> None:
     """Run one capture in this process until it is over.
 
-    The first signal ends it gracefully, the second skips the wait for the export, the third calls ``force``. Raises ConflictError if one runs in the directory, and as `CaptureRun.run` does.
+    The first signal ends it gracefully, the second skips the wait for the export, the third calls ``force``.
+
+    Raises ConflictError if one runs in the directory, and as `CaptureRun.run` does.
     """
     capture_lock = DirectoryLock(run_dir.capture_lock)
     try:

@@ -1,4 +1,4 @@
-"""What the recorder of one capture has reported, channel by channel, and the sentence for a start that failed. No I/O."""
+"""What the recorder of one capture has reported, channel by channel, and how a failed start is told. No I/O."""
 
 from __future__ import annotations
 
