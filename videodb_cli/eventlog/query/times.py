@@ -49,7 +49,7 @@ def parse_time(text: str, now: float) -> float:
     if clock := re.fullmatch(_CLOCK, text, re.ASCII):
         return _latest_past(clock, now, text)
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())  # RFC 3339 allows a small t and z
     except ValueError:
         return _beyond_calendar(text)
     return (moment - _BEGIN).total_seconds() if moment.tzinfo else _local(moment)
