@@ -315,6 +315,9 @@ OPTIONS = {
     "a long one": in_directory("tail --grep --follow", {"": lines(1)}, b"", "and --follow is an option", status=2),
     "several short ones": in_directory("filter --grep -rc .", {"": lines(1)}, b"", "and -rc is an option", status=2),
     "search": in_directory("search --stream --strict word1", {"": lines(1)}, b"", "--stream takes a value", status=2),
+    "a name that no cursor can have": in_directory(
+        f"tail --cursor-file {'x' * 300}", {"": lines(1)}, b"", "error: cannot read ", "File name too long", status=6
+    ),
     "an unwanted word": in_directory("search word1 -word2", {"": lines(1)}, lines(1)),
     "jq's variables are data": in_directory("filter -n $x --arg x -c", {"": lines(1)}, b'"-c"\n'),
     "a negative time": in_directory("filter --around -5 .", {"": lines(1)}, b"", "not a length of time: -5", status=2),

@@ -42,6 +42,7 @@ class Cursor:
             raise NotFoundError(f"no directory {path.parent} for the cursor", hint=f"mkdir -p {path.parent}")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise RefusedError(f"cannot write in {path.parent}: the cursor would be lost", code="cursor", hint=hint)
+        mode_of(path)  # refuses a name that no file can have
         self._path = path
 
     @property
