@@ -315,6 +315,12 @@ OPTIONS = {
     "a long one": in_directory("tail --grep --follow", {"": lines(1)}, b"", "and --follow is an option", status=2),
     "several short ones": in_directory("filter --grep -rc .", {"": lines(1)}, b"", "and -rc is an option", status=2),
     "search": in_directory("search --stream --strict word1", {"": lines(1)}, b"", "--stream takes a value", status=2),
+    "a word that is no text": in_directory(
+        "search w\udcff", {"": lines(1)}, b"", r"error: the word w\udcff is not UTF-8", "hint: ", status=2
+    ),
+    "an unwanted word that is no text": in_directory(
+        "search word1 -x\udcff", {"": lines(1)}, b"", r"x\udcff is not UTF-8", status=2
+    ),
     "a name that no cursor can have": in_directory(
         f"tail --cursor-file {'x' * 300}", {"": lines(1)}, b"", "error: cannot read ", "File name too long", status=6
     ),

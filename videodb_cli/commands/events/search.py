@@ -109,7 +109,7 @@ def search(
 
     videodb events search '"access keys"' rotat* -draft --around 30s
     """
-    terms = parse_terms(" ".join(_as_typed(word) for word in [*(words or []), *ctx.meta[_META]]))
+    terms = parse_terms(" ".join(_as_typed(word) for word in _utf8([*(words or []), *ctx.meta[_META]])))
     around_s = None if around is None else parse_duration(around)
     wanted = _FEW if limit is None and console.is_terminal() and not as_json else limit
     with open_log(files, directory, env_file).read(criteria, ReadOptions(without_own=True)) as reading:
@@ -138,6 +138,16 @@ def search(
     if more:
         console.talk(f"the best {count}; there are more: --limit")
     return 0
+
+
+def _utf8(words: list[str]) -> list[str]:
+    """Return the words. Raises UsageError for bytes that are no text: SQLite takes none, and no event has any."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the word {word} is not UTF-8", hint="use a terminal with UTF-8") from None
+    return words
 
 
 def _as_typed(word: str) -> str:
