@@ -121,17 +121,29 @@ def _system() -> Trust:
         return Trust(truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "the system's store")
     context = _new_context()
     default = ssl.get_default_verify_paths()
-    if default.cafile or (default.capath and _has_hashed(Path(default.capath))):
-        context.set_default_verify_paths()
+    # Not what OpenSSL loads by itself: a variable that is set and empty hides the file, or the directory, from it.
+    file = default.openssl_cafile if Path(default.openssl_cafile).is_file() else None
+    directory = default.openssl_capath if _has_hashed(Path(default.openssl_capath)) else None
+    if any([_loads(context, file), _loads(context, directory=directory)]):
         return Trust(context, "the system's store")
-    bundle = next((place for place in _BUNDLES if Path(place).is_file()), None)
+    bundle = next((place for place in _BUNDLES if _loads(context, place)), None)
     if bundle is not None:
-        context.load_verify_locations(cafile=bundle)
         return Trust(context, f"the system's store, {bundle}")
     import certifi
 
     context.load_verify_locations(cafile=certifi.where())
     return Trust(context, "the certificates of certifi, because this system has no store")
+
+
+def _loads(context: ssl.SSLContext, file: str | None = None, directory: str | None = None) -> bool:
+    """Load a store, if there is one with certificates in it. Returns whether there is."""
+    if file is None and directory is None:
+        return False
+    try:
+        context.load_verify_locations(cafile=file, capath=directory)
+    except OSError:  # ssl.SSLError is one: no certificate is in the file
+        return False
+    return True
 
 
 def _new_context() -> ssl.SSLContext:

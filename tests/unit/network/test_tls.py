@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,13 +78,13 @@ def test_what_holds_no_certificate(
 
 
 def test_the_system_and_what_stands_in_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    nothing = ssl.DefaultVerifyPaths("", str(tmp_path), "", "", "", "")
+    nothing = ssl.DefaultVerifyPaths("", str(tmp_path), "", "", "", str(tmp_path))
     monkeypatch.setenv(tls.FILE_NAME, "")
     assert tls.trust().context.verify_mode is ssl.CERT_REQUIRED
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
     bundle = Authority().write_file(tmp_path / "bundle.pem")
     for bundles, words, count in (
-        ((str(tmp_path / "no"), str(bundle)), f"the system's store, {bundle}", 1),
+        ((str(tmp_path / "no"), "/dev/null", str(bundle)), f"the system's store, {bundle}", 1),
         ((), "the certificates of certifi, because this system has no store", 50),
     ):
         tls._system.cache_clear()
@@ -93,3 +94,21 @@ def test_the_system_and_what_stands_in_for_it(monkeypatch: pytest.MonkeyPatch, t
         assert found.context.cert_store_stats()["x509_ca"] >= count
         assert Path(tls.bundle()).is_file()
     tls._system.cache_clear()
+
+
+@pytest.mark.skipif(sys.platform in {"darwin", "win32"}, reason="the system itself is asked there")
+@pytest.mark.parametrize("variable", [tls.FILE_NAME, tls.DIRECTORY_NAME])
+def test_a_variable_that_is_empty_hides_no_part_of_the_system(
+    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = Authority().write_file(tmp_path / "cert.pem")
+    system = ssl.DefaultVerifyPaths("", str(tmp_path), tls.FILE_NAME, str(file), tls.DIRECTORY_NAME, str(tmp_path))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: system)
+    monkeypatch.delenv(tls.FILE_NAME, raising=False)
+    monkeypatch.delenv(tls.DIRECTORY_NAME, raising=False)
+    monkeypatch.setenv(variable, "")
+    tls._system.cache_clear()
+    found = tls.trust()
+    tls._system.cache_clear()
+    assert found.trusted == "the system's store"
+    assert found.context.cert_store_stats()["x509_ca"] == 1
