@@ -127,7 +127,7 @@ def test_first_line_files_and_statement(box: Box) -> None:
     seen: dict[str, str] = {}
 
     async def act(socket: ServerConnection) -> None:
-        await send('{"channel":"transcript","data":{"text":"hi","is_final":true}}')(socket)
+        await send('{"channel":"transcript","data":{"text":"hi","is_final":true}}', then=pause(0.2))(socket)
         # Its files are there before it prints the id; a busy machine takes its time.
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and not (box.path / "videodb_ws_id").exists():  # noqa: ASYNC110 - no event
