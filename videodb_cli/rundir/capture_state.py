@@ -8,16 +8,16 @@ unknown is ignored.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from videodb_cli.model import lifecycle
 from videodb_cli.rundir import state
+from videodb_cli.rundir.lenient import read_fields
 from videodb_cli.rundir.paths import RunDir
 
 DIED: Final = "capture_died"
-_Part = TypeVar("_Part", bound=msgspec.Struct)
 # What is of use to this tool only.
 _HIDDEN: Final = frozenset(
     (
@@ -78,6 +78,15 @@ class ControlAnswer(msgspec.Struct):
 
     id: str | None = None
     error: ReportedError | None = None
+
+
+# One bad member of these leaves the others of the same object.
+_PARTS: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "channels": ChannelState,
+    "pipelines": Pipeline,
+    "error": ReportedError,
+    "control": ControlAnswer,
+}
 
 
 class CaptureState(msgspec.Struct):
@@ -173,10 +182,7 @@ class CaptureState(msgspec.Struct):
         """
         if not isinstance(fields.get("session_id"), str):
             return None
-        try:
-            return msgspec.convert(fields, cls)
-        except (msgspec.ValidationError, ValueError):
-            return _salvaged(fields, cls)
+        return read_fields(fields, cls, _PARTS)
 
 
 def read(run_dir: RunDir) -> CaptureState | None:
@@ -201,29 +207,3 @@ def write(run_dir: RunDir, new: CaptureState) -> None:
         state.write(run_dir.capture_info, fields, room=state.ROOM)
     except OSError:
         state.rewrite(run_dir.capture_info, fields)
-
-
-_PARTS: Final[Mapping[str, type[msgspec.Struct]]] = {
-    "channels": ChannelState,
-    "pipelines": Pipeline,
-    "error": ReportedError,
-    "control": ControlAnswer,
-}
-
-
-def _salvaged(fields: Mapping[str, Any], kind: type[_Part]) -> _Part:
-    """Read what can be read; what cannot has its default."""
-    known: dict[str, Any] = {}
-    for field in msgspec.structs.fields(kind):
-        value = fields.get(field.name)
-        part = _PARTS.get(field.name)
-        if part is not None and isinstance(value, list):
-            value = [_salvaged(item, part) for item in value if isinstance(item, dict)]
-        elif part is not None and isinstance(value, dict):
-            value = _salvaged(value, part)
-        try:
-            if field.name in fields:
-                known[field.name] = msgspec.convert(value, field.type)
-        except (msgspec.ValidationError, ValueError):
-            continue
-    return kind(**known)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from videodb_cli.rundir import lock, state
+from videodb_cli.rundir.lenient import read_fields
 from videodb_cli.rundir.paths import RunDir
 
 
@@ -70,17 +71,7 @@ class ListenerState(msgspec.Struct, frozen=True, kw_only=True):
 
         A member that is missing, or of another type than ours, has its default; one that we do not know is ignored.
         """
-        try:
-            return msgspec.convert(fields, cls)
-        except (msgspec.ValidationError, ValueError):
-            pass
-        believed = {}
-        for member in msgspec.structs.fields(cls):
-            try:
-                believed[member.encode_name] = msgspec.convert(fields[member.encode_name], member.type)
-            except (KeyError, msgspec.ValidationError, ValueError):
-                continue
-        return cls(**believed)
+        return read_fields(fields, cls)
 
 
 def write(run_dir: RunDir, listener: ListenerState) -> None:
