@@ -18,8 +18,8 @@ def read_fields(
     Args:
         fields: The decoded JSON object.
         kind: The type of the file.
-        parts: By the name of a member, the type of the object or of the objects in a list that it holds, so that one bad
-            member within leaves the others.
+        parts: For a member that holds an object, or a list of objects, their type by its name: what is bad within one
+            leaves the rest of it.
 
     Raises:
         TypeError: A member without a default cannot be read.
