@@ -573,3 +573,15 @@ def test_a_name_that_does_not_resolve(box: Box, monkeypatch: pytest.MonkeyPatch)
     status, _, err = box.listen(service, retries=1)
     assert status == 5
     assert "Name or service not known" in err
+
+
+def test_what_is_logged_for_debugging_tells_each_step_and_no_secret(box: Box, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "videodb_cli")
+    with EventService(send("{}", then=END), END) as service:
+        box.listen(service, retries=1)
+    told = caplog.text
+    for step in ("got a socket URL", "the socket is open", "connected as ws-1", "close code 10", "the next attempt in"):
+        assert step in told, step
+    assert KEY not in told
+    assert "secret-ticket" not in told
+    assert "token=" not in told

@@ -110,6 +110,8 @@ class _Backwards:
         self._unmended_from: float | None = None
         self._had_gap = False
         self._is_mended = False
+        # Everything is known, except how the clocks stood.
+        self._is_done = False
         self._mark: ClockMark | None = None
         self._fell = False
         # By how much the wall clock was set by the lines that were taken so far: older times are told as after that.
@@ -121,12 +123,14 @@ class _Backwards:
             self.heard_until = (ev.received_at(event) or 0.0) + self._set_by_s
             if ev.is_own(event) and event.get("event") == own_lines.STOPPED:
                 self._reason = "stopped"
-        return ev.is_own(event) and self._take_own(event)
+        if ev.is_own(event):
+            self._note_clock(event, ev.data_of(event))
+            self._is_done = self._is_done or self._take_own(event)
+        return self._is_done and self._mark is not None
 
     def _take_own(self, event: ev.Event) -> bool:
         data = ev.data_of(event)
         name = event.get("event")
-        self._note_clock(event, data)
         if name == own_lines.RECOVERED:
             self._take_report(data)
             return self._is_mended and self._connection_id is not None

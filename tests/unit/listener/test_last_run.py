@@ -178,3 +178,19 @@ def test_times_of_before_a_step_are_told_by_the_clock_of_after_it(tmp_path: Path
     found = last_run(log, log.stat().st_size)
     assert found is not None
     assert (found.heard_until, found.unmended_from) == (T + 60 - 3600, T - 3600)
+
+
+def test_how_the_clocks_stood_is_looked_for_behind_everything_else(tmp_path: Path) -> None:
+    """A complete report says that everything before it is mended, and nothing about the clocks."""
+    log = tmp_path / "videodb_events.jsonl"
+    write(
+        log,
+        own("listener.connected", connection_id="ws-7", boot_id="a boot", uptime_s=100.0),
+        own("listener.gap", **{"from": iso(T)}),
+        own("listener.recovered", complete=True, new_connection_id="ws-7"),
+        own("listener.connected", connection_id="ws-8", replaces="ws-7"),
+    )
+    found = last_run(log, log.stat().st_size)
+    assert found is not None
+    assert (found.heard_until, found.connection_id, found.unmended_from) == (T + 3, "ws-8", None)
+    assert found.mark == ClockMark("a boot", 100.0, T - 100)

@@ -42,8 +42,7 @@ class Backfill:
         known: The fingerprints of what the log holds.
         opened: The ids of the open connections.
         youngest: The id of the youngest one, to which transcriptions are bound.
-        known_since: Every event of the log received since then is known (Unix seconds), unless no query returns it any
-            more. None: nothing is known yet.
+        known_since: Every event received since then is known (Unix seconds), unless no query returns it any more.
     """
 
     def __init__(self, client: RecoveryClient, context: RecoveryContext, policy: RecoveryPolicy) -> None:
@@ -149,8 +148,8 @@ class Backfill:
             if self._set_back_s == set_back_s:
                 break
             # Our clock was set back meanwhile, and it may have read too little.
-            moved_s = self._set_back_s - set_back_s
-            seen_since, known_since = seen_since + moved_s, known_since + moved_s
+            seen_since += self._set_back_s - set_back_s
+            known_since += self._set_back_s - set_back_s
         context.history.add_older(content.history)
         self.known.add_all(content.known)
         self.known_since = known_since if self.known_since is None else min(self.known_since, known_since)
@@ -249,10 +248,11 @@ class Backfill:
             open_connections=self.opened,
             is_first_pass=self._is_first_pass,
         )
-        # A pipeline that is found late is queried for a time whose fingerprints may have been dropped.
+        # One that is found late, or after our clock was set, is queried for a time that may not be known any more.
         starts = [p.since - p.ahead_s for p in added if self.targets.is_mentioned(p.stream, p.channel)]
-        if starts and not self._is_first_pass:
-            await self.read_log(report.gap.ended, min(starts) - _RECEIPT_MARGIN_S)
+        since = max(min(starts, default=0.0) - _RECEIPT_MARGIN_S, self.targets.floor or 0.0)
+        if starts and (not self._is_first_pass or self.known_since is None or since < self.known_since):
+            await self.read_log(report.gap.ended, since)
         self._evidence.attribute(self._candidates)
 
     def _candidates(self, event: UnattributedEvent) -> list[Pipeline] | None:

@@ -86,7 +86,7 @@ def test_window_and_clearing_are_limits() -> None:
 
 
 def test_what_came_after_a_gap_does_not_hide_it() -> None:
-    """A pipeline that is found when others have fingerprint on its channel for an hour is asked from the gap on."""
+    """A pipeline that is found when others have spoken on its channel for an hour is asked from the gap on."""
     assert query_start(gap(), POLICY, last(T + 3600, T + 3601), 0.0, None) < T
 
 
