@@ -142,3 +142,28 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "heavy:"
+
+
+def test_no_file_of_the_listener_imports_one_that_imports_it() -> None:
+    """Circles between files, also those that only a type checker sees, make a part that cannot be read by itself."""
+    names = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path
+        for room in ("listener", "rundir")
+        for path in (PACKAGE / room).rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    imported = {name: set(_modules_of(path)) & names.keys() for name, path in names.items()}
+    left = dict(imported)
+    while leaves := {name for name, targets in left.items() if not targets & left.keys()}:
+        left = {name: targets for name, targets in left.items() if name not in leaves}
+    assert not left, f"in circles: {sorted(left)}"
+
+
+def _modules_of(path: Path) -> Iterator[str]:
+    """Every module that a file may mean: `from a import b` is `a`, and `a.b` if that is a module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

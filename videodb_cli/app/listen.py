@@ -15,7 +15,7 @@ from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.app.listener_status import already_running
 from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.write.store import LogStore
-from videodb_cli.listener.assembly import assemble
+from videodb_cli.listener.assembly import ListenerInputs, assemble
 from videodb_cli.listener.capture_watch import CaptureWatch
 from videodb_cli.listener.trouble import TroubleInbox
 from videodb_cli.listener.updates import ListenerUpdate, Statement
@@ -90,18 +90,20 @@ async def listen(request: ListenRequest, audience: Audience, *, stopping: asynci
             troubles = TroubleInbox()
             store = LogStore(request.run_dir.log, keeping=request.options.keeping(), on_trouble=troubles.put)
             listener = assemble(
-                run_dir=request.run_dir,
-                store=store,
-                troubles=troubles,
-                host=request.credentials.host,
-                fresh_url=lambda: _fresh_url(request, service),
-                policy=request.options.policy(),
-                on_update=audience.on_update,
-                on_line=audience.on_line,
-                output_dropped=audience.output_dropped,
-                calls=StreamCalls(service),
-                recovery=request.options.recovery(),
-                collection=request.options.collection,
+                ListenerInputs(
+                    run_dir=request.run_dir,
+                    store=store,
+                    troubles=troubles,
+                    host=request.credentials.host,
+                    fresh_url=lambda: _fresh_url(request, service),
+                    policy=request.options.policy(),
+                    on_update=audience.on_update,
+                    on_line=audience.on_line,
+                    output_dropped=audience.output_dropped,
+                    calls=StreamCalls(service),
+                    recovery=request.options.recovery(),
+                    collection=request.options.collection,
+                )
             )
             if stopping is None:
                 ignore_terminal_output_stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.eventlog.write.store import LogStore, LogTrouble
@@ -35,25 +36,11 @@ from videodb_cli.process.clock import Clock
 from videodb_cli.rundir.paths import RunDir
 
 
-def assemble(  # noqa: PLR0913 - what a listener needs from outside is what it is
-    *,
-    run_dir: RunDir,
-    store: LogStore,
-    troubles: TroubleInbox,
-    host: str,
-    fresh_url: Callable[[], Awaitable[str]],
-    policy: ListenerPolicy,
-    on_update: Callable[[ListenerUpdate], None],
-    on_line: Callable[[bytes, Event | None], None] | None = None,
-    output_dropped: Callable[[], int] = lambda: 0,
-    calls: StreamCalls | None = None,
-    recovery: RecoveryPolicy | None = None,
-    collection: str = "default",
-    backoff: Backoff | None = None,
-) -> Listener:
-    """Return a listener that is ready to run. To be called where the event loop runs.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerInputs:
+    """What a listener needs from outside.
 
-    Args:
+    Attributes:
         run_dir: Where its files are written.
         store: The log, which is not open yet.
         troubles: Where the store leaves word when it cannot write.
@@ -68,35 +55,39 @@ def assemble(  # noqa: PLR0913 - what a listener needs from outside is what it i
         collection: The collection of capture sessions whose own is not known.
         backoff: When to try again; by default as the policy says.
     """
+
+    run_dir: RunDir
+    store: LogStore
+    troubles: TroubleInbox
+    host: str
+    fresh_url: Callable[[], Awaitable[str]]
+    policy: ListenerPolicy
+    on_update: Callable[[ListenerUpdate], None]
+    on_line: Callable[[bytes, Event | None], None] | None = None
+    output_dropped: Callable[[], int] = lambda: 0
+    calls: StreamCalls | None = None
+    recovery: RecoveryPolicy | None = None
+    collection: str = "default"
+    backoff: Backoff | None = None
+
+
+def assemble(given: ListenerInputs) -> Listener:
+    """Return a listener that is ready to run. To be called where the event loop runs."""
+    policy, store, on_update = given.policy, given.store, given.on_update
     clock = Clock()
     counters = Counters(clock.uptime())
-    gate = LineGate(on_line) if on_line is not None else None
-    journal = Journal(store, host, gate, clock)
+    gate = LineGate(given.on_line) if given.on_line is not None else None
+    journal = Journal(store, given.host, gate, clock)
     history = StreamHistory(clock.corrected)
     intake = Intake(store, counters, history, gate)
-    recoverer = None
-    if calls is not None and recovery is not None:
-        context = RecoveryContext(
-            run_dir=run_dir,
-            collection=collection,
-            history=history,
-            journal=journal,
-            counters=counters,
-            on_update=on_update,
-            watch_with=intake.watch_with,
-            absorb_with=intake.absorb_with,
-            flush=store.flush,
-            has_room=lambda: store.pending_bytes < MAX_PENDING_BYTES // 2,
-            clock=clock,
-        )
-        recoverer = Recoverer(calls, context, recovery)
+    recoverer = _recoverer(given, clock, counters, journal, history, intake)
     log = ListenerLog(store, clear=policy.clear)
     clock_watch = ClockWatch(clock, log, journal, recoverer, on_update)
     gaps = GapTracker(store, journal, counters, recoverer, on_update, clock_watch)
     draining = DrainingConnections(intake, gaps)
     current = CurrentConnection()
     report = StateReport(
-        host=host,
+        host=given.host,
         timing=policy.timing,
         store=store,
         counters=counters,
@@ -104,9 +95,10 @@ def assemble(  # noqa: PLR0913 - what a listener needs from outside is what it i
         current=current,
         draining=draining,
         clock=clock_watch,
-        output_dropped=output_dropped,
+        output_dropped=given.output_dropped,
     )
-    files = RunFilesWriter(RunFiles(run_dir), report.state, lambda reason: troubles.put(LogTrouble(reason)))
+    troubles = given.troubles
+    files = RunFilesWriter(RunFiles(given.run_dir), report.state, lambda reason: troubles.put(LogTrouble(reason)))
     default = Backoff(policy.first_retry_s, policy.first_retry_s * CAP_S / FIRST_S)
     return Listener(
         ListenerParts(
@@ -120,8 +112,8 @@ def assemble(  # noqa: PLR0913 - what a listener needs from outside is what it i
             gate=gate,
             journal=journal,
             intake=intake,
-            connector=Connector(fresh_url, policy.timing, intake),
-            retries=Retries(policy, backoff or default),
+            connector=Connector(given.fresh_url, policy.timing, intake),
+            retries=Retries(policy, given.backoff or default),
             gaps=gaps,
             recoverer=recoverer,
             current=current,
@@ -132,3 +124,25 @@ def assemble(  # noqa: PLR0913 - what a listener needs from outside is what it i
             teller=TroubleTeller(store, policy.log_warning_s, on_update),
         )
     )
+
+
+def _recoverer(
+    given: ListenerInputs, clock: Clock, counters: Counters, journal: Journal, history: StreamHistory, intake: Intake
+) -> Recoverer | None:
+    if given.calls is None or given.recovery is None:
+        return None
+    store = given.store
+    context = RecoveryContext(
+        run_dir=given.run_dir,
+        collection=given.collection,
+        history=history,
+        journal=journal,
+        counters=counters,
+        on_update=given.on_update,
+        watch_with=intake.watch_with,
+        absorb_with=intake.absorb_with,
+        flush=store.flush,
+        has_room=lambda: store.pending_bytes < MAX_PENDING_BYTES // 2,
+        clock=clock,
+    )
+    return Recoverer(given.calls, context, given.recovery)

@@ -17,7 +17,7 @@ from videodb_cli.api.failures import KeyRefusedError, RequestFailedError
 from videodb_cli.errors import UnreachableError
 from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener import connect, retries, run_files
-from videodb_cli.listener.assembly import assemble
+from videodb_cli.listener.assembly import ListenerInputs, assemble
 from videodb_cli.listener.backoff import Backoff
 from videodb_cli.listener.connection import Ended
 from videodb_cli.listener.listener import Listener
@@ -92,14 +92,16 @@ class Setting:
         fresh_url: Callable[[], Awaitable[str]] = self._fresh_url
         troubles = TroubleInbox()
         self.listener = assemble(
-            run_dir=self.run_dir,
-            store=LogStore(self.run_dir.log, on_trouble=troubles.put),
-            troubles=troubles,
-            fresh_url=fresh_url,
-            host="service",
-            policy=ListenerPolicy(**policy),
-            on_update=self.updates.append,
-            backoff=Backoff(first_s=0.001, cap_s=0.002),
+            ListenerInputs(
+                run_dir=self.run_dir,
+                store=LogStore(self.run_dir.log, on_trouble=troubles.put),
+                troubles=troubles,
+                fresh_url=fresh_url,
+                host="service",
+                policy=ListenerPolicy(**policy),
+                on_update=self.updates.append,
+                backoff=Backoff(first_s=0.001, cap_s=0.002),
+            )
         )
         return self.listener
 
