@@ -207,7 +207,7 @@ async def test_an_audio_index_and_an_alert_on_it(conn: Any, clip: Path, sources:
         index = await asyncio.to_thread(
             stream.index_audio,
             prompt="Summarize",
-            batch_config={"type": "time", "value": 10},
+            batch_config={"type": "sentence", "value": 1},
             ws_connection_id=socket.connection_id,
         )
         assert (index.extraction_type, index.status) == ("transcript", "running")

@@ -215,8 +215,10 @@ async def test_what_was_seen_and_heard_can_be_searched(sources: Any, conn: Any, 
     sources.say(record("Lunch menu", now + 1, kind="visual_index", model="ocr"))
     sources.say(record("Speech: what did you deploy?", now + 2, kind="audio_index", model="vad"))
     found = (await asyncio.to_thread(stream.search, "failed deployments")).get_shots()
+    # One word finds a record, both make it the first.
     assert [(shot.text, shot.scene_index_id, shot.rtstream_id) for shot in found] == [
-        ("The deployment failed", screen.rtstream_index_id, stream.id)
+        ("The deployment failed", screen.rtstream_index_id, stream.id),
+        ("Speech: what did you deploy?", sound.rtstream_index_id, stream.id),
     ]
     assert found[0].end == pytest.approx(now)
     assert found[0].search_score > 0.8
@@ -248,7 +250,9 @@ async def test_the_screen_is_read_and_can_be_read_back(sources: Any, conn: Any, 
         assert event["rtstream_id"] == stream.id
         assert event["data"]["text"] == "Release checklist"
         assert event["data"]["model"] == "ocr"
-        assert event["data"]["end"] == round(now * 1000)
+        # The record spans the window that it describes.
+        assert event["data"]["end"] - event["data"]["start"] == 2000
+        assert event["data"]["start"] <= now * 1000 <= event["data"]["end"]
     scenes = await asyncio.to_thread(index.get_scenes)
     assert scenes["next_page"] is False
     assert [scene["description"] for scene in scenes["scenes"]] == ["Release checklist"]

@@ -31,7 +31,8 @@ from tests.fakes.stage import Stage
 from videodb_cli.local.faults.plan import Fault, Frame
 from videodb_cli.local.http.server import Running
 from videodb_cli.local.service import Service
-from videodb_cli.local.state.records import RTStream, SceneIndex
+from videodb_cli.local.state.jobs import SceneIndex
+from videodb_cli.local.state.records import RTStream
 
 OPTIONS = ("--first-retry=0.1", "--quiet")
 # A line that was received so long before a kill should be in the file.

@@ -9,7 +9,8 @@ from videodb_cli.local import events
 from videodb_cli.local.analysis.base import AnalysisRecord
 from videodb_cli.local.http.server import Running
 from videodb_cli.local.service import Service
-from videodb_cli.local.state.records import CaptureSessionRecord, RTStream, SceneIndex, SceneRecord, SpokenRecord
+from videodb_cli.local.state.jobs import SceneIndex, SceneRecord
+from videodb_cli.local.state.records import CaptureSessionRecord, RTStream, SpokenRecord
 
 
 class Stage:
@@ -52,7 +53,7 @@ class Stage:
 
     def index(self, stream: RTStream, connection_id: str) -> SceneIndex:
         return self.do(
-            lambda service: service.state.add_index(
+            lambda service: service.state.jobs.add_index(
                 stream,
                 extraction_type="time",
                 extraction_config={},

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from videodb_cli.local.state.records import SESSION_STATUSES, iso
+from videodb_cli.local.state.moments import iso
+from videodb_cli.local.state.records import SESSION_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from videodb_cli.local.analysis.base import AnalysisRecord
-    from videodb_cli.local.state.records import Alert, CaptureSessionRecord, RTStream, SceneIndex
+    from videodb_cli.local.state.jobs import Alert, AnalysisJob, Index, Understanding
+    from videodb_cli.local.state.records import CaptureSessionRecord, RTStream
 
 Event = dict[str, object]
 
@@ -55,44 +57,58 @@ def transcript(stream: RTStream, record: AnalysisRecord) -> Event:
     )
 
 
-def index_event(channel: str, stream: RTStream, index: SceneIndex, record: AnalysisRecord) -> Event:
+def index_event(channel: str, stream: RTStream, index: AnalysisJob, record: AnalysisRecord) -> Event:
     """What an index found in ``stream``; ``channel`` is ``visual_index`` or ``audio_index``."""
-    event = _stream_event(
-        channel,
-        stream,
-        {
-            "text": record.text,
-            "start": milliseconds(record.start),
-            "end": milliseconds(record.end),
-            "model": record.model,
-            **record.detail,
-        },
-    )
+    event = _stream_event(channel, stream, _found(record))
     event["rtstream_index_id"] = index.id
     return event
 
 
+def understanding_event(stream: RTStream, understanding: Understanding, record: AnalysisRecord) -> Event:
+    """What an understanding says of one window of ``stream``. No public document shows its channel."""
+    event = _stream_event("visual_index", stream, _found(record))
+    event["understanding_id"] = understanding.id
+    event["output"] = understanding.output
+    return event
+
+
 def alert(
-    stream: RTStream, index: SceneIndex, found: Alert, record: AnalysisRecord, *, confidence: float, now: float
+    stream: RTStream, index: Index, found: Alert, record: AnalysisRecord, *, confidence: float, now: float
 ) -> Event:
-    """A rule was met by what an index found. ``now`` is unix seconds; ``data.text`` is what was matched."""
+    """A rule was met by what an index found. ``now`` is unix seconds; ``data.text`` is what was matched.
+
+    Public documents name some things twice (``label`` and ``event_label``), and public code reads either.
+    """
     event = _stream_event(
         "alert",
         stream,
         {
             "label": found.rule.label,
+            "event_label": found.rule.label,
             "triggered": True,
             "confidence": confidence,
+            "explanation": record.text,
             "event_id": found.rule.id,
             "alert_id": found.id,
             "start": milliseconds(record.start),
             "end": milliseconds(record.end),
+            "timestamp": milliseconds(now),
             "text": record.text,
         },
     )
     event["rtstream_index_id"] = index.id
     event["timestamp"] = now
     return event
+
+
+def _found(record: AnalysisRecord) -> dict[str, object]:
+    return {
+        "text": record.text,
+        "start": milliseconds(record.start),
+        "end": milliseconds(record.end),
+        "model": record.model,
+        **record.detail,
+    }
 
 
 def webhook(
@@ -110,6 +126,41 @@ def webhook(
     }
 
 
+def alert_webhook(
+    event: Event, session: CaptureSessionRecord | None, addresses: tuple[str, str] | None, now: float
+) -> Event:
+    """The body that tells an alert: the envelope of every webhook, and beside it the flat fields of the documents.
+
+    ``event`` is what the socket gets; ``addresses`` are those at which the moment plays, ``start_time`` and
+    ``end_time`` its unix seconds.
+    """
+    data = event["data"]
+    assert isinstance(data, dict)  # noqa: S101 - `alert` makes one
+    about = {key: value for key, value in event.items() if key not in {"channel", "data", "timestamp"}}
+    stream_url, player_url = addresses or (None, None)
+    return {
+        **webhook("alert", session, "triggered", {**about, **data}, now),
+        **{name: data[name] for name in ("event_id", "label", "confidence", "explanation")},
+        "start_time": data["start"] / 1000,
+        "end_time": data["end"] / 1000,
+        "stream_url": stream_url,
+        "player_url": player_url,
+    }
+
+
+def transcript_webhook(session: CaptureSessionRecord, event: Event, now: float) -> Event:
+    """The body that tells what was said in a session; public code reads ``type``, ``text`` and ``is_final``."""
+    data = event["data"]
+    assert isinstance(data, dict)  # noqa: S101 - `transcript` makes one
+    about = {key: value for key, value in event.items() if key not in {"channel", "data"}}
+    return {
+        **webhook("transcript", session, session.status, {**about, **data}, now),
+        "type": "transcript",
+        "text": data["text"],
+        "is_final": data["is_final"],
+    }
+
+
 def lifecycle(session_id: str, status: str, data: Mapping[str, object]) -> Event:
     """``capture_session.<status>``."""
     return {
@@ -117,7 +168,7 @@ def lifecycle(session_id: str, status: str, data: Mapping[str, object]) -> Event
         "event": f"capture_session.{status}",
         "capture_session_id": session_id,
         "status": status,
-        "data": dict(data),
+        "data": {"status": status, **data},
     }
 
 

@@ -100,6 +100,29 @@ class Rule:
         return RuleMatch(round(best, 2)) if best else None
 
 
+class Query:
+    """The words of one search. Any of them finds a text; the more of them, the higher it stands."""
+
+    def __init__(self, query: str) -> None:
+        self._phrases = [
+            words for found in _QUOTED.finditer(query) if (words := _words(next(filter(None, found.groups()))))
+        ]
+        words = _words(_QUOTED.sub(" ", query))
+        self._words = [word for word in dict.fromkeys(words) if word not in _FILLERS] or list(dict.fromkeys(words))
+
+    def score(self, text: str) -> float:
+        """How much of the query ``text`` has, from 0 to 1; 0 without a quoted phrase that was asked for."""
+        heard = _words(text)
+        if not heard or not (self._phrases or self._words):
+            return 0.0
+        phrases = [_phrase_in(phrase, heard) for phrase in self._phrases]
+        if not all(phrases):
+            return 0.0
+        known = list(dict.fromkeys(heard))
+        words = [max(_similarity(word, other) for other in known) for word in self._words]
+        return round(sum(phrases + words) / len(phrases + words), 3)
+
+
 class Occurrences:
     """Tells a new occurrence from one that was there before, for one rule on one index."""
 

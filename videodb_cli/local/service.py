@@ -6,15 +6,18 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
+from videodb_cli.local import events
 from videodb_cli.local.alerts import AlertDesk
 from videodb_cli.local.faults.plan import Fault, Faults
 from videodb_cli.local.http.answers import ServiceError
 from videodb_cli.local.http.security import new_key
 from videodb_cli.local.media.intake import MediaIntake
 from videodb_cli.local.media.session_export import SessionExporter
-from videodb_cli.local.media.store import CAP_BYTES, PLAYLIST, MediaStore
+from videodb_cli.local.media.store import CAP_BYTES, PLAYLIST, MediaStore, cut_playlist, playlist_began_at
 from videodb_cli.local.media.streams import SourceFactory, StreamRunner, live_source
+from videodb_cli.local.routing import FindingRouter
 from videodb_cli.local.sockets import Hub
 from videodb_cli.local.state.service_state import ServiceState
 from videodb_cli.local.state.sessions import CHANNELS_TIMEOUT_S, SessionKeeper
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from videodb_cli.local.events import Event
     from videodb_cli.local.state.records import RTStream
 
 WATCH_EVERY_S = 5.0
@@ -68,14 +72,14 @@ class Service:
         self.media = MediaStore(options.directory / "media", cap_bytes=options.media_cap_bytes)
         self.hub = Hub(on_change=self.touch)
         self.webhooks = Webhooks()
-        self.alerts = AlertDesk(self.state, self.hub, self.webhooks)
+        self.alerts = AlertDesk(self.state, self.hub, self.webhooks, self.playback)
+        self.router = FindingRouter(self.state, self.hub.send, self.alerts.take, self._tell_transcript)
         self.streams = StreamRunner(
             self.state,
-            self.hub,
+            self.router,
             self.media,
             make_source=make_source,
             on_change=self.touch,
-            on_found=self.alerts.take,
         )
         self.intake = MediaIntake(self.state, self.streams, self.media)
         exporter = SessionExporter(self.state, self.media, self.intake, self._addresses)
@@ -104,6 +108,7 @@ class Service:
         await self.sessions.close()
         if self.intake.rtsp is not None:
             await self.intake.rtsp.close()  # first: streams that read from it end at once
+        self.router.close()
         await self.streams.stop_all()
         await self.webhooks.close()
         await asyncio.to_thread(self.media.close, keep=self.keep_media)
@@ -146,8 +151,33 @@ class Service:
         """The address of one media file."""
         return f"{self.base_url}/media/{media_id}/{name}"
 
+    def _tell_transcript(self, stream: RTStream, event: Event) -> None:
+        """A session's callback URL gets what was said, too."""
+        session = self.state.session_of(stream)
+        if session is not None and session.callback_url is not None:
+            self.webhooks.send(session.callback_url, events.transcript_webhook(session, event, self.state.clock()))
+
     def _addresses(self, media_id: str) -> tuple[str, str]:
         return self.media_url(media_id, PLAYLIST), self.player_url(media_id)
+
+    def playback(self, stream: RTStream, start: float | None, end: float | None) -> tuple[str, str] | None:
+        """The stream and player URL of a span of unix seconds, or of all; None if nothing of it is recorded."""
+        if stream.media_id is None or stream.started_at is None:
+            return None
+        stream_url, player_url = self._addresses(stream.media_id)
+        if start is None and end is None:
+            return stream_url, player_url
+        path = self.media.path(stream.media_id, PLAYLIST)
+        playlist = path.read_text("utf-8") if path is not None else ""
+        began_at = playlist_began_at(playlist) or stream.started_at
+        if start is not None and end is not None and start <= end < start + 1.0:
+            end = start + 1.0
+        first = max(0.0, (start or 0.0) - began_at)
+        last = end - began_at if end is not None else 1e9
+        if last <= first or cut_playlist(playlist, first, last) is None:
+            return None
+        span = "?" + urlencode({"start": f"{first:.3f}", "end": f"{last:.3f}"})
+        return stream_url + span, player_url + span
 
     def player_url(self, media_id: str) -> str:
         """The address of the page that plays a recording."""

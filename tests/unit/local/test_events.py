@@ -45,4 +45,4 @@ def test_active_and_exported_carry_what_a_client_waits_for() -> None:
     active = Trigger("capture_session.active").event(1, NOW)["data"]
     assert [set(member) for member in active["rtstreams"]] == [{"rtstream_id", "name", "media_types"}] * 2  # type: ignore[index]
     exported = Trigger("capture_session.exported").event(1, NOW)["data"]
-    assert set(exported) == {"exported_video_id", "stream_url", "player_url"}  # type: ignore[call-overload]
+    assert set(exported) == {"status", "exported_video_id", "stream_url", "player_url"}  # type: ignore[call-overload]

@@ -39,6 +39,7 @@ _CHANGED_SHARE = 0.0005
 _NOTABLE_SHARE = 0.2  # of the picture, for a change without text to be told
 _NOTABLE_EVERY_S = 10.0
 _LOOK_EVERY_S = 0.2
+_SHORTEST_S = 1.0  # the span of a record: players and clients count in whole seconds
 _SETTLED_S = 0.3
 _SETTLE_AT_MOST_S = 1.5
 _REST_SHARE = 0.5  # of what a reading cost, so that a moving picture never takes a whole core
@@ -185,7 +186,7 @@ class ScreenAnalyser(Analyser):
             "gone_lines": [line.text for line in gone],
             "lines": [line.text for line in lines],
         }
-        end = candidate.wall + _LOOK_EVERY_S
+        end = max(candidate.wall + _LOOK_EVERY_S, candidate.since + _SHORTEST_S)
         self._on_record(AnalysisRecord("visual_index", text, candidate.since, end, True, MODEL_NAME, detail=detail))
 
     def _wording(

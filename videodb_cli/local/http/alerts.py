@@ -9,7 +9,7 @@ from starlette.routing import Route
 from videodb_cli.local.http import fields, service_of
 from videodb_cli.local.http.answers import invalid, not_found, success
 from videodb_cli.local.http.security import read_object
-from videodb_cli.local.state.records import SceneIndex
+from videodb_cli.local.state.jobs import Index
 from videodb_cli.local.webhooks import checked_callback
 
 _STATUS_OF = {"enable": "enabled", "disable": "disabled", "enabled": "enabled", "disabled": "disabled"}
@@ -18,13 +18,15 @@ _STATUS_OF = {"enable": "enabled", "disable": "disabled", "enabled": "enabled", 
 async def create_rule(request: Request) -> Response:
     """A detection rule, for all streams. Its words are matched; nothing here understands it (see `matching`)."""
     body = await read_object(request)
-    rule = service_of(request).state.add_rule(fields.text(body, "event_prompt"), fields.text(body, "label", limit=1024))
+    rule = service_of(request).state.jobs.add_rule(
+        fields.text(body, "event_prompt"), fields.text(body, "label", limit=1024)
+    )
     return success({"event_id": rule.id})
 
 
 async def list_rules(request: Request) -> Response:
     """All detection rules."""
-    return success({"events": [rule.as_json() for rule in service_of(request).state.rules.values()]})
+    return success({"events": [rule.as_json() for rule in service_of(request).state.jobs.rules.values()]})
 
 
 async def create_alert(request: Request) -> Response:
@@ -32,9 +34,9 @@ async def create_alert(request: Request) -> Response:
     service = service_of(request)
     index = _index(request)
     body = await read_object(request)
-    alert = service.state.add_alert(
+    alert = service.state.jobs.add_alert(
         index,
-        service.state.rule(fields.text(body, "event_id")),
+        service.state.jobs.rule(fields.text(body, "event_id")),
         callback_url=checked_callback(fields.optional_text(body, "callback_url")),
         ws_connection_id=fields.optional_text(body, "ws_connection_id"),
     )
@@ -60,8 +62,8 @@ async def set_status(request: Request) -> Response:
     return success({"alert_id": alert.id, "status": alert.status}, message=f"Alert is {alert.status}")
 
 
-def _index(request: Request) -> SceneIndex:
-    return service_of(request).state.index(request.path_params["rid"], request.path_params["iid"])
+def _index(request: Request) -> Index:
+    return service_of(request).state.jobs.any_index(request.path_params["rid"], request.path_params["iid"])
 
 
 routes = [

@@ -21,8 +21,10 @@ from videodb_cli.local.http import (
     root,
     rtstreams,
     scene_indexes,
+    search,
     sessions,
     transcription,
+    understanding,
 )
 from videodb_cli.local.http.answers import ServiceError, failure
 from videodb_cli.local.http.security import Gate
@@ -35,7 +37,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TABLES = (root, collections, sessions, alerts, rtstreams, transcription, scene_indexes, media, control)
+_TABLES = (
+    root,
+    collections,
+    sessions,
+    alerts,
+    search,
+    rtstreams,
+    transcription,
+    scene_indexes,
+    understanding,
+    media,
+    control,
+)
 _STATUS_PROBLEMS = {
     404: ("This path does not exist", "NOT_FOUND"),
     405: ("This method is not allowed on this path", "METHOD_NOT_ALLOWED"),

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from videodb_cli.local.http import fields, service_of
 from videodb_cli.local.http.answers import invalid, success
 from videodb_cli.local.http.security import read_object
-from videodb_cli.local.media.store import PLAYLIST, cut_playlist, playlist_began_at
+from videodb_cli.local.media.store import PLAYLIST
 from videodb_cli.local.media.streams import no_recordings
 from videodb_cli.local.state.records import RTStream
 
@@ -156,26 +156,18 @@ async def export_stream(request: Request) -> Response:
 
 
 async def get_playback(request: Request) -> Response:
-    """Where the recording plays: all of it, or from ``start`` to ``end`` (unix seconds)."""
+    """Where the recording plays: all of it, or from ``start`` to ``end`` (unix seconds).
+
+    The SDKs cut both to whole seconds, so that a short moment begins and ends in the same second: that second plays.
+    """
     service = service_of(request)
     stream = _stream(request)
     start = fields.query_number(request.query_params, "start")
     end = fields.query_number(request.query_params, "end")
-    if stream.media_id is None or stream.started_at is None:
+    addresses = service.playback(stream, start, end)
+    if addresses is None:
         raise no_recordings(stream)
-    stream_url = service.media_url(stream.media_id, PLAYLIST)
-    player_url = service.player_url(stream.media_id)
-    if start is not None or end is not None:
-        path = service.media.path(stream.media_id, PLAYLIST)
-        playlist = path.read_text("utf-8") if path is not None else ""
-        began_at = playlist_began_at(playlist) or stream.started_at
-        first = max(0.0, (start or 0.0) - began_at)
-        last = end - began_at if end is not None else 1e9
-        if last <= first or cut_playlist(playlist, first, last) is None:
-            raise no_recordings(stream)
-        span = "?" + urlencode({"start": f"{first:.3f}", "end": f"{last:.3f}"})
-        stream_url, player_url = stream_url + span, player_url + span
-    return success({"stream_url": stream_url, "player_url": player_url})
+    return success({"stream_url": addresses[0], "player_url": addresses[1]})
 
 
 def _stream(request: Request) -> RTStream:

@@ -1,19 +1,16 @@
-"""Scene indexes of a stream: create, list, start, stop, what was seen, and the search in it."""
+"""Scene indexes of a stream (v1): create, list, start, stop, and what was seen."""
 
 from __future__ import annotations
-
-import asyncio
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from videodb_cli.local.http import fields, service_of
-from videodb_cli.local.http.answers import invalid, success
+from videodb_cli.local.http.answers import success
 from videodb_cli.local.http.security import read_object
-from videodb_cli.local.matching import Rule
-from videodb_cli.local.state.records import SceneIndex
-from videodb_cli.local.state.service_state import select_records
+from videodb_cli.local.state.jobs import SceneIndex
+from videodb_cli.local.state.pages import select_records
 
 _PROMPTS = {"time": "Describe the scene", "transcript": "Summarize what is heard"}
 
@@ -28,7 +25,7 @@ async def create_index(request: Request) -> Response:
     stream = service.state.stream(request.path_params["rid"])
     body = await read_object(request)
     extraction_type = fields.choice(body, "extraction_type", ("time", "transcript"), "time")
-    index = service.state.add_index(
+    index = service.state.jobs.add_index(
         stream,
         extraction_type=extraction_type,
         extraction_config=fields.mapping(body, "extraction_config"),
@@ -37,7 +34,7 @@ async def create_index(request: Request) -> Response:
         ws_connection_id=fields.optional_text(body, "ws_connection_id"),
     )
     try:
-        await service.streams.start_index(stream, index)
+        await service.streams.start_job(stream, index)
     except BaseException:
         del stream.indexes[index.id]
         raise
@@ -90,55 +87,17 @@ async def set_status(request: Request) -> Response:
     index = _index(request)
     stream = service.state.stream(index.rtstream_id)
     if fields.choice(await read_object(request), "action", ("start", "stop")) == "start":
-        await service.streams.start_index(stream, index)
+        await service.streams.start_job(stream, index)
     else:
-        await service.streams.stop_index(stream, index)
+        await service.streams.stop_job(stream, index)
     return success({"status": index.status}, message=f"Scene index is {index.status}")
 
 
-async def search(request: Request) -> Response:
-    """The records of one index, or of all, that say what is asked for; the best first.
-
-    Words stand in for the meaning: they are matched tolerantly, as those of a detection rule are (see `matching`).
-    ``filter``, ``stitch`` and ``rerank`` have no effect.
-    """
-    service = service_of(request)
-    stream = service.state.stream(request.path_params["rid"])
-    body = await read_object(request)
-    rule = Rule(fields.text(body, "query"))
-    wanted = fields.optional_text(body, "scene_index_id")
-    limit = fields.integer(body, "result_threshold", 10, high=1000)
-    least = body.get("score_threshold") or 0.0
-    if not isinstance(least, int | float):
-        raise invalid("score_threshold must be a number")
-    indexes = [service.state.index(stream.id, wanted)] if wanted is not None else list(stream.indexes.values())
-    records = [(index, record) for index in indexes for record in tuple(index.records)]
-    scored = await asyncio.to_thread(lambda: [(rule.match(record.text), index, record) for index, record in records])
-    found = [(match.confidence, index, record) for match, index, record in scored if match is not None]
-    found = sorted((item for item in found if item[0] >= least), key=lambda item: (-item[0], -item[2].start))
-    return success(
-        {
-            "results": [
-                {
-                    "start": record.start,
-                    "end": record.end,
-                    "text": record.text,
-                    "score": score,
-                    "scene_index_id": index.id,
-                    "scene_index_name": index.name,
-                }
-                for score, index, record in found[:limit]
-            ]
-        }
-    )
-
-
 def _index(request: Request) -> SceneIndex:
-    return service_of(request).state.index(request.path_params["rid"], request.path_params["iid"])
+    return service_of(request).state.jobs.index(request.path_params["rid"], request.path_params["iid"])
 
 
 routes = [
-    Route("/rtstream/{rid}/search", search, methods=["POST"]),
     Route("/rtstream/{rid}/index/scene", create_index, methods=["POST"]),
     Route("/rtstream/{rid}/index/scene", list_indexes, methods=["GET"]),
     Route("/rtstream/{rid}/index/{iid}", get_index, methods=["GET"]),

@@ -9,8 +9,8 @@ from starlette.routing import Route
 from videodb_cli.local.http import fields, service_of
 from videodb_cli.local.http.answers import success
 from videodb_cli.local.http.security import read_object
-from videodb_cli.local.state.records import iso
-from videodb_cli.local.state.service_state import select_records
+from videodb_cli.local.state.moments import iso
+from videodb_cli.local.state.pages import select_records
 
 
 async def set_transcription(request: Request) -> Response:

@@ -12,10 +12,9 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from videodb_cli.errors import VideodbError
-from videodb_cli.local import events
 from videodb_cli.local.http.answers import ServiceError, invalid
 from videodb_cli.local.media.store import EXPORT
-from videodb_cli.local.state.records import ExportRecord, Recorded, SceneRecord, SpokenRecord
+from videodb_cli.local.state.records import ExportRecord, Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
 
     from videodb_cli.local.analysis.base import AnalysisRecord, StreamState
     from videodb_cli.local.media.store import MediaStore
-    from videodb_cli.local.sockets import Hub
-    from videodb_cli.local.state.records import RTStream, SceneIndex
+    from videodb_cli.local.routing import FindingRouter
+    from videodb_cli.local.state.jobs import AnalysisJob
+    from videodb_cli.local.state.records import RTStream
     from videodb_cli.local.state.service_state import ServiceState
 
 log = logging.getLogger(__name__)
@@ -98,21 +98,19 @@ def live_source(
 
 
 class StreamRunner:
-    """Starts and stops sources, and routes what they find. Its methods run on the event loop."""
+    """Starts and stops sources, and hands on what they find. Its methods run on the event loop."""
 
     def __init__(
         self,
         state: ServiceState,
-        hub: Hub,
+        router: FindingRouter,
         media: MediaStore,
         *,
         make_source: SourceFactory = live_source,
         on_change: Callable[[], None] = lambda: None,
-        on_found: Callable[[RTStream, SceneIndex, AnalysisRecord], None] = lambda _stream, _index, _record: None,
     ) -> None:
-        self._on_found = on_found
         self._state = state
-        self._hub = hub
+        self._router = router
         self._media = media
         self._make_source = make_source
         self._on_change = on_change
@@ -229,27 +227,32 @@ class StreamRunner:
                 await _call(source.stop_transcription)
             transcription.status, transcription.updated_at = "stopped", self._state.clock()
 
-    async def start_index(self, stream: RTStream, index: SceneIndex) -> None:
-        """Let ``index`` describe the picture, or the sound, from now on."""
+    async def start_job(self, stream: RTStream, job: AnalysisJob) -> None:
+        """Let an index or an understanding describe the picture, or the sound, from now on.
+
+        Raises `ServiceError` 400 for a stream that does not play, or has no such media.
+        """
         async with self._lock(stream):
-            kind = "audio" if index.extraction_type == "transcript" else "video"
+            kind = "audio" if job.extraction_type == "transcript" else "video"
+            source = self._must_play(stream)
             if kind not in stream.media_types:
                 raise invalid(f"RTStream {stream.id} has no {kind} to index")
-            source = self._must_play(stream)
-            if not _running_indexes(stream, index.extraction_type, besides=index):
+            if not _running_jobs(stream, job.extraction_type, besides=job):
                 await _call(source.start_audio_index if kind == "audio" else source.start_screen_index)
-            index.status = "running"
+            job.status = "running"
+            self._router.job_began(job)
 
-    async def stop_index(self, stream: RTStream, index: SceneIndex) -> None:
-        """Stop ``index``; its records stay readable. Idempotent."""
+    async def stop_job(self, stream: RTStream, job: AnalysisJob) -> None:
+        """Stop an index or an understanding; its records stay readable. Idempotent."""
         async with self._lock(stream):
-            if index.status != "running":
+            if job.status != "running":
                 return
             source = self._playing(stream)
-            if source is not None and not _running_indexes(stream, index.extraction_type, besides=index):
-                is_sound = index.extraction_type == "transcript"
+            if source is not None and not _running_jobs(stream, job.extraction_type, besides=job):
+                is_sound = job.extraction_type == "transcript"
                 await _call(source.stop_audio_index if is_sound else source.stop_screen_index)
-            index.status, index.stopped_at = "stopped", self._state.clock()
+            self._router.job_ended(stream, job)
+            job.status, job.stopped_at = "stopped", self._state.clock()
 
     async def export(self, stream: RTStream, name: str | None) -> ExportRecord:
         """The recording as an MP4, made once; of a stream that was started again, all of them in a row.
@@ -291,9 +294,9 @@ class StreamRunner:
         """Analysis that was asked for before the stream was started again goes on with the new source."""
         if stream.transcription.status == "running" and "audio" in stream.media_types:
             await _call(source.start_transcription)
-        if _running_indexes(stream, "time") and "video" in stream.media_types:
+        if _running_jobs(stream, "time") and "video" in stream.media_types:
             await _call(source.start_screen_index)
-        if _running_indexes(stream, "transcript") and "audio" in stream.media_types:
+        if _running_jobs(stream, "transcript") and "audio" in stream.media_types:
             await _call(source.start_audio_index)
 
     def _build(self, stream: RTStream, directory: Path, loop: asyncio.AbstractEventLoop) -> StreamSource:
@@ -306,7 +309,7 @@ class StreamRunner:
                 log.debug("a report of %s came after the end of the service", stream.id)
 
         def on_record(record: AnalysisRecord) -> None:
-            hand_over(lambda: self._take_record(stream, record))
+            hand_over(lambda: self._router.take(stream, record))
 
         def on_state(state: StreamState) -> None:
             hand_over(lambda: self._take_state(stream, made[0] if made else None, state))
@@ -315,20 +318,6 @@ class StreamRunner:
         source = self._make_source(stream.url, directory, on_record=on_record, on_state=on_state, patient=patient)
         made.append(source)
         return source
-
-    def _take_record(self, stream: RTStream, record: AnalysisRecord) -> None:
-        if record.kind == "transcript":
-            if record.is_final:
-                words = tuple((word.text, word.start, word.end) for word in record.words)
-                stream.transcription.records.append(SpokenRecord(record.start, record.end, record.text, words))
-            self._hub.send(stream.transcription.ws_connection_id, events.transcript(stream, record))
-            return
-        extraction_type = "time" if record.kind == "visual_index" else "transcript"
-        for index in stream.indexes.values():
-            if index.extraction_type == extraction_type and index.wants(record.start):
-                index.records.append(SceneRecord(record.start, record.end, record.text))
-                self._hub.send(index.ws_connection_id, events.index_event(record.kind, stream, index, record))
-                self._on_found(stream, index, record)
 
     def _take_state(self, stream: RTStream, source: StreamSource | None, state: StreamState) -> None:
         if source is None:
@@ -344,6 +333,9 @@ class StreamRunner:
             self._mark_stopped(stream)
 
     def _mark_stopped(self, stream: RTStream) -> None:
+        if stream.is_playing:
+            for job in stream.jobs():
+                self._router.job_ended(stream, job)
         stream.status = "stopped"
         for waiting in self._waiting.get(stream.id, ()):
             if not waiting.done():
@@ -374,11 +366,11 @@ def no_recordings(stream: RTStream) -> ServiceError:
     return ServiceError(400, f"No recordings available for RTStream {stream.id}", "NO_RECORDINGS")
 
 
-def _running_indexes(stream: RTStream, extraction_type: str, *, besides: SceneIndex | None = None) -> list[SceneIndex]:
+def _running_jobs(stream: RTStream, extraction_type: str, *, besides: AnalysisJob | None = None) -> list[AnalysisJob]:
     return [
-        index
-        for index in stream.indexes.values()
-        if index is not besides and index.status == "running" and index.extraction_type == extraction_type
+        job
+        for job in stream.jobs()
+        if job is not besides and job.status == "running" and job.extraction_type == extraction_type
     ]
 
 

@@ -6,11 +6,14 @@ Times are unix seconds (float) inside and in REST answers; ``created_at`` is ISO
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from videodb_cli.local.state.moments import iso
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from videodb_cli.local.state.jobs import AnalysisJob, MaterializedIndex, SceneIndex, Understanding
 
 SESSION_STATUSES: Final = ("created", "starting", "active", "stopping", "stopped", "exported", "failed")
 
@@ -24,11 +27,6 @@ SESSION_TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
     "exported": frozenset(),
     "failed": frozenset(),
 }
-
-
-def iso(at: float) -> str:
-    """``at`` (unix seconds) as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,19 +169,6 @@ class SpokenRecord:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class SceneRecord:
-    """One description of what was seen or heard."""
-
-    start: float
-    end: float
-    text: str
-
-    def as_json(self) -> dict[str, object]:
-        """The shape of ``scene_index_records``."""
-        return {"start": self.start, "end": self.end, "description": self.text}
-
-
 @dataclass(slots=True)
 class Transcription:
     """Whether speech of a stream is recognised, for whom, and what came out."""
@@ -201,79 +186,6 @@ class Transcription:
         if self.created_at is not None and self.updated_at is not None:
             shape |= {"language": "en", "created_at": iso(self.created_at), "updated_at": iso(self.updated_at)}
         return shape
-
-
-@dataclass(frozen=True, slots=True)
-class DetectionRule:
-    """What to look for, in words; for all streams."""
-
-    id: str
-    prompt: str
-    label: str
-
-    def as_json(self) -> dict[str, object]:
-        """The public shape."""
-        return {"event_id": self.id, "event_prompt": self.prompt, "label": self.label}
-
-
-@dataclass(slots=True)
-class Alert:
-    """A rule applied to one index, and who is told."""
-
-    id: str
-    rule: DetectionRule
-    callback_url: str | None
-    ws_connection_id: str | None
-    status: str = "enabled"  # enabled | disabled
-
-    def as_json(self) -> dict[str, object]:
-        """The public shape."""
-        shape: dict[str, object] = {
-            "alert_id": self.id,
-            "event_id": self.rule.id,
-            "prompt": self.rule.prompt,
-            "label": self.rule.label,
-            "callback_url": self.callback_url or "",
-            "status": self.status,
-        }
-        if self.ws_connection_id is not None:
-            shape["ws_connection_id"] = self.ws_connection_id
-        return shape
-
-
-@dataclass(slots=True)
-class SceneIndex:
-    """One index on a stream: ``time`` describes the picture, ``transcript`` the sound."""
-
-    id: str
-    rtstream_id: str
-    extraction_type: str
-    extraction_config: Mapping[str, object]
-    prompt: str
-    name: str
-    ws_connection_id: str | None
-    created_at: float
-    status: str = "running"  # running | stopped
-    stopped_at: float | None = None
-    records: list[SceneRecord] = field(default_factory=list)
-    alerts: dict[str, Alert] = field(default_factory=dict)
-
-    def wants(self, began_at: float) -> bool:
-        """Whether a record of what began then belongs here: also one that is told only after the index was stopped."""
-        return self.status == "running" or (self.stopped_at is not None and began_at <= self.stopped_at)
-
-    def as_json(self, *, playing: bool) -> dict[str, object]:
-        """The public shape. An index of a stream that does not play is shown as stopped; it goes on with the stream."""
-        return {
-            "rtstream_index_id": self.id,
-            "rtstream_id": self.rtstream_id,
-            "extraction_type": self.extraction_type,
-            "extraction_config": dict(self.extraction_config),
-            "prompt": self.prompt,
-            "name": self.name,
-            "status": self.status if playing else "stopped",
-            "created_at": iso(self.created_at),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +231,13 @@ class RTStream:
     export: ExportRecord | None = None
     transcription: Transcription = field(default_factory=Transcription)
     indexes: dict[str, SceneIndex] = field(default_factory=dict)
+    understandings: dict[str, Understanding] = field(default_factory=dict)
+    materialized: dict[str, MaterializedIndex] = field(default_factory=dict)
+
+    def jobs(self) -> Iterator[AnalysisJob]:
+        """Everything that takes what the analysers find in this stream."""
+        yield from self.indexes.values()
+        yield from self.understandings.values()
 
     @property
     def is_playing(self) -> bool:

@@ -8,21 +8,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from videodb_cli.local.http.answers import ServiceError, invalid, not_found
-from videodb_cli.local.state.records import (
-    SESSION_TRANSITIONS,
-    Alert,
-    CaptureSessionRecord,
-    Collection,
-    DetectionRule,
-    RTStream,
-    SceneIndex,
-    SceneRecord,
-    SpokenRecord,
-)
+from videodb_cli.local.state.job_store import JobStore
+from videodb_cli.local.state.limits import guard_count
+from videodb_cli.local.state.records import SESSION_TRANSITIONS, CaptureSessionRecord, Collection, RTStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,24 +22,6 @@ if TYPE_CHECKING:
 
 TICKET_LIFE_S = 60.0
 MAX_TOKEN_LIFE_S = 30 * 86400
-MAX_ITEMS = 10_000  # of each kind: a loop that creates for ever must not eat the machine
-
-T = TypeVar("T", SpokenRecord, SceneRecord)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of records, as the SDK pages through them."""
-
-    items: tuple[SpokenRecord | SceneRecord, ...]
-    page: int
-    page_size: int
-    total: int
-
-    @property
-    def has_next(self) -> bool:
-        """Whether a later page holds more."""
-        return self.page * self.page_size < self.total
 
 
 class ServiceState:
@@ -70,7 +43,7 @@ class ServiceState:
         }
         self.sessions: dict[str, CaptureSessionRecord] = {}
         self.streams: dict[str, RTStream] = {}
-        self.rules: dict[str, DetectionRule] = {}
+        self.jobs = JobStore(self.stream, clock=clock, token=token)
         self._client_tokens: dict[str, float] = {}  # token -> unix seconds of its end
         self._tickets: dict[str, float] = {}
 
@@ -82,7 +55,7 @@ class ServiceState:
             raise invalid(f"expires_in must be between 1 and {MAX_TOKEN_LIFE_S} seconds")
         now = self.clock()
         self._client_tokens = {token: end for token, end in self._client_tokens.items() if end > now}
-        _guard_count(self._client_tokens, "client tokens")
+        guard_count(self._client_tokens, "client tokens")
         token = f"st-{self.token(24)}"
         self._client_tokens[token] = now + expires_in
         return token, now + expires_in
@@ -100,7 +73,7 @@ class ServiceState:
         """A name that opens one socket, once, within `TICKET_LIFE_S`."""
         now = self.clock()
         self._tickets = {ticket: end for ticket, end in self._tickets.items() if end > now}
-        _guard_count(self._tickets, "unused socket URLs")
+        guard_count(self._tickets, "unused socket URLs")
         ticket = self.token(24)
         self._tickets[ticket] = now + TICKET_LIFE_S
         return ticket
@@ -130,7 +103,7 @@ class ServiceState:
     ) -> CaptureSessionRecord:
         """A new session in status ``created``."""
         self.collection(collection_id)
-        _guard_count(self.sessions, "capture sessions")
+        guard_count(self.sessions, "capture sessions")
         session = CaptureSessionRecord(
             id=f"cap-{self.token(8)}",
             collection_id=collection_id,
@@ -149,6 +122,10 @@ class ServiceState:
         if found is None or (collection_id is not None and found.collection_id != collection_id):
             raise not_found(f"Capture session {session_id}")
         return found
+
+    def session_of(self, stream: RTStream) -> CaptureSessionRecord | None:
+        """The session that a stream belongs to, None for one that was made from an address."""
+        return next((session for session in self.sessions.values() if stream.id in session.rtstream_ids), None)
 
     def move_session(self, session: CaptureSessionRecord, status: str) -> None:
         """Go to ``status``, or `ServiceError` 400 if it cannot follow the present one."""
@@ -183,7 +160,7 @@ class ServiceState:
     ) -> RTStream:
         """A new stream, not yet started."""
         self.collection(collection_id)
-        _guard_count(self.streams, "streams")
+        guard_count(self.streams, "streams")
         stream_id = f"rts-{self.token(8)}"
         stream = RTStream(
             id=stream_id,
@@ -227,93 +204,3 @@ class ServiceState:
         if reverse:
             chosen.reverse()  # a stable sort keeps this order among streams of one instant: newest first there too
         return sorted(chosen, key=key, reverse=reverse)
-
-    # Scene indexes
-
-    def add_index(
-        self,
-        stream: RTStream,
-        *,
-        extraction_type: str,
-        extraction_config: Mapping[str, object],
-        prompt: str,
-        name: str | None,
-        ws_connection_id: str | None,
-    ) -> SceneIndex:
-        """A new index on ``stream``, running."""
-        _guard_count(stream.indexes, "scene indexes")
-        index_id = f"idx-{self.token(8)}"
-        index = SceneIndex(
-            id=index_id,
-            rtstream_id=stream.id,
-            extraction_type=extraction_type,
-            extraction_config=extraction_config,
-            prompt=prompt,
-            name=name or index_id,
-            ws_connection_id=ws_connection_id,
-            created_at=self.clock(),
-        )
-        stream.indexes[index.id] = index
-        return index
-
-    def index(self, stream_id: str, index_id: str) -> SceneIndex:
-        """The index of that stream, or `ServiceError` 404."""
-        found = self.stream(stream_id).indexes.get(index_id)
-        if found is None:
-            raise not_found(f"Scene index {index_id}")
-        return found
-
-    # Detection rules and alerts
-
-    def add_rule(self, prompt: str, label: str) -> DetectionRule:
-        """A new detection rule."""
-        _guard_count(self.rules, "detection rules")
-        rule = DetectionRule(f"event-{self.token(8)}", prompt, label)
-        self.rules[rule.id] = rule
-        return rule
-
-    def rule(self, rule_id: str) -> DetectionRule:
-        """The rule, or `ServiceError` 404."""
-        found = self.rules.get(rule_id)
-        if found is None:
-            raise not_found(f"Event {rule_id}")
-        return found
-
-    def add_alert(
-        self, index: SceneIndex, rule: DetectionRule, *, callback_url: str | None, ws_connection_id: str | None
-    ) -> Alert:
-        """A new alert on ``index``, enabled."""
-        _guard_count(index.alerts, "alerts")
-        alert = Alert(f"alert-{self.token(8)}", rule, callback_url, ws_connection_id)
-        index.alerts[alert.id] = alert
-        return alert
-
-
-def select_records(
-    records: Sequence[T],
-    *,
-    start: float | None = None,
-    end: float | None = None,
-    since: float | None = None,
-    page: int = 1,
-    page_size: int = 100,
-) -> Page:
-    """The page of ``records`` that touch ``start``…``end`` and end after ``since``, in order of their start.
-
-    ``since`` looks at the end of a record: a poller that passes a moment inside a sentence must not lose the sentence.
-    """
-    chosen = [
-        record
-        for record in records
-        if (start is None or record.end >= start)
-        and (end is None or record.start <= end)
-        and (since is None or record.end > since)
-    ]
-    chosen.sort(key=lambda record: (record.start, record.end))
-    first = (page - 1) * page_size
-    return Page(tuple(chosen[first : first + page_size]), page, page_size, len(chosen))
-
-
-def _guard_count(items: Mapping[str, object], what: str) -> None:
-    if len(items) >= MAX_ITEMS:
-        raise ServiceError(400, f"This service holds at most {MAX_ITEMS} {what}", "TOO_MANY")

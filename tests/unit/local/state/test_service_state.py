@@ -1,6 +1,7 @@
 import pytest
 
 from videodb_cli.local.http.answers import ServiceError
+from videodb_cli.local.state.pages import select_records
 from videodb_cli.local.state.records import (
     SESSION_STATUSES,
     SESSION_TRANSITIONS,
@@ -8,7 +9,7 @@ from videodb_cli.local.state.records import (
     SessionChannel,
     SpokenRecord,
 )
-from videodb_cli.local.state.service_state import TICKET_LIFE_S, ServiceState, select_records
+from videodb_cli.local.state.service_state import TICKET_LIFE_S, ServiceState
 
 
 class Clock:
