@@ -204,6 +204,7 @@ async def test_an_audio_index_and_an_alert_on_it(conn: Any, clip: Path, sources:
         stream = await asyncio.to_thread(
             conn.get_collection().connect_rtstream, url=str(clip), name="a clip", media_types=["video", "audio"]
         )
+        await asyncio.to_thread(stream.start_transcript)
         index = await asyncio.to_thread(
             stream.index_audio,
             prompt="Summarize",
@@ -225,7 +226,7 @@ async def test_an_audio_index_and_an_alert_on_it(conn: Any, clip: Path, sources:
         scenes = await asyncio.to_thread(index.get_scenes)
         assert [scene["description"] for scene in scenes["scenes"]] == ["Speech: She asked …"]
         await asyncio.to_thread(index.stop)
-        assert sources.made[0].calls == ["start", "start_audio_index", "stop_audio_index"]
+        assert sources.made[0].calls == ["start", "start_transcription", "start_audio_index", "stop_audio_index"]
 
 
 async def test_a_session_that_cannot_record_any_more_fails(service: Running, conn: Any, sources: Any) -> None:

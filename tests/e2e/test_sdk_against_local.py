@@ -209,6 +209,9 @@ async def test_a_second_start_moves_the_transcripts_to_the_new_connection(source
 async def test_what_was_seen_and_heard_can_be_searched(sources: Any, conn: Any, clip: Path) -> None:
     stream = await asyncio.to_thread(connect_stream, conn, clip)
     screen = await asyncio.to_thread(stream.index_visuals, prompt="What is on screen?", name="slides")
+    with pytest.raises(InvalidRequestError, match="Start transcript first"):
+        await asyncio.to_thread(stream.index_audio, prompt="What is said?")
+    await asyncio.to_thread(stream.start_transcript)
     sound = await asyncio.to_thread(stream.index_audio, prompt="What is said?")
     now = time.time()
     sources.say(record("The deployment failed", now, kind="visual_index", model="ocr"))

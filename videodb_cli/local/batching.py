@@ -126,7 +126,7 @@ def batch_of(extraction_type: str, config: Mapping[str, Any], began_at: float) -
         return None
     if segmenter == "time":
         return TimeBatch(_seconds(value, "segmentation_value"), began_at, is_picture=False)
-    if segmenter not in {"word", "sentence"}:
+    if segmenter not in ("word", "sentence"):
         raise invalid("segmenter must be one of: word, sentence, time")
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_000:
         raise invalid("segmentation_value must be a whole number between 1 and 10000")

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import WebSocketRoute
+from starlette.routing import Match, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from videodb_cli.local.faults.plan import FaultyCalls
@@ -76,12 +76,21 @@ async def _on_problem(request: Request, error: Exception) -> Response:
     return failure(error)
 
 
+def _methods(request: Request) -> list[str]:
+    """Every method that the path of a request has."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in matching for method in route.methods or ()})
+
+
 async def _on_http_error(request: Request, error: Exception) -> Response:
-    del request
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
     message, code = _STATUS_PROBLEMS.get(error.status_code, (str(error.detail), "ERROR"))
     answer = failure(ServiceError(error.status_code, message, code))
     answer.headers.update(error.headers or {})
+    if error.status_code == 405:
+        # A path has a route for each method, and Starlette knows only that of the first.
+        answer.headers["allow"] = ", ".join(_methods(request))
     return answer
 
 

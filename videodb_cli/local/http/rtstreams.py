@@ -18,7 +18,7 @@ from videodb_cli.local.media.store import PLAYLIST
 from videodb_cli.local.media.streams import no_recordings
 from videodb_cli.local.state.records import RTStream
 
-NETWORK_SCHEMES = ("http", "https", "rtsp", "rtsps")
+NETWORK_SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "srt")
 DEFAULT_SAMPLE_RATE = 30
 
 
@@ -55,9 +55,9 @@ def checked_source(url: str, *, loopback: bool) -> str:
 async def create_stream(request: Request) -> Response:
     """Open the address and play it at once; 201 once it is open.
 
-    Speech is recognised from the first word on if ``enable_transcript`` is true, and not unless it is asked for (the
-    public description calls true its default, the SDK's own documents call it an option; recognising speech that
-    nobody asked for would cost a core).
+    Speech is recognised from the first word on if ``enable_transcript`` is true and there is sound, and not unless it
+    is asked for (the public description calls true its default, the SDK's own documents call it an option; recognising
+    speech that nobody asked for would cost a core).
     """
     service = service_of(request)
     body = await read_object(request)
@@ -76,7 +76,7 @@ async def create_stream(request: Request) -> Response:
     )
     try:
         await service.streams.start(stream)
-        if transcribe:
+        if transcribe and "audio" in stream.media_types:
             await service.streams.start_transcription(stream, connection_id)
     except BaseException:
         # A stream that could not be had as asked does not exist.
@@ -179,7 +179,7 @@ def _media_types(body: dict[str, Any]) -> list[str]:
     listed = body.get("media_types")
     if listed is None:
         return []
-    if not isinstance(listed, list) or not listed or not all(kind in {"video", "audio"} for kind in listed):
+    if not isinstance(listed, list) or not listed or not all(kind in ("video", "audio") for kind in listed):
         raise invalid("media_types must be a list of video, audio or both")
     return [kind for kind in ("video", "audio") if kind in listed]
 

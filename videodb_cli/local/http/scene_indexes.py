@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from videodb_cli.local.http import fields, service_of
-from videodb_cli.local.http.answers import success
+from videodb_cli.local.http.answers import ServiceError, success
 from videodb_cli.local.http.security import read_object
 from videodb_cli.local.state.jobs import SceneIndex
 from videodb_cli.local.state.pages import select_records
 
+if TYPE_CHECKING:
+    from videodb_cli.local.service import Service
+    from videodb_cli.local.state.records import RTStream
+
+# As the Python SDK, the Node SDK and their documents call the kinds.
+_KINDS = {
+    "time": "time",
+    "time_based": "time",
+    "shot": "time",
+    "shot_based": "time",
+    "transcript": "transcript",
+}
 _PROMPTS = {"time": "Describe the scene", "transcript": "Summarize what is heard"}
 
 
 async def create_index(request: Request) -> Response:
     """An index that describes the picture (``time``) or the sound (``transcript``) from now on.
 
-    The prompt and the configuration are kept and shown, and have no effect: the analysers on this machine read the text
-    on the screen, tell speech with its words from silence and other sound, and say so in each record (``"model"``).
+    ``extraction_config`` says how findings are gathered into records: seconds of picture or sound, words, sentences.
+    Prompt and model are kept and shown, and have no effect: the analysers on this machine read the text on the screen,
+    tell speech with its words from silence and other sound, and say so in each record (``"model"``).
+
+    An audio index needs a transcription that runs, as at the service; ``auto_start_transcript`` starts it.
     """
     service = service_of(request)
     stream = service.state.stream(request.path_params["rid"])
     body = await read_object(request)
-    extraction_type = fields.choice(body, "extraction_type", ("time", "transcript"), "time")
+    extraction_type = _KINDS[fields.choice(body, "extraction_type", tuple(_KINDS), "time")]
+    if extraction_type == "transcript":
+        await _require_transcription(service, stream, body)
     index = service.state.jobs.add_index(
         stream,
         extraction_type=extraction_type,
         extraction_config=fields.mapping(body, "extraction_config"),
         prompt=fields.optional_text(body, "prompt", limit=256 * 1024) or _PROMPTS[extraction_type],
         name=fields.optional_text(body, "name"),
+        model_name=fields.optional_text(body, "model_name"),
         ws_connection_id=fields.optional_text(body, "ws_connection_id"),
     )
     try:
@@ -91,6 +111,14 @@ async def set_status(request: Request) -> Response:
     else:
         await service.streams.stop_job(stream, index)
     return success({"status": index.status}, message=f"Scene index is {index.status}")
+
+
+async def _require_transcription(service: Service, stream: RTStream, body: dict[str, Any]) -> None:
+    if stream.transcription.status == "running":
+        return
+    if not fields.flag(body, "auto_start_transcript", default=False):
+        raise ServiceError(400, "Could not create audio index. Start transcript first", "TRANSCRIPT_NOT_STARTED")
+    await service.streams.start_transcription(stream, fields.optional_text(body, "ws_connection_id"))
 
 
 def _index(request: Request) -> SceneIndex:

@@ -34,14 +34,20 @@ async def create_session(request: Request) -> Response:
 
 
 async def list_sessions(request: Request) -> Response:
-    """All sessions of a collection, newest first, perhaps of one status only."""
+    """All sessions of a collection, newest first; ``status`` and ``end_user_id`` choose some of them.
+
+    Each has its ``id`` here beside ``session_id``: the Node SDK reads the one, the Python SDK the other.
+    """
     state = service_of(request).state
     collection = state.collection(request.path_params["cid"])
-    status = request.query_params.get("status")
+    query = request.query_params
+    status, end_user = query.get("status"), query.get("end_user_id") or query.get("endUserId")
     sessions = [
-        session.as_json(state.streams)
+        {"id": session.id, **session.as_json(state.streams)}
         for session in reversed(state.sessions.values())
-        if session.collection_id == collection.id and (not status or session.status == status)
+        if session.collection_id == collection.id
+        and (not status or session.status == status)
+        and (not end_user or session.end_user_id == end_user)
     ]
     return success({"sessions": sessions, "next_page": None})
 
