@@ -38,9 +38,28 @@ data_objects = st.fixed_dictionaries(
         "error": mostly(st.fixed_dictionaries({}, optional={"message": mostly(texts)})),
         "rtstreams": mostly(st.lists(st.fixed_dictionaries({"rtstream_id": st.sampled_from(["rts-1", "rts-2"])}))),
         "channel": texts,
+        "summary": mostly(texts),
+        "explanation": mostly(texts),
+        "isFinal": mostly(st.booleans()),
     },
 )
-events = st.fixed_dictionaries(
+# What some senders write in place of the usual members, or beside them.
+other_shapes = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": mostly(st.sampled_from([*CHANNELS, *NAMES, "videodb_cli"])),
+        "event_type": mostly(st.sampled_from([*CHANNELS, *NAMES])),
+        "text": mostly(texts),
+        "label": mostly(texts),
+        "explanation": mostly(texts),
+        "error": mostly(st.fixed_dictionaries({}, optional={"message": mostly(texts)})),
+        "is_final": mostly(st.sampled_from([True, False, "true"])),
+        "rtstreamId": mostly(st.sampled_from(["rts-1", "rts-2"])),
+        "rtstreamName": mostly(st.sampled_from(STREAMS)),
+        "captureSessionId": mostly(st.sampled_from(["cap-1", "cap-2"])),
+    },
+)
+usual_events = st.fixed_dictionaries(
     {},
     optional={
         "ts": mostly(
@@ -59,6 +78,7 @@ events = st.fixed_dictionaries(
         "data": mostly(data_objects),
     },
 )
+events = st.one_of(usual_events, st.builds(lambda usual, other: {**other, **usual}, usual_events, other_shapes))
 
 
 def _escape_some(text: str, rng: random.Random) -> str:

@@ -14,8 +14,30 @@ from typing import Any
 Event = dict[str, Any]
 
 OWN_CHANNEL = "videodb_cli"
-# Channels with two names; the first is the one that we use.
+# Channels with two names; the second is the one that we use.
 _SAME_CHANNEL = {"scene_index": "visual_index", "spoken_index": "audio_index"}
+# Where some senders write what others call the channel or the name.
+_TYPE_KEYS = ("type", "event_type")
+_TEXT_KEYS = ("text", "summary", "label", "event_label", "explanation")
+_FINAL_KEYS = ("is_final", "isFinal")
+_STREAM_ID_KEYS = ("rtstream_id", "rtstreamId")
+_STREAM_NAME_KEYS = ("rtstream_name", "rtstreamName")
+_SESSION_KEYS = ("capture_session_id", "captureSessionId")
+
+Path = tuple[str, ...]
+
+
+def _anywhere(*keys: str) -> tuple[Path, ...]:
+    """Paths of a member in ``data``, or beside it."""
+    return (*(("data", key) for key in keys), *((key,) for key in keys))
+
+
+# What the functions below look at: for decoders that read nothing else.
+CHANNEL_PATHS: tuple[Path, ...] = (("channel",), ("event",), *((key,) for key in _TYPE_KEYS))
+FINAL_PATHS = _anywhere(*_FINAL_KEYS)
+STREAM_PATHS: tuple[Path, ...] = tuple((key,) for key in (*_STREAM_ID_KEYS, *_STREAM_NAME_KEYS))
+SESSION_PATHS: tuple[Path, ...] = tuple((key,) for key in _SESSION_KEYS)
+TEXT_PATHS: tuple[Path, ...] = (*_anywhere(*_TEXT_KEYS, "error"), ("raw",))
 
 
 def canonical_channel(name: str) -> str:
@@ -30,15 +52,28 @@ def channel_spellings(name: str) -> tuple[str, ...]:
 
 
 def channel_of(event: Event) -> str | None:
-    """Return the channel by our name; without one, the part of ``event`` before the dot."""
+    """Return the channel by our name; without one, the part of the name before the dot, else the ``type``."""
     channel = event.get("channel")
     if isinstance(channel, str):
         return _SAME_CHANNEL.get(channel, channel)
     name = event.get("event")
     if isinstance(name, str) and "." in name:
-        before = name.partition(".")[0]
-        return _SAME_CHANNEL.get(before, before)
+        return canonical_channel(name.partition(".")[0])
+    for key in _TYPE_KEYS:
+        kind = event.get(key)
+        if isinstance(kind, str) and kind:
+            channel = canonical_channel(kind.partition(".")[0])
+            # Only a line of the listener itself is of this channel.
+            return channel if channel != OWN_CHANNEL else None
     return None
+
+
+def name_of(event: Event) -> str | None:
+    """Return the name of a life-cycle event, such as ``capture_session.active``; None if it has none."""
+    name = event.get("event")
+    if isinstance(name, str):
+        return name
+    return next((kind for key in _TYPE_KEYS if isinstance(kind := event.get(key), str) and "." in kind), None)
 
 
 def is_own(event: Event) -> bool:
@@ -61,22 +96,32 @@ def _words(value: object) -> str | None:
 
 
 def text_of(event: Event) -> str | None:
-    """Return ``data.text``, else the alert's label, else ``data.error.message``, else ``raw``, else None."""
+    """Return what an event says; None if it has no words.
+
+    That is its text or summary, else an alert's label or explanation, else the message of its error: of ``data``, or
+    beside it. Without any of them it is ``raw``.
+    """
     data = data_of(event)
-    error = data.get("error")
-    return (
-        _words(data.get("text"))
-        or _words(data.get("label"))
-        or _words(data.get("event_label"))
-        or (_words(error.get("message")) if isinstance(error, dict) else None)
-        or _words(event.get("raw"))
-    )
+    return _words_in(data) or _words_in(event) or _words(event.get("raw"))
+
+
+def _words_in(members: Event) -> str | None:
+    for key in _TEXT_KEYS:
+        if found := _words(members.get(key)):
+            return found
+    error = members.get("error")
+    return _words(error.get("message")) if isinstance(error, dict) else None
 
 
 def is_final(event: Event) -> bool:
     """Tell whether a transcript is final: ``true``, or the string "true" that one client sends."""
-    final = data_of(event).get("is_final")
+    final = _first(_FINAL_KEYS, data_of(event), event)
     return final is True or (isinstance(final, str) and final in {"true", "True"})
+
+
+def _first(keys: tuple[str, ...], *places: Event) -> Any:
+    """Return the first of these members that one of the places has."""
+    return next((place[key] for place in places for key in keys if key in place), None)
 
 
 def is_interim(event: Event) -> bool:
@@ -124,10 +169,20 @@ def seconds(value: object) -> float | None:
     return found / 1000 if found is not None and abs(found) >= 1e11 else found
 
 
+def start_of(event: Event) -> float | None:
+    """Return where it begins, in seconds of its sender."""
+    return seconds(_first(("start",), data_of(event), event))
+
+
+def end_of(event: Event) -> float | None:
+    """Return where it ends, in seconds of its sender."""
+    return seconds(_first(("end",), data_of(event), event))
+
+
 def happened_at(event: Event) -> float | None:
-    """Return when it happened: ``data.start`` of a recovered event, the receipt of any other."""
+    """Return when it happened: the start of a recovered event, the receipt of any other."""
     if is_recovered(event):
-        start = seconds(data_of(event).get("start"))
+        start = start_of(event)
         if start is not None and start >= 1e9:  # smaller numbers are seconds from the stream's beginning
             return start
     return received_at(event)
@@ -140,13 +195,32 @@ def short_stream(name: str) -> str:
     return name.partition(":")[0] if ":" in name else name
 
 
+def stream_id_of(event: Event) -> str | None:
+    """Return the id of the stream that it came from."""
+    return _string(event, _STREAM_ID_KEYS)
+
+
+def stream_name_of(event: Event) -> str | None:
+    """Return the name of the stream that it came from."""
+    return _string(event, _STREAM_NAME_KEYS)
+
+
+def session_of(event: Event) -> str | None:
+    """Return the id of the capture session that it is about."""
+    return _string(event, _SESSION_KEYS)
+
+
+def _string(event: Event, keys: tuple[str, ...]) -> str | None:
+    for key in keys:
+        value = event.get(key)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
 def stream_of(event: Event) -> str | None:
     """Return the name of the stream that it came from, else its id."""
-    name = event.get("rtstream_name")
-    if isinstance(name, str) and name:
-        return name
-    ident = event.get("rtstream_id")
-    return ident if isinstance(ident, str) and ident else None
+    return stream_name_of(event) or stream_id_of(event)
 
 
 def stream_label(event: Event) -> str:
@@ -157,13 +231,13 @@ def stream_label(event: Event) -> str:
 
 def is_of_stream(event: Event, wanted: str) -> bool:
     """Tell whether ``--stream`` selects it: by id, by name, or by the short name."""
-    name = event.get("rtstream_name")
-    return event.get("rtstream_id") == wanted or (
-        isinstance(name, str) and (name == wanted or short_stream(name) == wanted)
-    )
+    if stream_id_of(event) == wanted:
+        return True
+    name = stream_name_of(event)
+    return name is not None and (name == wanted or short_stream(name) == wanted)
 
 
 def is_named(event: Event, wanted: str) -> bool:
     """Tell whether ``--event`` selects it: by the full name, or by its last word."""
-    name = event.get("event")
-    return isinstance(name, str) and (name == wanted or name.rpartition(".")[2] == wanted)
+    name = name_of(event)
+    return name is not None and (name == wanted or name.rpartition(".")[2] == wanted)

@@ -5,8 +5,9 @@ The service may send statuses that are not listed here: they are kept and shown,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
+
+from videodb_cli.model.event import channel_of, data_of, name_of
 
 CHANNEL: Final = "capture_session"
 FAILED: Final = "failed"
@@ -43,16 +44,15 @@ def event_name(status: str) -> str:
     return f"{_PREFIX}{status}"
 
 
-def is_about_session(event: Mapping[str, Any]) -> bool:
+def is_about_session(event: dict[str, Any]) -> bool:
     """Tell whether an event is one of the life cycle: by its channel, or by its name."""
-    name = event.get("event")
-    return event.get("channel") == CHANNEL or (isinstance(name, str) and name.startswith(_PREFIX))
+    return channel_of(event) == CHANNEL
 
 
-def status_of(event: Mapping[str, Any]) -> str | None:
+def status_of(event: dict[str, Any]) -> str | None:
     """Return the status that a life-cycle event tells of: the last word of its name, else its ``status``."""
-    name = event.get("event")
-    if isinstance(name, str) and name.startswith(_PREFIX):
+    name = name_of(event)
+    if name is not None and name.startswith(_PREFIX):
         return name.removeprefix(_PREFIX)
-    status = event.get("status")
-    return status if isinstance(status, str) and status else None
+    stated = (event.get("status"), data_of(event).get("status"))
+    return next((status for status in stated if isinstance(status, str) and status), None)

@@ -38,8 +38,7 @@ class Event:
     @property
     def name(self) -> str | None:
         """The name of a life-cycle event, for example ``capture_session.active``."""
-        name = self.fields.get("event")
-        return name if isinstance(name, str) else None
+        return ev.name_of(self.fields)
 
     @property
     def text(self) -> str | None:
@@ -54,8 +53,7 @@ class Event:
     @property
     def session(self) -> str | None:
         """The id of the capture session that a life-cycle event is about."""
-        session = self.fields.get("capture_session_id")
-        return session if isinstance(session, str) else None
+        return ev.session_of(self.fields)
 
     @property
     def received_at(self) -> float | None:

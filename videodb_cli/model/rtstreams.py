@@ -22,13 +22,13 @@ class SessionStream(NamedTuple):
 
 def read_stream(entry: Mapping[str, Any]) -> SessionStream | None:
     """Read one entry of a list; None for one without an id."""
-    stream_id = _text(entry.get("rtstream_id")) or _text(entry.get("id"))
+    stream_id = _text(entry, "rtstream_id", "rtstreamId", "id")
     if stream_id is None:
         return None
-    media = entry.get("media_types")
+    media = entry.get("media_types", entry.get("mediaTypes"))
     types = tuple(str(kind).lower() for kind in media) if isinstance(media, list) else ()
-    name = _text(entry.get("name")) or _text(entry.get("rtstream_name")) or ""
-    return SessionStream(stream_id, name, types, _text(entry.get("channel_id")))
+    name = _text(entry, "name", "rtstream_name", "rtstreamName") or ""
+    return SessionStream(stream_id, name, types, _text(entry, "channel_id", "channelId"))
 
 
 def read_streams(listed: object) -> tuple[SessionStream, ...]:
@@ -39,5 +39,6 @@ def read_streams(listed: object) -> tuple[SessionStream, ...]:
     return tuple(stream for stream in found if stream is not None)
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _text(entry: Mapping[str, Any], *keys: str) -> str | None:
+    """The first of these members that is a string with something in it."""
+    return next((value for key in keys if isinstance(value := entry.get(key), str) and value), None)

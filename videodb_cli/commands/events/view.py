@@ -8,7 +8,8 @@ from typing import Any
 from videodb_cli import cells, console
 from videodb_cli.eventlog.views.search_words import snippet
 from videodb_cli.model import event as ev
-from videodb_cli.model import own_lines
+from videodb_cli.model import lifecycle, own_lines
+from videodb_cli.model.rtstreams import read_streams
 
 _LABELS = {
     "visual_index": "visual",
@@ -46,8 +47,7 @@ def clock(at: float | None) -> str:
 
 def stream_label(event: ev.Event) -> str:
     """Return the short name of the stream; for an event of a session, its id."""
-    session = event.get("capture_session_id")
-    return ev.stream_label(event) or (session if isinstance(session, str) else "")
+    return ev.stream_label(event) or ev.session_of(event) or ""
 
 
 def words(event: ev.Event) -> str:
@@ -57,7 +57,7 @@ def words(event: ev.Event) -> str:
     if channel == "capture_session":
         said = " · ".join(_session_words(event, data))
     elif channel == "alert":
-        said = _alert_words(data)
+        said = _alert_words(data) or _alert_words(event)
     else:
         said = ev.text_of(event) or ""
     if not said:
@@ -75,21 +75,16 @@ def _gap_words(event: ev.Event) -> str:
 
 
 def _session_words(event: ev.Event, data: ev.Event) -> list[str]:
-    name = event.get("event")
-    found = [name.rpartition(".")[2] if isinstance(name, str) else str(event.get("status") or "")]
-    streams = data.get("rtstreams")
-    if isinstance(streams, list):
-        named = (
-            s.get("rtstream_name") or s.get("name") or s.get("rtstream_id") for s in streams if isinstance(s, dict)
-        )
-        found.append(", ".join(str(name) for name in named))
+    found = [lifecycle.status_of(event) or ev.name_of(event) or ""]
+    streams = read_streams(data.get("rtstreams"))
+    found.append(", ".join(stream.label or stream.id for stream in streams))
     said = (data.get("exported_video_id"), data.get("player_url"), ev.text_of(event))
     return [part for part in (*found, *said) if isinstance(part, str) and part]
 
 
 def _alert_words(data: ev.Event) -> str:
     label = data.get("label") or data.get("event_label")
-    text = data.get("text")
+    text = data.get("text") or data.get("explanation")
     confidence = data.get("confidence")
     said = str(label) if label else ""
     if isinstance(confidence, int | float) and not isinstance(confidence, bool):

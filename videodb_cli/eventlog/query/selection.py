@@ -40,14 +40,11 @@ class Session(NamedTuple):
 
     def owns(self, event: Event) -> bool:
         """Tell whether an event belongs to this session."""
-        if event.get("capture_session_id") == self.ident:
-            return True
-        stream = event.get("rtstream_id")
-        return isinstance(stream, str) and stream in self.rtstreams
+        return ev.session_of(event) == self.ident or ev.stream_id_of(event) in self.rtstreams
 
     def learn(self, event: Event) -> None:
         """Add the rtstreams that an ``active`` event of the session names."""
-        if event.get("capture_session_id") == self.ident:
+        if ev.session_of(event) == self.ident:
             self.rtstreams.update(stream.id for stream in read_streams(ev.data_of(event).get("rtstreams")))
 
 
@@ -92,20 +89,19 @@ class Selection(NamedTuple):
 
     def paths(self) -> set[tuple[str, ...]]:
         """Every field that the conditions look at."""
-        found: set[tuple[str, ...]] = {("channel",), ("event",)}
+        found: set[tuple[str, ...]] = set(ev.CHANNEL_PATHS)
         if self.final != self.interim:
-            found.add(("data", "is_final"))
+            found.update(ev.FINAL_PATHS)
         if self.live:
             found.add(("recovered",))
         if self.since is not None or self.until is not None:
             found |= {("unix_ts",), ("ts",)}
         if self.streams:
-            found |= {("rtstream_id",), ("rtstream_name",)}
+            found.update(ev.STREAM_PATHS)
         if self.session is not None:
-            found |= {("rtstream_id",), ("capture_session_id",)}
+            found.update(ev.STREAM_PATHS, ev.SESSION_PATHS)
         if self.greps or self.not_greps:
-            found |= {("data", key) for key in ("text", "label", "event_label")}
-            found |= {("data", "error", "message"), ("raw",)}
+            found.update(ev.TEXT_PATHS)
         return found
 
     def _channel_tests(self) -> list[Callable[[Event], bool]]:

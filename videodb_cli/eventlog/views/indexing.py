@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 
 # The numbers of the first broken lines are kept; the others are only counted.
 _KEPT_NUMBERS = 100
-_PATHS = [
-    ("channel",),
-    ("data", "text"),
-    ("data", "label"),
-    ("data", "event_label"),
-    ("data", "error", "message"),
-    ("raw",),
-]
+_PATHS = [("channel",), *ev.TEXT_PATHS]
 
 
 class ReadFaults:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.read.sources import LogSource
     from videodb_cli.rundir.capture_state import CaptureState
 
-_IDS = Prefilter((b'"capture_session_id"',))
+_IDS = Prefilter(tuple(f'"{key}"'.encode() for (key,) in ev.SESSION_PATHS))
 _STREAMS = Prefilter((b'"rtstreams"',))
 
 
@@ -65,8 +65,7 @@ def _last_session(sources: Sequence[LogSource]) -> str | None:
             blocks = reversed(list(iter_blocks(source, broken=BrokenLines())))
         for block in blocks:
             for event in reversed(list(_events(block, _IDS))):
-                ident = event.get("capture_session_id")
-                if isinstance(ident, str) and ident:
+                if (ident := ev.session_of(event)) is not None:
                     return ident
     return None
 

@@ -112,7 +112,7 @@ class EventCounts:
         if text is not None:
             group.characters += len(text)
             group.words += len(text.split())
-        end, received = ev.seconds(ev.data_of(event).get("end")), ev.received_at(event)
+        end, received = ev.end_of(event), ev.received_at(event)
         if end is not None and received is not None and not ev.is_recovered(event):
             late = received - end
             if 0 <= late <= _LATENCY_MAX_S:

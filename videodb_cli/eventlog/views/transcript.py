@@ -42,8 +42,7 @@ def said_of(event: Event) -> Said | None:
     text = clean(ev.text_of(event) or "")
     if not text:
         return None
-    data = ev.data_of(event)
-    start, end = _sane(ev.seconds(data.get("start"))), _sane(ev.seconds(data.get("end")))
+    start, end = _sane(ev.start_of(event)), _sane(ev.end_of(event))
     length = max(1.0, len(text.split()) * _SECONDS_A_WORD)
     if start is None:
         received = _sane(ev.received_at(event)) or 0.0

@@ -65,10 +65,12 @@ def _data(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(event: dict[str, Any]) -> str | None:
-    data = _data(event)
-    error = data.get("error")
-    message = error.get("message") if isinstance(error, dict) else None
-    for value in (data.get("text"), data.get("label"), data.get("event_label"), message, event.get("raw")):
+    values: list[Any] = []
+    for members in (_data(event), event):
+        error = members.get("error")
+        values += [members.get(key) for key in ("text", "summary", "label", "event_label", "explanation")]
+        values.append(error.get("message") if isinstance(error, dict) else None)
+    for value in (*values, event.get("raw")):
         if isinstance(value, str) and value:
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -78,12 +80,37 @@ def _text(event: dict[str, Any]) -> str | None:
 
 def _channel(event: dict[str, Any]) -> str | None:
     name = event.get("channel")
-    if not isinstance(name, str):
-        name = event.get("event")
-        if not isinstance(name, str) or "." not in name:
-            return None
+    if isinstance(name, str):
+        return SAME.get(name, name)
+    name = event.get("event")
+    if isinstance(name, str) and "." in name:
         name = name.split(".")[0]
+        return SAME.get(name, name)
+    kinds = [kind for kind in (event.get("type"), event.get("event_type")) if isinstance(kind, str) and kind]
+    if not kinds or kinds[0].split(".")[0] == "videodb_cli":
+        return None
+    name = kinds[0].split(".")[0]
     return SAME.get(name, name)
+
+
+def _name(event: dict[str, Any]) -> str | None:
+    if isinstance(event.get("event"), str):
+        return str(event["event"])
+    kinds = (event.get("type"), event.get("event_type"))
+    return next((kind for kind in kinds if isinstance(kind, str) and "." in kind), None)
+
+
+def _id(event: dict[str, Any], snake: str, camel: str) -> str | None:
+    """The first of two spellings that is a string with something in it."""
+    return next((value for value in (event.get(snake), event.get(camel)) if isinstance(value, str) and value), None)
+
+
+def _is_final(event: dict[str, Any]) -> bool:
+    for members in (_data(event), event):
+        for key in ("is_final", "isFinal"):
+            if key in members:
+                return members[key] is True or members[key] in ("true", "True")
+    return False
 
 
 def _time(event: dict[str, Any]) -> float | None:
@@ -100,8 +127,8 @@ def _time(event: dict[str, Any]) -> float | None:
 
 
 def _stream_matches(event: dict[str, Any], wanted: str) -> bool:
-    name = event.get("rtstream_name")
-    names = [event.get("rtstream_id"), name]
+    name = _id(event, "rtstream_name", "rtstreamName")
+    names = [_id(event, "rtstream_id", "rtstreamId"), name]
     if isinstance(name, str):
         captured = re.match(r"Capture (.*?) - ", name)
         names.append(captured[1] if captured else name.split(":")[0])
@@ -118,18 +145,17 @@ def wanted(event: Any, s: Selection) -> bool:
     if not isinstance(event, dict):
         return not _asks_anything(asks)
     channel, text, at = _channel(event), _text(event), _time(event)
-    data = _data(event)
-    final = data.get("is_final") is True or data.get("is_final") in ("true", "True")
+    final, name = _is_final(event), _name(event)
+    session, stream = _id(event, "capture_session_id", "captureSessionId"), _id(event, "rtstream_id", "rtstreamId")
     own_asked = "videodb_cli" in s.channels or s.events
     return all(
         (
             not s.channels or channel in {SAME.get(c, c) for c in s.channels},
             channel not in {SAME.get(c, c) for c in s.not_channels},
             not s.without_own or own_asked or event.get("channel") != "videodb_cli",
-            not s.events or any(isinstance(event.get("event"), str)
-                                and (event["event"] == n or event["event"].split(".")[-1] == n) for n in s.events),
+            not s.events or (name is not None and (name in s.events or name.split(".")[-1] in s.events)),
             not s.streams or any(_stream_matches(event, w) for w in s.streams),
-            s.session is None or event.get("capture_session_id") == "cap-1" or event.get("rtstream_id") == "rts-1",
+            s.session is None or session == "cap-1" or stream == "rts-1",
             s.since is None or (at is not None and at >= s.since),
             s.until is None or (at is not None and at <= s.until),
             not s.greps or (text is not None and any(g.search(text) for g in s.greps)),

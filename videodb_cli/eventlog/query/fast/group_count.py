@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 NONE = "(none)"
 
 _STAMP, _CHANNEL, _RECOVERED = ("unix_ts",), ("channel",), ("recovered",)
-# The fields for the name of a group, besides stamp and channel; the second is used if the first is missing.
+# What is read besides stamp and channel. The first is the group's name; without it, the others are looked at.
 _MORE: dict[str, tuple[Path, ...]] = {
-    "channel": (_CHANNEL, ("event",)),
-    "event": (("event",),),
-    "stream": (("rtstream_name",), ("rtstream_id",)),
+    "channel": ev.CHANNEL_PATHS,
+    "event": (("event",), *ev.CHANNEL_PATHS[2:]),
+    "stream": (("rtstream_name",), ("rtstream_id",), ("rtstreamName",), ("rtstreamId",)),
     "minute": (),
     "hour": (),
 }
@@ -101,8 +101,6 @@ class GroupCount:
             return list(_rows_by_time(stamps, self._by))
         names = columns.column(events, self._name)
         rows = _rows_by_name(names, stamps)
-        if self._by == "event":
-            return [(NONE if name is None else name, count, first, last) for name, count, first, last in rows]
         called = ev.canonical_channel if self._by == "channel" else str
         named = [(called(name), count, first, last) for name, count, first, last in rows if name]
         if len(named) < len(rows):
@@ -115,8 +113,7 @@ class GroupCount:
         return named
 
     def _stand_in(self, columns: Columns, event: Any) -> str:
-        first, second = _MORE[self._by]
-        fields = {path[0]: columns.value(event, self._paths.index(path)) for path in (first, second)}
+        fields = {path[0]: columns.value(event, self._paths.index(path)) for path in _MORE[self._by]}
         return group_name(fields, self._by)
 
     def _learn(self, path: Path, names: Collection[str | None]) -> None:
@@ -163,7 +160,7 @@ def group_name(event: Event, by: str) -> str:
     if by == "stream":
         return ev.stream_of(event) or NONE
     if by == "event":
-        return event["event"] if isinstance(event.get("event"), str) else NONE
+        return ev.name_of(event) or NONE
     return time_name(ev.happened_at(event), by)
 
 
