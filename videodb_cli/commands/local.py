@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from videodb_cli import console, hints
+from videodb_cli.commands import local_environment
 from videodb_cli.commands.fields import show_field
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, made_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
@@ -289,3 +290,7 @@ def _model(item: Any) -> dict[str, Any]:
         "size_bytes": item.size_bytes,
         "sha256": item.sha256,
     }
+
+
+app.command(cls=PanelCommand)(local_environment.env)
+app.command(cls=PanelCommand, context_settings={"allow_interspersed_args": False})(local_environment.run)

@@ -28,6 +28,7 @@ from videodb_cli.local.http import (
 )
 from videodb_cli.local.http.answers import ServiceError, failure
 from videodb_cli.local.http.security import Gate
+from videodb_cli.local.interception import SERVICE_HOST
 from videodb_cli.local.sockets import MAX_CONNECTIONS, serve_socket
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ def build_app(service: Service) -> ASGIApp:
     app.state.service = service
     import socket
 
-    names = frozenset({socket.gethostname().lower(), socket.getfqdn().lower()} if not service.options.loopback else ())
-    gate = Gate(app, key=service.options.key, is_client_token=service.state.is_client_token, host_names=names - {""})
+    names = {socket.gethostname().lower(), socket.getfqdn().lower()} if not service.options.loopback else set()
+    # Requests that `videodb local run` led here name the host that their program meant.
+    host_names = frozenset({*names, SERVICE_HOST} - {""})
+    gate = Gate(app, key=service.options.key, is_client_token=service.state.is_client_token, host_names=host_names)
     return FaultyCalls(gate, service.faults)
