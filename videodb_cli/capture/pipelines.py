@@ -17,7 +17,7 @@ from videodb_cli.model.rtstreams import SessionStream
 from videodb_cli.rundir.capture_state import Pipeline
 
 DEFAULT_AUDIO_PROMPT: Final = "Summarise what is said."
-_AUDIO_WINDOW_S: Final = 10
+_AUDIO_WINDOW_S: Final = 5
 _CATEGORIES: Final = {"mic": "mic", "display": "screen", "system_audio": "system_audio", "camera": "screen"}
 
 
@@ -140,9 +140,11 @@ async def start_pipelines(
 ) -> None:
     """Start the steps and attach every rule to every index; ``started`` is told of each at once.
 
-    Raises the service's refusal with the name of what could not be started before it.
+    The service makes an audio index only of a stream that is transcribed. Where no transcript was asked for, its events
+    are sent nowhere. Raises the service's refusal with the name of what could not be started before it.
     """
     indexes = []
+    transcribed = {step.stream.id for step in steps if step.kind == "transcript"}
     for step in steps:
         stream_id = step.stream.id
         index_id = None
@@ -150,6 +152,8 @@ async def start_pipelines(
             if step.kind == "transcript":
                 await service.start_transcription(stream_id, ws_connection_id=connection_id)
             else:
+                if step.kind == "audio_index" and stream_id not in transcribed:
+                    await service.start_transcription(stream_id, ws_connection_id=None)
                 index_id = await service.create_index(stream_id, index_body(step, request, connection_id))
                 indexes.append((stream_id, index_id))
         except VideodbError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from videodb_cli.api.shapes import CaptureSession, Export, StreamingSession, read_error
+from videodb_cli.model import event as ev
 from videodb_cli.model import lifecycle
 from videodb_cli.model.rtstreams import SessionStream, read_streams
 
@@ -42,9 +43,8 @@ class SessionState:
         """Take an event of the log in, if it is about this session."""
         if not lifecycle.is_about_session(event):
             return False
-        found = event.get("data")
-        data: dict[str, Any] = found if isinstance(found, dict) else {}
-        if self.session_id not in {event.get("capture_session_id"), data.get("capture_session_id")}:
+        data = ev.data_of(event)
+        if self.session_id not in {ev.session_of(event), ev.session_of(data)}:
             return False
         learnt = self._learn_streams(read_streams(data.get("rtstreams")))
         learnt = self._learn_export(Export.read(data)) or learnt

@@ -151,8 +151,8 @@ def _seconds(value: object, name: str) -> float:
     elif isinstance(value, str) and (found := _LENGTH.fullmatch(value.strip())) is not None:
         unit = found[2] or "s"
         length = float(found[1]) * _UNITS["ms" if unit == "ms" else unit[0]]
-    if length is None or not 0.5 <= length <= MAX_WINDOW_S:
-        raise invalid(f'{name} must be a length of time between half a second and an hour, such as "10s"')
+    if length is None or not 0.1 <= length <= MAX_WINDOW_S:
+        raise invalid(f'{name} must be a length of time between a tenth of a second and an hour, such as "10s"')
     return length
 
 

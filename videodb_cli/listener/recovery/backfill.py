@@ -115,9 +115,9 @@ class Backfill:
         """Take a live event, and the connection over which it arrived (None: before the connection had an id)."""
         fingerprint = event_fingerprint(event)
         self.known.add(fingerprint)
-        stream, channel = event.get("rtstream_id"), ev.channel_of(event)
+        stream, channel = ev.stream_id_of(event), ev.channel_of(event)
         # No pipeline can have been bound to a connection that had no id yet.
-        if connection_id is None or not isinstance(stream, str) or channel is None:
+        if connection_id is None or stream is None or channel is None:
             return
         pipelines = self.targets.of(stream, channel)
         index_id = event.get("rtstream_index_id")

@@ -39,13 +39,12 @@ def normalised(text: str) -> str:
 
 def event_fingerprint(event: Event) -> Fingerprint | None:
     """Return the fingerprint of an event; None if no record can repeat it: alerts and interim transcripts."""
-    stream = event.get("rtstream_id")
+    stream = ev.stream_id_of(event)
     channel = ev.channel_of(event)
-    if not isinstance(stream, str) or channel not in _RECORDED or ev.is_interim(event):
+    if stream is None or channel not in _RECORDED or ev.is_interim(event):
         return None
-    data = ev.data_of(event)
-    text, start, end = data.get("text"), ev.seconds(data.get("start")), ev.seconds(data.get("end"))
-    if not isinstance(text, str) or start is None:
+    text, start, end = ev.text_of(event), ev.start_of(event), ev.end_of(event)
+    if text is None or start is None:
         return None
     return Fingerprint((stream, channel, normalised(text)), (start, start if end is None else end))
 

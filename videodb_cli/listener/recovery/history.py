@@ -17,7 +17,7 @@ from videodb_cli.listener.recovery.evidence import KnownRecords, event_fingerpri
 from videodb_cli.listener.recovery.gap import LastEvent
 from videodb_cli.model import event as ev
 from videodb_cli.model import own_lines
-from videodb_cli.model.event import OWN_CHANNEL, Event
+from videodb_cli.model.event import Event
 from videodb_cli.model.lifecycle import status_of
 from videodb_cli.model.rtstreams import read_streams
 from videodb_cli.rundir import state
@@ -50,28 +50,39 @@ class StreamHistory:
     def note(self, event: Event, line: bytes) -> None:
         """Take an event that was just written, and its line."""
         get = event.get
-        stream = get("rtstream_id")
-        if type(stream) is str:
-            channel = get("channel")
-            if type(channel) is str:
-                self._streams[channel, stream] = line
-                if len(self._streams) > _MAX_STREAMS:
-                    del self._streams[next(iter(self._streams))]
-        elif type(get("capture_session_id")) is str:
-            self._note_session(event, line)
+        stream, channel = get("rtstream_id"), get("channel")
+        if type(stream) is str and type(channel) is str:
+            self._note_stream(channel, stream, line)
+        else:
+            self._note_other_shapes(event, line)
+
+    def _note_other_shapes(self, event: Event, line: bytes) -> None:
+        """Take an event of a session, or one that names its stream or its channel in another way."""
+        stream, channel = ev.stream_id_of(event), ev.channel_of(event)
+        if stream is not None and channel is not None:
+            self._note_stream(channel, stream, line)
+        elif (session := ev.session_of(event)) is not None:
+            self._note_session(session, event, line)
+
+    def _note_stream(self, channel: str, stream: str, line: bytes) -> None:
+        self._streams[channel, stream] = line
+        if len(self._streams) > _MAX_STREAMS:
+            del self._streams[next(iter(self._streams))]
 
     def note_older(self, event: Event, line: bytes, received_at: float) -> None:
         """Take an event that is older than all others so far; ``received_at`` is by our clock as it is now."""
-        stream, channel, session = event.get("rtstream_id"), event.get("channel"), event.get("capture_session_id")
-        if channel == OWN_CHANNEL:
+        if ev.is_own(event):
             return
-        if isinstance(stream, str) and isinstance(channel, str):
+        spelling = event.get("channel")
+        channel = spelling if isinstance(spelling, str) else ev.channel_of(event)
+        stream, session = ev.stream_id_of(event), ev.session_of(event)
+        if stream is not None and channel is not None:
             if len(self._streams) < _MAX_STREAMS and (channel, stream) not in self._streams:
                 self._streams[channel, stream] = line
                 self._older[channel, stream] = line, received_at
-        elif isinstance(session, str):
+        elif session is not None:
             if session not in self._sessions:
-                self._note_session(event, line)
+                self._note_session(session, event, line)
                 self._older[session] = line, received_at
             else:
                 self._note_members(session, event)
@@ -87,8 +98,7 @@ class StreamHistory:
         for session, members in older._members.items():
             self._members[session] = {**members, **self._members.get(session, {})}
 
-    def _note_session(self, event: Event, line: bytes) -> None:
-        session = event["capture_session_id"]
+    def _note_session(self, session: str, event: Event, line: bytes) -> None:
         if status_of(event) is not None:
             self._sessions.pop(session, None)
             self._sessions[session] = line
@@ -151,13 +161,12 @@ class StreamHistory:
 
 
 def _last_event(spelling: str, stream: str, event: Event, received_at: float | None) -> LastEvent:
-    name = event.get("rtstream_name")
-    end = ev.seconds(ev.data_of(event).get("end"))
+    end = ev.end_of(event)
     return LastEvent(
         stream,
         ev.canonical_channel(spelling),
         spelling,
-        name if isinstance(name, str) else None,
+        ev.stream_name_of(event),
         received_at,
         end if end is not None and end >= 1e9 else None,
         ev.is_recovered(event),

@@ -67,7 +67,8 @@ class _Pending:
         """Tell whether an event with the same key is this one. A life-cycle event that says more is not."""
         if span is not None:
             return is_same_span(span, self.span)
-        return self.members is not None and self.members >= ev.data_of(event).keys()
+        # The status in `data` repeats the one that the events have in common.
+        return self.members is not None and self.members >= ev.data_of(event).keys() - {"status"}
 
 
 class PendingDuplicates:
@@ -127,8 +128,8 @@ def _identity(event: Event) -> tuple[int, Span | None] | None:
     fingerprint = event_fingerprint(event)
     if fingerprint is not None:
         return hash(fingerprint.key), fingerprint.span
-    session = event.get("capture_session_id")
-    if isinstance(session, str) and lifecycle.is_about_session(event):
+    session = ev.session_of(event)
+    if session is not None and lifecycle.is_about_session(event):
         status = lifecycle.status_of(event)
         return None if status is None else (hash((session, status)), None)
     return None
@@ -200,7 +201,7 @@ class RecoveredWriter:
 
 def _name(event: Event) -> str:
     """Return how a `listener.late` line names an event."""
-    session = event.get("capture_session_id")
-    if isinstance(session, str):
-        return f"{event.get('event')} of {session}"
-    return f"{ev.channel_of(event)} of {event.get('rtstream_name') or event.get('rtstream_id')}"
+    session = ev.session_of(event)
+    if session is not None:
+        return f"{ev.name_of(event)} of {session}"
+    return f"{ev.channel_of(event)} of {ev.stream_of(event)}"
