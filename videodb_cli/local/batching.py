@@ -50,7 +50,9 @@ class TimeBatch:
         self._shown: AnalysisRecord | None = None
 
     def take(self, record: AnalysisRecord) -> list[AnalysisRecord]:
-        """Keep a finding until its window has passed."""
+        """Keep a finding until its window has passed. One that comes too late for its window is told at once."""
+        if record.start < self._start and not self._is_picture:
+            return [record]
         self._waiting.append(record)
         return []
 
