@@ -25,7 +25,7 @@ def env(
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> None:
-    """Print the address and the key of the running service as environment variables.
+    """Print address and key of the running service as variables.
 
     The official SDKs read the key from the environment, and the address from nowhere: pass it on, as in
     connect(base_url=os.environ["VIDEO_DB_API"]), in Node connect({baseUrl: process.env.VIDEO_DB_API}). For programs
@@ -50,9 +50,9 @@ def run(
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> int:
-    """Run a command whose VideoDB is the embedded service, without a change to its program.
+    """Run a command whose VideoDB is the embedded service.
 
-    Starts the service if it does not run, and sets the key and the address for the command. Requests to
+    Its program needs no change. Starts the service if it does not run, and sets the key and the address for the command. Requests to
     https://api.videodb.io go to the embedded service by a proxy on this machine, whose certificate nothing but the
     command trusts. The exit status is that of the command. Write -- before a command that has options.
     """
