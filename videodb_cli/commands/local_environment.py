@@ -52,9 +52,9 @@ def run(
 ) -> int:
     """Run a command whose VideoDB is the embedded service.
 
-    Its program needs no change. Starts the service if it does not run, and sets the key and the address for the command. Requests to
-    https://api.videodb.io go to the embedded service by a proxy on this machine, whose certificate nothing but the
-    command trusts. The exit status is that of the command. Write -- before a command that has options.
+    Its program needs no change. Starts the service if it does not run, and sets the key and the address for the
+    command. Requests to https://api.videodb.io go to the embedded service by a proxy on this machine, whose certificate
+    nothing but the command trusts. The exit status is that of the command. Write -- before a command that has options.
     """
     from videodb_cli.app.local_run import run_with_service
     from videodb_cli.app.local_service import ensure_local
