@@ -64,6 +64,11 @@ def set_color(choice: bool | None) -> None:
     _forced = choice
 
 
+def is_color_forced() -> bool:
+    """Tell whether --color was given."""
+    return _forced is True
+
+
 def wants_color(stream: IO[Any]) -> bool:
     """Tell whether a stream gets colour: --color, NO_COLOR, FORCE_COLOR, then whether it is a terminal."""
     if _forced is not None:

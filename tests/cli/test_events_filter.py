@@ -265,3 +265,27 @@ def test_around_holds_for_a_log_that_is_not_in_order(run: Run, log: Path) -> Non
     log.write_text("".join(lines))
     near = [line for at, line in zip(times, lines, strict=True) if abs(at - 100) <= 10 or at == 900]
     assert run("--channel", "alert", "--around", "10s") == (0, "".join(near), "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_colored"),
+    [
+        (("--color", "events", "filter"), True),
+        (("events", "--color", "filter"), True),
+        (("events", "filter", "--color"), True),
+        (("events", "filter", "-C"), True),
+        (("events", "filter", "-M", "--color"), False),
+        (("events", "filter", "--no-color"), False),
+        (("events", "filter"), False),
+    ],
+)
+def test_color_is_chosen_before_or_after_the_command(
+    log: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    is_colored: bool,
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # in a pipe it would spoil data for programs
+    assert main([*arguments, "--dir", str(log.parent)]) == 0
+    assert ("\x1b[" in capfd.readouterr().out) is is_colored

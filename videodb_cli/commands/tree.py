@@ -70,10 +70,26 @@ _VERBOSE: Any = TyperOption(
 )
 
 
-def _with_verbose(parameters: list[Any]) -> list[Any]:
-    """Return the parameters and ``-v``, which every command also accepts after its name."""
-    is_there = any("--verbose" in parameter.opts for parameter in parameters)
-    return parameters if is_there else [*parameters, _VERBOSE]
+def _use_color(wanted: bool | None) -> None:
+    if wanted is not None:
+        console.set_color(wanted)
+
+
+_COLOR: Any = TyperOption(
+    param_decls=["use_color", "--color/--no-color"],
+    is_flag=True,
+    default=None,
+    expose_value=False,
+    is_eager=True,
+    hidden=True,
+    callback=lambda _ctx, _parameter, wanted: _use_color(wanted),
+)
+
+
+def _with_common(parameters: list[Any]) -> list[Any]:
+    """Return the parameters and those of ``videodb`` itself, which every command also accepts after its name."""
+    named = {name for parameter in parameters for name in parameter.opts}
+    return [*parameters, *(common for common in (_VERBOSE, _COLOR) if not named & set(common.opts))]
 
 
 class PanelCommand(TyperCommand):
@@ -119,8 +135,8 @@ class PanelCommand(TyperCommand):
         return names
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters of the command, ``-v`` among them."""
-        return _with_verbose(super().get_params(ctx))
+        """Return the parameters of the command, with ``-v`` and ``--color``."""
+        return _with_common(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. Raises UsageError for an option whose number is NaN."""
@@ -194,7 +210,7 @@ class LazyGroup(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters of the group, ``-v`` among them."""
-        return _with_verbose(super().get_params(ctx))
+        return _with_common(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the members, in the order of the help."""

@@ -100,7 +100,7 @@ def filter_events(
     on_terminal = console.is_terminal()
     form = _form(
         on_terminal=on_terminal, raw=raw, join=join, compact=compact, sort_keys=sort_keys, tab=tab, indent=indent,
-        color=color or (on_terminal and not monochrome and console.wants_color(sys.stdout)),
+        color=color or (not monochrome and _is_colored(on_terminal=on_terminal)),
     )  # fmt: skip
     plan, shaper = prepared(program, form, variables_of(ctx), strict=strict, whole=slurp or null_input)
     if null_input:
@@ -118,6 +118,11 @@ def filter_events(
             console.flush()
             ended = _whole(matches, shaper, strict) if matches.is_whole else _streamed(matches, shaper, cursor, strict)
     return ended.status(exit_status=exit_status)
+
+
+def _is_colored(*, on_terminal: bool) -> bool:
+    """Tell whether output is coloured. In a pipe only --color does it: FORCE_COLOR would spoil data for programs."""
+    return console.is_color_forced() or (on_terminal and console.wants_color(sys.stdout))
 
 
 class _Ended(NamedTuple):
