@@ -81,18 +81,26 @@ def _signals_for() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
     Ctrl-C reaches the child by itself, because it is in the same foreground job.
     """
     children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
 
     def on_signal(number: int, _frame: object) -> None:
-        for child in children:
-            if number != signal.SIGINT:
-                child.send_signal(number)
+        if not children:
+            early.append(number)
+        elif number != signal.SIGINT:
+            children[0].send_signal(number)
+
+    def hand_to(child: subprocess.Popen[bytes]) -> None:
+        children.append(child)
+        # The command is there before we know of it, and so may a signal be.
+        for number in early:
+            child.send_signal(number)
 
     before = {number: signal.getsignal(number) for number in stop_signals()}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, on_signal)
     try:
-        yield children.append
+        yield hand_to
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
