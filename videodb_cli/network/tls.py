@@ -86,6 +86,13 @@ def _load_file(context: ssl.SSLContext, file: str) -> None:
 
 def _load_directories(context: ssl.SSLContext, directories: str, *, alone: bool) -> None:
     context.load_verify_locations(capath=directories)
+    for place in filter(None, directories.split(os.pathsep)):
+        if alone and not Path(place).is_dir():
+            raise NetworkConfigurationError(
+                f"{DIRECTORY_NAME}={directories}: {place} is not a directory",
+                code="bad_certificates",
+                hint=f"{DIRECTORY_NAME} names a directory, {FILE_NAME} a file of certificates in PEM form",
+            )
     if alone and not any(_has_hashed(Path(place)) for place in directories.split(os.pathsep) if place):
         # OpenSSL ignores files with other names without an error.
         raise NetworkConfigurationError(

@@ -15,6 +15,9 @@ LOG_NAME = "videodb_events.jsonl"
 _LEGACY_DIRECTORY = Path("/tmp")  # noqa: S108 - where the script in use today keeps its log
 
 
+_ANOTHER = "name another one: --dir DIR, or export VIDEODB_EVENTS_DIR=DIR"
+
+
 class RunDir(NamedTuple):
     """One directory: log, id, pid, lock and state files of a listener and of a capture."""
 
@@ -92,6 +95,7 @@ def create(path: Path, on_created: Callable[[list[Path]], None] = lambda _: None
     ``on_created`` is told which were made, the upper ones first, if any: a typing error must not become a log in
     silence. Raises RefusedError.
     """
+    _check_name(path)
     try:
         made = private.make_directories(path)
     except NotADirectoryError:
@@ -100,7 +104,7 @@ def create(path: Path, on_created: Callable[[list[Path]], None] = lambda _: None
         raise RefusedError(
             f"cannot create the directory {path}: {error.strerror}",
             code="directory",
-            hint="name another one: --dir DIR, or export VIDEODB_EVENTS_DIR=DIR",
+            hint=_ANOTHER,
         ) from error
     if made:
         on_created(made)
@@ -109,7 +113,8 @@ def create(path: Path, on_created: Callable[[list[Path]], None] = lambda _: None
 
 def check(path: Path) -> RunDir:
     """Check a directory that must be there. Raises NotFoundError, or RefusedError if it cannot be trusted."""
-    hint = "name another one: --dir DIR, or export VIDEODB_EVENTS_DIR=DIR"
+    _check_name(path)
+    hint = _ANOTHER
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -127,6 +132,15 @@ def check(path: Path) -> RunDir:
             hint=f"chmod o-w {path}",
         )
     return RunDir(path)
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that no state file, answer or request to a background process could hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        raise RefusedError(f"the name of the directory {shown} is not UTF-8", code="directory", hint=_ANOTHER) from None
 
 
 def legacy_log() -> Path | None:

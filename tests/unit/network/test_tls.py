@@ -57,7 +57,7 @@ def test_the_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tls.FILE_NAME, lambda path: path.mkdir(), ""),
         (tls.FILE_NAME, lambda path: path.write_bytes(b""), "no certificate in PEM form"),
         (tls.FILE_NAME, lambda path: path.write_bytes(b"\x30\x82\x01\x0a"), "no certificate in PEM form"),
-        (tls.DIRECTORY_NAME, lambda path: path, "no certificate is in it"),
+        (tls.DIRECTORY_NAME, lambda path: path, "is not a directory"),
         (tls.DIRECTORY_NAME, lambda path: path.mkdir(), "no certificate is in it"),
     ],
     ids=["missing", "directory", "empty", "der", "no directory", "empty directory"],

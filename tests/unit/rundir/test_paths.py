@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,11 @@ def test_no_log_names_the_one_of_the_older_script(tmp_path: Path, monkeypatch: p
     (legacy / paths.LOG_NAME).touch()
     assert f"--dir {legacy}" in str(paths.no_log_error(run_dir).hint)
     assert "videodb listen" in str(paths.no_log_error(paths.RunDir(legacy)).hint)
+
+
+@pytest.mark.parametrize("look", [paths.create, paths.check])
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path, look: Callable[[Path], object]) -> None:
+    place = tmp_path / os.fsdecode(b"x\xff")
+    with pytest.raises(RefusedError, match=r"x\\xff is not UTF-8"):
+        look(place)
+    assert not place.exists()
