@@ -27,7 +27,7 @@ _BLOCK: Final = 64 * 1024
 _HOP_BY_HOP: Final = ("proxy-connection:", "proxy-authorization:", "connection:", "keep-alive:")
 
 
-class BadRequestError(Exception):
+class NoProxyRequestError(Exception):
     """What a client sent is no request to a proxy."""
 
 
@@ -68,7 +68,7 @@ class InterceptingProxy:
         self._tasks.add(task)
         try:
             await self._handle(reader, writer)
-        except BadRequestError as error:
+        except NoProxyRequestError as error:
             await _answer(writer, "400 Bad Request", str(error))
         except asyncio.CancelledError:
             pass  # by `close`; asyncio's own callback for the end of a connection cannot bear it
@@ -91,11 +91,11 @@ class InterceptingProxy:
             return
         parts = urlsplit(target)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise BadRequestError("The request names no host: this is a proxy")
+            raise NoProxyRequestError("The request names no host: this is a proxy")
         host, port = _host_and_port(target, 443 if parts.scheme == "https" else 80)
         is_ours = host == SERVICE_HOST
         if parts.scheme == "https" and not is_ours:
-            raise BadRequestError("An https address is reached by CONNECT")
+            raise NoProxyRequestError("An https address is reached by CONNECT")
         address = ("127.0.0.1", self._service_port) if is_ours else (host, port)
         upstream = await _connect(*address)
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
@@ -123,13 +123,13 @@ async def _read_head(reader: asyncio.StreamReader) -> bytes | None:
     except asyncio.IncompleteReadError:
         return None
     except asyncio.LimitOverrunError:
-        raise BadRequestError("The head of the request is too large") from None
+        raise NoProxyRequestError("The head of the request is too large") from None
 
 
 def _request_line(head: bytes) -> tuple[str, str, str]:
     parts = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
     if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
-        raise BadRequestError("This is no HTTP request")
+        raise NoProxyRequestError("This is no HTTP request")
     return parts[0], parts[1], parts[2]
 
 
@@ -140,7 +140,7 @@ def _host_and_port(address: str, default: int) -> tuple[str, int]:
     except ValueError:
         host, port = None, None
     if not host:
-        raise BadRequestError("The request names no host")
+        raise NoProxyRequestError("The request names no host")
     return host, port or default
 
 

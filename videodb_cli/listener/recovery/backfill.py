@@ -20,7 +20,8 @@ from videodb_cli.listener.recovery.evidence import (
     record_fingerprint,
 )
 from videodb_cli.listener.recovery.gap import OVERLAP_S, Gap, GapReport, RecoveryPolicy
-from videodb_cli.listener.recovery.history import CaptureInfo, LogContent, scan
+from videodb_cli.listener.recovery.history import LogContent, scan
+from videodb_cli.listener.recovery.known_capture import KnownCapture
 from videodb_cli.listener.recovery.pipeline import Pipeline, State
 from videodb_cli.listener.recovery.records import INDEX_CHANNELS, is_beginning, lifecycle_events, live_event
 from videodb_cli.listener.recovery.targets import SessionTarget, StreamTarget, Targets
@@ -155,7 +156,7 @@ class Backfill:
         self.known_since = known_since if self.known_since is None else min(self.known_since, known_since)
         return content.recovered
 
-    def discover(self, info: CaptureInfo, gap: Gap) -> None:
+    def discover(self, info: KnownCapture, gap: Gap) -> None:
         """Add the sessions and streams that may have produced events in a gap."""
         self.targets.discover(info, started=gap.started, oldest=gap.seen_since(self._policy.window_s))
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
-from videodb_cli.errors import RefusedError, VideodbError
+from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.read.blocks import iter_blocks, iter_blocks_backwards
 from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.sources import LogSource, log_sources
@@ -20,7 +19,6 @@ from videodb_cli.model import own_lines
 from videodb_cli.model.event import Event
 from videodb_cli.model.lifecycle import status_of
 from videodb_cli.model.rtstreams import read_streams
-from videodb_cli.rundir import state
 from videodb_cli.rundir.paths import RunDir
 
 # A service that invents a new stream for every event must not fill the memory.
@@ -254,53 +252,3 @@ def iter_events(lines: Iterable[bytes]) -> Iterator[tuple[Event, bytes]]:
 def _decode(line: bytes) -> Event:
     event: Event = orjson.loads(line)
     return event
-
-
-# ---- the capture's state file ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureInfo:
-    """What `videodb_capture_info.json` says about the capture of this directory.
-
-    Attributes:
-        index_connections: The connection to which each index sends its events.
-        connections: Every connection that the capture or a part of it was given.
-    """
-
-    session_id: str | None = None
-    collection_id: str | None = None
-    status: str | None = None
-    streams: Mapping[str, str | None] = field(default_factory=dict)
-    index_connections: Mapping[str, str] = field(default_factory=dict)
-    connections: frozenset[str] = frozenset()
-
-
-def read_capture_info(run_dir: RunDir) -> CaptureInfo:
-    """Read the file. A part that makes no sense counts as absent."""
-    try:
-        fields = state.read(run_dir.capture_info) or {}
-    except (RefusedError, OSError):
-        fields = {}
-    listed = fields.get("pipelines")
-    pipelines = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
-    streams = {stream.id: stream.label for stream in read_streams(fields.get("channels"))}
-    for stream in read_streams(pipelines):
-        streams.setdefault(stream.id, None)
-    connections = {
-        item["rtstream_index_id"]: item["ws_connection_id"]
-        for item in pipelines
-        if isinstance(item.get("rtstream_index_id"), str) and isinstance(item.get("ws_connection_id"), str)
-    }
-    return CaptureInfo(
-        _text(fields.get("session_id")),
-        _text(fields.get("collection_id")),
-        _text(fields.get("status")),
-        streams,
-        connections,
-        frozenset(filter(None, (_text(item.get("ws_connection_id")) for item in (fields, *pipelines)))),
-    )
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -16,7 +16,7 @@ from videodb_cli.api.streams import StreamCalls
 from videodb_cli.listener.recovery.backfill import Backfill
 from videodb_cli.listener.recovery.client import RecoveryClient
 from videodb_cli.listener.recovery.gap import Gap, GapReport, RecoveryPolicy
-from videodb_cli.listener.recovery.history import CaptureInfo, read_capture_info
+from videodb_cli.listener.recovery.known_capture import KnownCapture, read_known_capture
 from videodb_cli.listener.recovery.writer import RecoveredWriter, RecoveryContext
 from videodb_cli.listener.updates import CouldNot, Recovered
 from videodb_cli.model.lifecycle import is_over
@@ -75,7 +75,7 @@ class Recoverer:
         self._backfill.opened.add(connection_id)
 
         async def look() -> None:
-            info = await self._read_capture_info()
+            info = await self._read_known_capture()
             is_open = connection_id in self._backfill.opened
             if is_open and not is_over(info.status) and info.connections - {connection_id}:
                 now = self._clock.unix()
@@ -150,7 +150,7 @@ class Recoverer:
                 raise
         if self._discover_again:
             self._discover_again = False
-            info = await self._read_capture_info()
+            info = await self._read_known_capture()
             now = self._clock.unix()
             self._backfill.discover(info, Gap(now, now, None, ""))
         is_new = await self._query(self._report) if self._report is not None else False
@@ -230,11 +230,11 @@ class Recoverer:
                 self._writer.expect_live(recovered)
             self._has_read_log = True
         self._discover_again = False
-        info = await self._read_capture_info()
+        info = await self._read_known_capture()
         self._backfill.discover(info, report.gap)
 
-    async def _read_capture_info(self) -> CaptureInfo:
-        info: CaptureInfo = await self._context.in_thread(read_capture_info, self._context.run_dir)
+    async def _read_known_capture(self) -> KnownCapture:
+        info: KnownCapture = await self._context.in_thread(read_known_capture, self._context.run_dir)
         return info
 
     # ---- reports -------------------------------------------------------------------------------------------------

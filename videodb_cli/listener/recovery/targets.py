@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from videodb_cli.listener.recovery.gap import KNOWN_BEFORE_S, Gap, QueryStarts, RecoveryPolicy
-from videodb_cli.listener.recovery.history import CaptureInfo, StreamHistory
+from videodb_cli.listener.recovery.history import StreamHistory
+from videodb_cli.listener.recovery.known_capture import KnownCapture
 from videodb_cli.listener.recovery.pipeline import Pipeline, State
 from videodb_cli.listener.recovery.records import TRANSCRIPT
 from videodb_cli.model import lifecycle
@@ -112,7 +113,7 @@ class Targets:
         self.pipelines.clear()
         self._of_channel.clear()
 
-    def discover(self, info: CaptureInfo, *, started: float, oldest: float) -> None:
+    def discover(self, info: KnownCapture, *, started: float, oldest: float) -> None:
         """Add the sessions and streams that may have produced events in a gap.
 
         Args:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from videodb_cli.listener.last_run import last_run
 from videodb_cli.listener.recovery import history
 from videodb_cli.listener.recovery.evidence import event_fingerprint
-from videodb_cli.listener.recovery.history import StreamHistory, read_capture_info, scan
+from videodb_cli.listener.recovery.history import StreamHistory, scan
+from videodb_cli.listener.recovery.known_capture import read_known_capture
 from videodb_cli.rundir.paths import RunDir
 
 T = 1772446530.0
@@ -102,7 +103,7 @@ def test_any_bytes_in_a_log_are_survived(tmp_path_factory: pytest.TempPathFactor
 def test_any_capture_file_is_survived(tmp_path: Path, content: str) -> None:
     run_dir = RunDir(tmp_path)
     run_dir.capture_info.write_text(content)
-    assert read_capture_info(run_dir).session_id is None
+    assert read_known_capture(run_dir).session_id is None
 
 
 def test_what_was_read_back_is_remembered_in_its_order(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from videodb_cli.listener.recovery.gap import OVERLAP_S, Gap, RecoveryPolicy
-from videodb_cli.listener.recovery.history import CaptureInfo, StreamHistory, read_capture_info
+from videodb_cli.listener.recovery.history import StreamHistory
+from videodb_cli.listener.recovery.known_capture import KnownCapture, read_known_capture
 from videodb_cli.listener.recovery.pipeline import State
 from videodb_cli.listener.recovery.targets import SessionTarget, Targets
 from videodb_cli.process.clock import Clock
@@ -63,7 +64,7 @@ def test_what_the_capture_file_says_is_looked_at(tmp_path: Path) -> None:
         )
     )
     targets = targets_of()
-    targets.discover(read_capture_info(run_dir), started=T, oldest=0.0)
+    targets.discover(read_known_capture(run_dir), started=T, oldest=0.0)
     assert targets.sessions["cap-5"].collection == "c-2"
     assert {(s.stream, s.name) for s in targets.streams.values()} == {("rts-5", "mic:default"), ("rts-6", None)}
     add(targets, {"rts-6": {"idx-1": "visual_index", "idx-2": "visual_index"}})
@@ -74,7 +75,7 @@ def test_what_the_capture_file_says_is_looked_at(tmp_path: Path) -> None:
 def test_an_index_that_was_made_for_a_connection_that_is_gone_is_dead() -> None:
     """The file may say so of a connection that was closed while the streams were listed."""
     targets = targets_of("rts-1")
-    targets.discover(CaptureInfo(index_connections={"idx-1": "ws-2"}), started=T, oldest=0.0)
+    targets.discover(KnownCapture(index_connections={"idx-1": "ws-2"}), started=T, oldest=0.0)
     add(targets, {"rts-1": {"idx-1": "visual_index"}}, is_open="ws-3")
     assert ("rts-1", "idx-1") in dead(targets)
 
@@ -96,7 +97,7 @@ def test_a_stream_whose_session_is_over_makes_nothing_more() -> None:
     over = {"event": "capture_session.stopped", "capture_session_id": "cap-1", "data": {"rtstreams": [{"id": "rts-1"}]}}
     history.note(over, line(over, T))
     targets = targets_of(history=history)
-    targets.discover(CaptureInfo(), started=T, oldest=0.0)
+    targets.discover(KnownCapture(), started=T, oldest=0.0)
     add(targets, {"rts-1": {"idx-1": "visual_index"}})
     assert dead(targets) == set()
     targets.on_gap(GAP, 60.0)
