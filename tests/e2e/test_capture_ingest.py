@@ -172,6 +172,30 @@ async def test_the_export_holds_the_picture_and_all_sound_at_its_time(conn: Any,
             heard_late = [second for second, found in tones if 1760 in found]
             assert heard_late[0] == pytest.approx(late - began, abs=0.6)
             assert all(440 in found for _, found in tones[5:-5])
+        coll = await asyncio.to_thread(conn.get_collection)
+        video = await asyncio.to_thread(coll.get_video, seen.exported_video_id)
+        assert (video.stream_url, video.player_url) == (stream_url, exported["data"]["player_url"])
+        assert video.length == pytest.approx(length, abs=1.5)
+        spans = await asyncio.to_thread(video.generate_stream, [(2.2, video.length), (0, 1)])
+        _, tones = await asyncio.to_thread(listen, spans)
+        assert len(tones) / 10 == pytest.approx(video.length, abs=1), "segments that touch the spans, in a row"
+        assert 1760 in tones[3][1], "the late span is played first"
+        assert 1760 not in tones[-8][1]
+        raw = {}
+        for stream in seen.rtstreams:
+            shape = await asyncio.to_thread(conn.get, path=f"rtstream/{stream.id}")
+            raw[stream.name] = shape["exported_asset_id"]
+        assert {video.id for video in await asyncio.to_thread(coll.get_videos)} == {video.id, raw["display:1"]}
+        assert {audio.id for audio in await asyncio.to_thread(coll.get_audios)} == {
+            raw["mic:default"],
+            raw["system_audio:default"],
+        }
+        system = await asyncio.to_thread(coll.get_audio, raw["system_audio:default"])
+        duration, tones = await asyncio.to_thread(listen, await asyncio.to_thread(system.generate_url), "aac")
+        assert duration == pytest.approx(system.length, abs=0.5)
+        assert all(440 not in found for _, found in tones)
+        mic = next(stream for stream in seen.rtstreams if stream.name == "mic:default")
+        assert (await asyncio.to_thread(mic.export)).video_id == raw["mic:default"]
 
 
 async def test_what_is_not_stored_is_not_exported(conn: Any, publishers: list[Publisher]) -> None:
@@ -296,13 +320,13 @@ async def test_a_session_that_lost_its_recorder_is_stopped_and_exported(
         await session.until("exported")
 
 
-def listen(url: str) -> tuple[float, list[tuple[float, set[int]]]]:
+def listen(url: str, *codecs: str) -> tuple[float, list[tuple[float, set[int]]]]:
     """The duration of a film in seconds, and which of two tones are heard in it, for each tenth of a second."""
     import av
     import numpy as np
 
     with av.open(url) as film:
-        assert {stream.codec_context.name for stream in film.streams} == {"h264", "aac"}
+        assert {stream.codec_context.name for stream in film.streams} == set(codecs or ("h264", "aac"))
         times: list[float] = []
         samples: list[Any] = []
         first: float | None = None
@@ -315,6 +339,7 @@ def listen(url: str) -> tuple[float, list[tuple[float, set[int]]]]:
                     first = frame.time if first is None else first
                     samples += [piece.to_ndarray().reshape(-1) for piece in resampler.resample(frame)]
     sound = np.concatenate(samples)
+    times = times or [0.0, sound.size / 16_000 - 0.1]
     start = (first or 0.0) - times[0]
     found: list[tuple[float, set[int]]] = []
     for at in range(0, sound.size - 1600, 1600):

@@ -250,7 +250,7 @@ class Trigger:
             return {
                 "exported_video_id": "m-trigger",
                 "stream_url": f"{self.base_url}/media/m-trigger/index.m3u8",
-                "player_url": f"{self.base_url}/play/m-trigger",
+                "player_url": f"{self.base_url}/play/watch?v=m-trigger",
             }
         if status == "failed":
             message = "The capture failed because a test asked for it" if self.text is None else self.text

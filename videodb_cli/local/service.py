@@ -6,7 +6,6 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from videodb_cli.local import events
 from videodb_cli.local.alerts import AlertDesk
@@ -14,6 +13,7 @@ from videodb_cli.local.faults.plan import Fault, Faults
 from videodb_cli.local.http.answers import ServiceError
 from videodb_cli.local.http.security import new_key
 from videodb_cli.local.media.intake import MediaIntake
+from videodb_cli.local.media.library import Library, with_span
 from videodb_cli.local.media.session_export import SessionExporter
 from videodb_cli.local.media.store import CAP_BYTES, PLAYLIST, MediaStore, cut_playlist, playlist_began_at
 from videodb_cli.local.media.streams import SourceFactory, StreamRunner, live_source
@@ -81,6 +81,7 @@ class Service:
             make_source=make_source,
             on_change=self.touch,
         )
+        self.library = Library(self.state, self.media, self._addresses)
         self.intake = MediaIntake(self.state, self.streams, self.media)
         exporter = SessionExporter(self.state, self.media, self.intake, self._addresses)
         self.sessions = SessionKeeper(
@@ -176,12 +177,11 @@ class Service:
         last = end - began_at if end is not None else 1e9
         if last <= first or cut_playlist(playlist, first, last) is None:
             return None
-        span = "?" + urlencode({"start": f"{first:.3f}", "end": f"{last:.3f}"})
-        return stream_url + span, player_url + span
+        return with_span(stream_url, player_url, first, last)
 
     def player_url(self, media_id: str) -> str:
-        """The address of the page that plays a recording."""
-        return f"{self.base_url}/play/{media_id}"
+        """The address of the page that plays a recording; ``get_embed_code`` of the SDKs asks for this form."""
+        return f"{self.base_url}/play/watch?v={media_id}"
 
     def touch(self) -> None:
         """Begin the wait of an idle service anew."""
@@ -195,7 +195,7 @@ class Service:
             }
             victim = next((media_id for media_id in self.media.ids() if media_id not in playing), None)
             if victim is not None:
-                await self._drop_media(victim)
+                await self.drop_media(victim)
                 continue
             oldest = next(iter(playing.values()), None)
             if oldest is None:
@@ -203,7 +203,10 @@ class Service:
             oldest.error = f"stopped: all recordings together reached {self.media.cap_bytes} bytes"
             await self.streams.stop(oldest)
 
-    async def _drop_media(self, media_id: str) -> None:
+    async def drop_media(self, media_id: str) -> None:
+        """Remove a recording with everything that is played from its files."""
+        for lost in (*self.media.sharing(media_id), *self.library.forget_media(media_id)):
+            await self.drop_media(lost)
         for stream in self.state.streams.values():
             if stream.media_id == media_id:
                 stream.media_id = None

@@ -25,6 +25,8 @@ from videodb_cli.local.http import (
     sessions,
     transcription,
     understanding,
+    video_search,
+    videos,
 )
 from videodb_cli.local.http.answers import ServiceError, failure
 from videodb_cli.local.http.security import Gate
@@ -48,6 +50,8 @@ _TABLES = (
     transcription,
     scene_indexes,
     understanding,
+    videos,
+    video_search,
     media,
     control,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 from importlib import resources
 from pathlib import Path
 
@@ -52,21 +54,28 @@ async def preflight(request: Request) -> Response:
 
 
 async def show_player(request: Request) -> Response:
-    """A page that plays the export if there is one, else the recording of a stream, with nothing from elsewhere."""
+    """A page that plays the export if there is one, else the recording of a stream, with nothing from elsewhere.
+
+    A stream that was compiled of several is played file after file.
+    """
     service = service_of(request)
-    media_id = request.path_params["media_id"]
+    media_id = request.path_params.get("media_id") or request.query_params.get("v", "")
     if not service.media.has(media_id):
         raise not_found("This recording")
     stream = service.find_stream_of(media_id)
     span = _span(request)
     base = f"/media/{media_id}"
-    if service.media.path(media_id, EXPORT) is not None:
-        source = f'data-mp4="{base}/{EXPORT}"'
+    if clips := service.library.clips(media_id):
+        parts = [
+            [f"/media/{clip.media_id}/{service.library.file_of(clip.media_id)}", clip.start, clip.end] for clip in clips
+        ]
+        source = f'data-parts="{html.escape(json.dumps(parts))}"'
+    elif service.media.path(media_id, EXPORT) is not None:
+        source = f'data-mp4="{base}/{EXPORT}{_fragment(span)}"'
     elif span is None and stream is not None and stream.is_playing:
         source = f'data-live="{base}/{RECORDING}" data-hls="{base}/{PLAYLIST}"'
     else:
-        fragment = f"#t={span[0]:.3f},{span[1]:.3f}" if span is not None else ""
-        source = f'data-mp4="{base}/{RECORDING}{fragment}"'
+        source = f'data-mp4="{base}/{RECORDING}{_fragment(span)}"'
     page = _asset("player.html").replace("@SOURCE@", source)
     headers = {"content-security-policy": _PAGE_POLICY, "referrer-policy": "no-referrer", "cache-control": "no-store"}
     return Response(page, media_type="text/html", headers=headers)
@@ -102,6 +111,11 @@ def _span(request: Request) -> tuple[float, float] | None:
     return start or 0.0, 1e9 if end is None else end
 
 
+def _fragment(span: tuple[float, float] | None) -> str:
+    """What tells a browser to play only that span of a file."""
+    return f"#t={span[0]:.3f},{span[1]:.3f}" if span is not None else ""
+
+
 def _asset(name: str) -> str:
     return resources.files("videodb_cli.local").joinpath("player", name).read_text("utf-8")
 
@@ -109,6 +123,8 @@ def _asset(name: str) -> str:
 routes = [
     Route("/play/player.js", player_script, methods=["GET"]),
     Route("/play/player.css", player_style, methods=["GET"]),
+    Route("/play/watch", show_player, methods=["GET"]),
+    Route("/play/embed", show_player, methods=["GET"]),
     Route("/play/{media_id}", show_player, methods=["GET"]),
     Route("/media/{media_id}/{name}", serve_media, methods=["GET"]),
     Route("/media/{media_id}/{name}", preflight, methods=["OPTIONS"]),

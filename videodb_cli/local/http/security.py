@@ -105,6 +105,14 @@ class Gate:
 
 async def read_object(request: Request, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
     """The JSON object in the body, ``{}`` for none. Raises `ServiceError` 413 beyond ``limit`` bytes, else 400."""
+    content = await read_json(request, limit)
+    if not isinstance(content, dict):
+        raise invalid("The request body must be a JSON object")
+    return content
+
+
+async def read_json(request: Request, limit: int = MAX_BODY_BYTES) -> Any:
+    """The JSON value in the body, ``{}`` for none. Raises `ServiceError` 413 beyond ``limit`` bytes, else 400."""
     import orjson
 
     body = bytearray()
@@ -115,9 +123,6 @@ async def read_object(request: Request, limit: int = MAX_BODY_BYTES) -> dict[str
     if not body:
         return {}
     try:
-        content = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError:
         raise invalid("The request body is not valid JSON") from None
-    if not isinstance(content, dict):
-        raise invalid("The request body must be a JSON object")
-    return content

@@ -55,6 +55,8 @@ class Recording:
     """What was recorded of one channel. ``began_at``: the unix second of its beginning."""
 
     channel: SessionChannel
+    stream: RTStream
+    media_id: str
     path: Path
     began_at: float
 
@@ -168,9 +170,17 @@ class MediaIntake:
                     # It has the beginning too: one that was started again so early replaces the one before.
                     began_at = place.inlet.recorded_at
                 if path is not None:
-                    of_channel[began_at] = Recording(place.channel, path, began_at)
+                    of_channel[began_at] = Recording(place.channel, place.stream, recorded.media_id, path, began_at)
             found += of_channel.values()
         return found
+
+    async def add_raw_assets(self, session: CaptureSessionRecord) -> None:
+        """Make an asset of each channel of which something was stored; the session has ended."""
+        for stream in {found.stream.id: found.stream for found in self.recordings(session)}.values():
+            try:
+                await self._streams.add_raw_asset(stream)
+            except ServiceError as error:
+                log.warning("%s of %s has no asset of its own: %s", stream.name, session.id, error.message)
 
     def _recorded(self, run: _Run, inlet: relay.RelayChannel) -> None:
         if run.abandoned is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from videodb_cli.errors import VideodbError
 from videodb_cli.local.http.answers import ServiceError, invalid
+from videodb_cli.local.media.library import place_recording
 from videodb_cli.local.media.store import EXPORT
 from videodb_cli.local.state.records import SessionExport
 
@@ -85,9 +86,31 @@ class SessionExporter:
             raise
         export.stream_url, export.player_url = self._addresses(media_id)
         export.media_id = media_id
-        export.video_id = f"m-{self._state.token(8)}"
+        export.video_id = self._add_asset(session, channel_id, media_id, export.duration)
         export.status = "exported"
         return export
+
+    def _add_asset(self, session: CaptureSessionRecord, channel_id: str | None, media_id: str, duration: float) -> str:
+        """The video of an export; the id by which it is asked for."""
+        found = self._intake.recordings(session)
+        pictures = [part for part in found if part.channel.channel_id == channel_id and part.channel.type == "video"]
+        sounds = [part for part in found if part.channel.type == "audio"]
+        began_at = min(part.began_at for part in pictures or sounds)
+        parts = [
+            place_recording(
+                self._media, part.stream, part.media_id, began_at=part.began_at, offset=part.began_at - began_at
+            )
+            for part in (*pictures, *sounds)
+        ]
+        asset = self._state.assets.put(
+            self._state.assets.new_id("video"),
+            collection_id=session.collection_id,
+            name=f"Capture session {session.id}" + (f" - {channel_id}" if channel_id is not None else ""),
+            media_id=media_id,
+            length=duration,
+            parts=parts,
+        )
+        return asset.id
 
     def close(self) -> None:
         """Give up what is being made."""

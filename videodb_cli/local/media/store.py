@@ -15,10 +15,13 @@ import stat
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from videodb_cli.errors import RefusedError
 from videodb_cli.rundir import private
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MEDIA_TYPES: Final = {
     ".m3u8": "application/vnd.apple.mpegurl",
@@ -108,6 +111,13 @@ class MediaStore:
         path = self.path(media_id, RECORDING)
         return path if path is not None and path.stat().st_size else None
 
+    def sharing(self, media_id: str) -> list[str]:
+        """The other recordings that are played from the files of this one."""
+        entry = self._entries.get(media_id)
+        if entry is None:
+            return []
+        return [other for other, found in self._entries.items() if other != media_id and found.hls == entry.directory]
+
     def has(self, media_id: str) -> bool:
         """Whether there is such a recording."""
         return media_id in self._entries
@@ -165,6 +175,31 @@ def cut_playlist(text: str, start_s: float, end_s: float) -> str | None:
         "#EXT-X-ENDLIST",
     ]
     return "\n".join(lines) + "\n"
+
+
+def join_playlists(parts: Sequence[tuple[str, str]]) -> str:
+    """One VOD playlist of several that are complete: each ``(prefix, text)`` with the prefix for its files' names."""
+    body: list[str] = []
+    longest = 1
+    for number, (prefix, text) in enumerate(parts):
+        if number:
+            body.append("#EXT-X-DISCONTINUITY")
+        for line in text.splitlines():
+            if line.startswith("#EXT-X-MAP"):
+                body.append(line.replace('URI="', f'URI="{prefix}'))
+            elif line.startswith(("#EXTINF", "#EXT-X-DISCONTINUITY", "#EXT-X-BYTERANGE")):
+                body.append(line)
+            elif line.startswith("#EXT-X-TARGETDURATION:"):
+                longest = max(longest, int(line.partition(":")[2]))
+            elif line and not line.startswith("#"):
+                body.append(prefix + line)
+    header = ["#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{longest}", "#EXT-X-MEDIA-SEQUENCE:0"]
+    return "\n".join([*header, "#EXT-X-PLAYLIST-TYPE:VOD", *body, "#EXT-X-ENDLIST"]) + "\n"
+
+
+def playlist_length(text: str) -> float:
+    """The seconds that all segments of a playlist last together."""
+    return sum(float(found) for found in _EXTINF.findall(text))
 
 
 def playlist_began_at(text: str) -> float | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from videodb_cli.errors import VideodbError
 from videodb_cli.local.http.answers import ServiceError, invalid
+from videodb_cli.local.media.library import add_stream_asset
 from videodb_cli.local.media.store import EXPORT
 from videodb_cli.local.state.records import ExportRecord, Recorded
 
@@ -151,7 +152,8 @@ class StreamRunner:
             self._sources[stream.id] = source
             wanted = set(stream.media_types)
             stream.media_types = tuple(kind for kind in source.media_types if not wanted or kind in wanted)
-            stream.media_id, stream.started_at, stream.export = media_id, started_at, None
+            stream.media_id, stream.started_at = media_id, started_at
+            stream.export = stream.exported_asset_id = None
             stream.recordings.append(Recorded(media_id, started_at))
             stream.status, stream.error = "connected", None
             self._on_change()
@@ -281,9 +283,20 @@ class StreamRunner:
             except VideodbError as error:
                 self._media.remove(media_id)
                 raise problem_of(error) from error
-            video_id = f"m-{self._state.token(8)}"
-            stream.export = ExportRecord(video_id, media_id, name or f"{stream.name} - Recording", duration)
+            name = name or f"{stream.name} - Recording"
+            asset = add_stream_asset(self._state, self._media, stream, media_id=media_id, name=name, length=duration)
+            stream.export = ExportRecord(asset.id, media_id, name, duration)
             return stream.export
+
+    async def add_raw_asset(self, stream: RTStream) -> None:
+        """Make an asset of what was recorded of a stream that has ended, without a copy; several runs are joined."""
+        if stream.exported_asset_id is not None or not stream.store or stream.media_id is None:
+            return
+        if len(stream.recordings) > 1:
+            await self.export(stream, None)
+            return
+        media_id, _ = self._media.create_directory(hls_of=stream.media_id)
+        add_stream_asset(self._state, self._media, stream, media_id=media_id, name=f"{stream.name} - Recording")
 
     def _join(self, paths: list[Path], target: Path) -> float:
         from videodb_cli.local.media.mix import join_recordings

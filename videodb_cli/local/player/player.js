@@ -80,9 +80,24 @@ function live() {
   if (end - video.currentTime > 6) video.currentTime = end - 3;
 }
 
+// Several spans one after the other: [address, first second, last second] each.
+function playParts(parts) {
+  let at = 0;
+  const next = () => {
+    video.src = parts[at][0] + "#t=" + parts[at][1] + "," + parts[at][2];
+    if (at) video.play();
+  };
+  const done = () => { if (at + 1 < parts.length) { at++; next(); } };
+  // A browser pauses at the end of the fragment; the file itself goes on.
+  video.addEventListener("pause", () => { if (video.currentTime >= parts[at][2] - 0.1) done(); });
+  video.addEventListener("ended", done);
+  next();
+}
+
 video.addEventListener("error", () => fail(video.error ? video.error.message : "unknown"));
 video.addEventListener("playing", () => { document.documentElement.dataset.state = "playing"; });
-if (video.dataset.mp4) video.src = video.dataset.mp4;
+if (video.dataset.parts) playParts(JSON.parse(video.dataset.parts));
+else if (video.dataset.mp4) video.src = video.dataset.mp4;
 else if (window.MediaSource) playGrowing(video.dataset.live, video.dataset.hls).catch(error => fail(error.message));
 else if (video.canPlayType(HLS)) video.src = video.dataset.hls;
 else fail("this browser has no Media Source Extensions");

@@ -229,6 +229,7 @@ class RTStream:
     media_id: str | None = None
     recordings: list[Recorded] = field(default_factory=list)
     export: ExportRecord | None = None
+    exported_asset_id: str | None = None
     transcription: Transcription = field(default_factory=Transcription)
     indexes: dict[str, SceneIndex] = field(default_factory=dict)
     understandings: dict[str, Understanding] = field(default_factory=dict)
@@ -258,6 +259,8 @@ class RTStream:
         }
         if self.channel is not None:
             shape["channel_id"] = self.channel
+        if self.exported_asset_id is not None:
+            shape["exported_asset_id"] = self.exported_asset_id
         if self.error is not None:
             shape["error"] = self.error
         return shape

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from videodb_cli.local.http.answers import ServiceError, invalid, not_found
+from videodb_cli.local.state.assets import AssetStore
 from videodb_cli.local.state.job_store import JobStore
 from videodb_cli.local.state.limits import guard_count
 from videodb_cli.local.state.records import SESSION_TRANSITIONS, CaptureSessionRecord, Collection, RTStream
@@ -44,6 +45,7 @@ class ServiceState:
         self.sessions: dict[str, CaptureSessionRecord] = {}
         self.streams: dict[str, RTStream] = {}
         self.jobs = JobStore(self.stream, clock=clock, token=token)
+        self.assets = AssetStore(self.streams, clock=clock, token=token)
         self._client_tokens: dict[str, float] = {}  # token -> unix seconds of its end
         self._tickets: dict[str, float] = {}
 

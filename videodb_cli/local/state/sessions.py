@@ -179,6 +179,7 @@ class SessionKeeper:
         for other in [other for other in session.exports if other != channel_id]:
             self._spawn(self._export_again(session, other))
         if is_stored:
+            await self._intake.add_raw_assets(session)
             await self._export(session, channel_id)
 
     async def _export(self, session: CaptureSessionRecord, channel_id: str | None) -> None:
