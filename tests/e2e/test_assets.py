@@ -13,6 +13,7 @@ import pytest
 import videodb
 from videodb.exceptions import InvalidRequestError, SearchError
 
+from tests.e2e.description import Description
 from tests.e2e.program import eventually
 from videodb_cli.local.analysis.base import AnalysisRecord, Word
 from videodb_cli.local.http.server import Running
@@ -23,6 +24,7 @@ SENTENCES = ("The budget was approved. Nobody objected.", "Lunch is at noon.")
 @pytest.fixture
 def conn(service: Running) -> Iterator[Any]:
     conn = videodb.connect(base_url=service.url, api_key=service.key)
+    conn.session.hooks["response"].append(Description().on_response)
     yield conn
     conn.session.close()
 

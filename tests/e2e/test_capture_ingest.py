@@ -13,6 +13,7 @@ import pytest
 import videodb
 from videodb.exceptions import InvalidRequestError
 
+from tests.e2e.description import Description
 from videodb_cli.local.http.server import Running, running
 from videodb_cli.local.rtsp.relay import BACKLOG_AFTER_READER_S
 
@@ -60,7 +61,9 @@ def service(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def conn(service: Running) -> Any:
-    return videodb.connect(api_key=service.key, base_url=service.url)
+    conn = videodb.connect(api_key=service.key, base_url=service.url)
+    conn.session.hooks["response"].append(Description().on_response)
+    return conn
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 import videodb
 from videodb.exceptions import AuthenticationError, InvalidRequestError
 
+from tests.e2e.description import Description
 from videodb_cli.errors import MissingDependencyError, RefusedError
 from videodb_cli.local.analysis.base import AnalysisRecord, StreamState, Word
 from videodb_cli.local.http.server import Running
@@ -24,6 +25,7 @@ def connect(service: Running) -> Iterator[Callable[..., Any]]:
         def made(**credentials: str) -> Any:
             conn = videodb.connect(base_url=service.url, **credentials)
             stack.callback(conn.session.close)
+            conn.session.hooks["response"].append(Description().on_response)
             return conn
 
         yield made

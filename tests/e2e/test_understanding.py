@@ -12,6 +12,7 @@ import pytest
 import videodb
 from videodb.exceptions import InvalidRequestError
 
+from tests.e2e.description import Description
 from tests.e2e.program import eventually
 from videodb_cli.local.analysis.base import AnalysisRecord
 from videodb_cli.local.http.server import Running
@@ -23,6 +24,7 @@ SCENE = [{"type": "vlm", "name": "scene", "sampling": {"frame_count": 5}, "confi
 @pytest.fixture
 def conn(service: Running) -> Iterator[Any]:
     conn = videodb.connect(base_url=service.url, api_key=service.key)
+    conn.session.hooks["response"].append(Description().on_response)
     yield conn
     conn.session.close()
 

@@ -55,6 +55,7 @@ _TABLES = (
     media,
     control,
 )
+ROUTES = [route for table in _TABLES for route in table.routes]
 _STATUS_PROBLEMS = {
     404: ("This path does not exist", "NOT_FOUND"),
     405: ("This method is not allowed on this path", "METHOD_NOT_ALLOWED"),
@@ -113,9 +114,8 @@ async def _on_bug(request: Request, error: Exception) -> Response:
 
 def build_app(service: Service) -> ASGIApp:
     """The application for one service."""
-    routes = [route for table in _TABLES for route in table.routes]
     app = Starlette(
-        routes=[*routes, WebSocketRoute("/socket", open_socket)],
+        routes=[*ROUTES, WebSocketRoute("/socket", open_socket)],
         exception_handlers={
             ServiceError: _on_problem,
             HTTPException: _on_http_error,

@@ -1,4 +1,4 @@
-"""``GET /``: what this is, and above all what it is not."""
+"""``GET /``: what this is, and above all what it is not. ``GET /openapi.json``: what it answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from videodb_cli import __version__
-from videodb_cli.local.http.answers import success
+from videodb_cli.local.http import service_of
+from videodb_cli.local.http.answers import json_response, success
 
 BANNER = "This is the embedded VideoDB-compatible service of videodb-cli, a stand-in for development, demos and tests. \
 It is not the VideoDB service."
@@ -21,4 +22,14 @@ async def show(request: Request) -> Response:
     )
 
 
-routes = [Route("/", show, methods=["GET"])]
+async def show_description(request: Request) -> Response:
+    """This document, without a key."""
+    from videodb_cli.local.http.description.document import build_document
+
+    return json_response(build_document(request.app.routes, service_of(request).base_url))
+
+
+routes = [
+    Route("/", show, methods=["GET"]),
+    Route("/openapi.json", show_description, methods=["GET"]),
+]

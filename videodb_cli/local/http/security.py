@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES: Final = 1024 * 1024
 TOKEN_HEADER: Final = "x-access-token"  # noqa: S105 - the name of a header
 _OPEN_PREFIXES: Final = ("/media/", "/play/")
+_OPEN_PATHS: Final = ("/", "/openapi.json")
 
 
 def new_key() -> str:
@@ -87,8 +88,8 @@ class Gate:
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in {f"http://{host.lower()}", f"https://{host.lower()}"}:
             return ServiceError(403, "Requests from web pages are refused", "ORIGIN_REFUSED")
-        if path == "/" or scope["type"] == "websocket":
-            return None  # the root says what this is; a socket shows its ticket
+        if path in _OPEN_PATHS or scope["type"] == "websocket":
+            return None  # these say what this is; a socket shows its ticket
         return self._token_problem(headers.get(TOKEN_HEADER), path, scope["method"])
 
     def _token_problem(self, token: str | None, path: str, method: str) -> ServiceError | None:
