@@ -57,8 +57,8 @@ _TABLES = (
 )
 ROUTES = [route for table in _TABLES for route in table.routes]
 _STATUS_PROBLEMS = {
-    404: ("This path does not exist", "NOT_FOUND"),
-    405: ("This method is not allowed on this path", "METHOD_NOT_ALLOWED"),
+    404: ("The embedded service has no such path; GET /openapi.json lists those it has", "NOT_FOUND"),
+    405: ("The embedded service has this path, but not with this method", "METHOD_NOT_ALLOWED"),
 }
 
 

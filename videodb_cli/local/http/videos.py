@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from videodb_cli.local.http import fields, service_of
-from videodb_cli.local.http.answers import ServiceError, invalid, success
+from videodb_cli.local.http.answers import ServiceError, invalid, not_found, success
 from videodb_cli.local.http.security import read_json, read_object
 from videodb_cli.local.state.transcripts import SEGMENTERS, segments
 
@@ -130,7 +130,8 @@ async def create_index(request: Request) -> Response:
 async def get_index(request: Request) -> Response:
     """Whether the search finds what was said."""
     asset = _asset(request)
-    fields.choice(request.query_params, "index_type", ("spoken_word",), "spoken_word")
+    if fields.choice(request.query_params, "index_type", ("spoken_word", "scene"), "spoken_word") == "scene":
+        raise not_found(f"A scene index of {asset.id}")
     if not asset.spoken_words_indexed:
         raise not_indexed(asset)
     return success({}, message="Index is available")

@@ -126,7 +126,7 @@ _ASSETS: Final = {
     "POST /video/{vid}/index": Operation(
         _EMPTY, body(optional={"index_type": one_of("spoken_word")}), query=_COLLECTION
     ),
-    "GET /video/{vid}/index": Operation(_EMPTY, query={**_COLLECTION, "index_type": one_of("spoken_word")}),
+    "GET /video/{vid}/index": Operation(_EMPTY, query={**_COLLECTION, "index_type": one_of("spoken_word", "scene")}),
     "POST /video/{vid}/search": Operation(_HITS, SEARCH),
     "POST /collection/{cid}/search": Operation(_HITS, SEARCH),
     "POST /video/{vid}/search/v2": Operation(SEARCH_V2_ANSWER, SEARCH_V2),
