@@ -184,6 +184,11 @@ async def test_the_export_holds_the_picture_and_all_sound_at_its_time(conn: Any,
         assert len(tones) / 10 == pytest.approx(video.length, abs=1), "segments that touch the spans, in a row"
         assert 1760 in tones[3][1], "the late span is played first"
         assert 1760 not in tones[-8][1]
+        image = await asyncio.to_thread(video.generate_thumbnail, 1.5)
+        first = await asyncio.to_thread(video.generate_thumbnail)
+        for url in (image.url, first):
+            assert await asyncio.to_thread(picture_size, url) == ("mjpeg", 320, 180)
+        assert image.id.startswith("img-")
         raw = {}
         for stream in seen.rtstreams:
             shape = await asyncio.to_thread(conn.get, path=f"rtstream/{stream.id}")
@@ -321,6 +326,14 @@ async def test_a_session_that_lost_its_recorder_is_stopped_and_exported(
         publishers[0].kill()
         await session.until("stopped")
         await session.until("exported")
+
+
+def picture_size(url: str) -> tuple[str, int, int]:
+    import av
+
+    with av.open(url) as image:
+        frame = next(image.decode(video=0))
+        return image.streams.video[0].codec_context.name, frame.width, frame.height
 
 
 def listen(url: str, *codecs: str) -> tuple[float, list[tuple[float, set[int]]]]:

@@ -75,7 +75,6 @@ CALLS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "Video": {
         **SEARCHES,
         "remove_storage": lambda video: video.remove_storage(),
-        "generate_thumbnail": lambda video: video.generate_thumbnail(1.0),
         "get_thumbnails": lambda video: video.get_thumbnails(),
         "translate_transcript": lambda video: video.translate_transcript("de"),
         "get_scenes": lambda video: video.get_scenes(),
@@ -116,8 +115,8 @@ SERVED = {
         list_capture_sessions connect_websocket generate_client_token""",
     "Collection": """get_videos get_video delete_video get_audios get_audio delete_audio connect_rtstream get_rtstream
         list_rtstreams search legacy_search create_capture_session get_capture_session list_capture_sessions""",
-    "Video": """update search legacy_search delete generate_stream get_transcript get_transcript_text
-        generate_transcript index_spoken_words insert_video play get_embed_code""",
+    "Video": """update search legacy_search delete generate_stream generate_thumbnail get_transcript
+        get_transcript_text generate_transcript index_spoken_words insert_video play get_embed_code""",
     "Audio": "generate_url get_transcript get_transcript_text generate_transcript delete",
 }
 
@@ -132,7 +131,7 @@ def objects(shared: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     stream = coll.connect_rtstream(url=str(film), name="film", media_types=["video", "audio"], store=True)
     stream.stop()
     video = coll.get_video(stream.export().video_id)
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="editor.Timeline"):
         timeline = Timeline(conn)
     timelines = {"Timeline": timeline, "editor.Timeline": EditorTimeline(conn)}
     yield {"Connection": conn, "Collection": coll, "Video": video, **timelines}

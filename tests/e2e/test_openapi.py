@@ -39,7 +39,13 @@ EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "10"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 # Nobody is connected, nothing was captured, and spans at random are hardly ever within a video: the SDK's tests get
 # these answers, and hold them against the document too.
-NEVER_DONE = {"POST /_local/trigger", "POST /collection/{cid}/capture/session/{sid}/export", "POST /compile"}
+NEVER_DONE = {
+    "POST /_local/trigger",
+    "POST /collection/{cid}/capture/session/{sid}/export",
+    "POST /compile",
+    "GET /video/{vid}/thumbnail",
+    "POST /video/{vid}/thumbnail",
+}
 # One would end the service, the other takes lines and not a document: see test_local_service.py.
 NOT_GENERATED = {"POST /_local/stop", "POST /_local/replay"}
 ABOUT_MEDIA = {"video", "audio", "media", "play", "compile", "export"}

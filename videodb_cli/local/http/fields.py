@@ -61,6 +61,16 @@ def integer(body: Mapping[str, Any], name: str, default: int, *, low: int = 1, h
     return value
 
 
+def number(body: Mapping[str, Any], name: str, default: float | None = None) -> float:
+    """A finite number; required unless there is a default."""
+    value = body.get(name)
+    if value is None and default is not None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise invalid(f"{name} must be a number")
+    return float(value)
+
+
 def mapping(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     """An object, ``{}`` for null or nothing."""
     value = body.get(name)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from videodb_cli.local.http import fields, service_of
-from videodb_cli.local.http.answers import invalid, success
+from videodb_cli.local.http.answers import success
 from videodb_cli.local.http.security import read_object
 from videodb_cli.local.http.videos import not_indexed
 from videodb_cli.local.matching import Query
@@ -111,12 +111,7 @@ def _wants_speech(body: dict[str, Any]) -> bool:
 
 
 def _least(body: dict[str, Any]) -> float:
-    value = body.get("score_threshold")
-    if value is None:
-        return 0.0
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise invalid("score_threshold must be a number")
-    return float(value)
+    return fields.number(body, "score_threshold", 0.0)
 
 
 def _spoken(service: Service, assets: Iterable[Asset]) -> list[_Moment]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -64,6 +63,26 @@ async def get_stream(request: Request) -> Response:
         raise invalid(f"timeline must be a list of at most {MAX_SPANS} spans")
     stream_url, player_url = service_of(request).library.play(asset, [_span(item) for item in listed])
     return success({"stream_url": stream_url, "player_url": player_url})
+
+
+async def get_thumbnail(request: Request) -> Response:
+    """Where a picture of the video is, from its beginning or from ``timestamp`` (seconds)."""
+    service = service_of(request)
+    asset = _asset(request)
+    name = await service.library.thumbnail(asset, fields.query_number(request.query_params, "timestamp") or 0.0)
+    return success({"thumbnail_url": service.media_url(asset.media_id, name)})
+
+
+async def create_thumbnail(request: Request) -> Response:
+    """A picture of the video; the SDKs call its second ``time``, the public description ``timestamp``."""
+    service = service_of(request)
+    asset = _asset(request)
+    body = await read_object(request)
+    second = fields.number(body, "timestamp" if body.get("time") is None else "time", 0.0)
+    name = await service.library.thumbnail(asset, second)
+    url = service.media_url(asset.media_id, name)
+    image_id = f"img-{asset.id.removeprefix('m-')}-{name.removeprefix('thumbnail').removesuffix('.jpg')}"
+    return success({"id": image_id, "collection_id": asset.collection_id, "name": name, "url": url})
 
 
 async def compile_shots(request: Request) -> Response:
@@ -211,10 +230,8 @@ def _shots(service: Service, item: Any) -> list[tuple[Asset, tuple[float, float]
 def _span(item: Any) -> tuple[float, float]:
     if not isinstance(item, list) or len(item) != 2:
         raise invalid("Each span must be a list of its start and its end")
-    for value in item:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise invalid("Each span must be a list of its start and its end, in seconds")
-    return float(item[0]), float(item[1])
+    span = {"start": item[0], "end": item[1]}
+    return fields.number(span, "start"), fields.number(span, "end")
 
 
 def _both(path: str, endpoint: Any, method: str) -> list[Route]:
@@ -231,6 +248,8 @@ routes = [
     *_both("/transcription", create_transcript, "POST"),
     Route("/audio/{vid}/generate_url", generate_url, methods=["POST"]),
     Route("/video/{vid}/stream", get_stream, methods=["POST"]),
+    Route("/video/{vid}/thumbnail", get_thumbnail, methods=["GET"]),
+    Route("/video/{vid}/thumbnail", create_thumbnail, methods=["POST"]),
     Route("/video/{vid}/index", create_index, methods=["POST"]),
     Route("/video/{vid}/index", get_index, methods=["GET"]),
     Route("/compile", compile_shots, methods=["POST"]),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
+from videodb_cli.errors import VideodbError
 from videodb_cli.local.http.answers import ServiceError, invalid
 from videodb_cli.local.media.store import (
     EXPORT,
@@ -113,6 +115,23 @@ class Library:
             (directory / PLAYLIST).write_text(join_playlists(texts), "utf-8")
             self._compiled[clips] = found
         return self._addresses(found)
+
+    async def thumbnail(self, asset: Asset, second: float) -> str:
+        """The name of a picture of an asset, made once for each tenth of a second. Raises `ServiceError` 400."""
+        from videodb_cli.local.media.thumbnail import write_thumbnail
+
+        second = round(min(max(second, 0.0), asset.length), 1)
+        name = f"thumbnail{round(second * 10):08d}.jpg"
+        recording = self._media.path(asset.media_id, self.file_of(asset.media_id))
+        if recording is None:
+            raise ServiceError(400, f"{asset.id} has no recording", "NO_RECORDINGS")
+        if self._media.path(asset.media_id, name) is None:
+            try:
+                target = self._media.hls_directory(asset.media_id) / name
+                await asyncio.to_thread(write_thumbnail, recording, target, second)
+            except VideodbError as error:
+                raise ServiceError(400, error.message, error.code.upper()) from error
+        return name
 
     def clips(self, media_id: str) -> tuple[Clip, ...]:
         """The clips of a compiled stream, none for any other recording."""

@@ -28,6 +28,7 @@ MEDIA_TYPES: Final = {
     ".mp4": "video/mp4",
     ".m4s": "video/iso.segment",
     ".ts": "video/mp2t",
+    ".jpg": "image/jpeg",
 }
 PLAYLIST: Final = "index.m3u8"
 EXPORT: Final = "export.mp4"
@@ -110,6 +111,10 @@ class MediaStore:
         """The fragmented MP4 of a stream, if anything of it was recorded."""
         path = self.path(media_id, RECORDING)
         return path if path is not None and path.stat().st_size else None
+
+    def hls_directory(self, media_id: str) -> Path:
+        """Where all files of a recording are but its export. Raises KeyError."""
+        return self._entries[media_id].hls
 
     def sharing(self, media_id: str) -> list[str]:
         """The other recordings that are played from the files of this one."""

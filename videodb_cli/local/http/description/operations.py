@@ -45,7 +45,7 @@ _AGAIN: Final = Operation(
 )
 _LIST: Final = {"collection_id": STRING, "page_index": INTEGER, "count": INTEGER}
 _PAGE_OF_PLAYER: Final = {"start": NUMBER, "end": NUMBER}
-_MEDIA: Final = ("application/vnd.apple.mpegurl", "video/mp4", "video/iso.segment", "video/mp2t")
+_MEDIA: Final = ("application/vnd.apple.mpegurl", "video/mp4", "video/iso.segment", "video/mp2t", "image/jpeg")
 _HITS: Final = shape({"query": STRING, "results": many(ref("VideoHit"))})
 _DELIVERED: Final = {"sent": INTEGER, "connections": many(STRING), "seconds": NUMBER}
 
@@ -121,6 +121,14 @@ _ASSETS: Final = {
     "POST /video/{vid}/stream": Operation(
         ref("Played"),
         body(optional={"timeline": {"type": ["array", "null"], "items": SPAN_OF_REQUEST}, "length": MAYBE_NUMBER}),
+        query=_COLLECTION,
+    ),
+    "GET /video/{vid}/thumbnail": Operation(
+        shape({"thumbnail_url": STRING}), query={**_COLLECTION, "timestamp": NUMBER}
+    ),
+    "POST /video/{vid}/thumbnail": Operation(
+        shape({"id": STRING, "collection_id": STRING, "name": STRING, "url": STRING}),
+        body(optional={"time": MAYBE_NUMBER, "timestamp": MAYBE_NUMBER}),
         query=_COLLECTION,
     ),
     "POST /video/{vid}/index": Operation(
