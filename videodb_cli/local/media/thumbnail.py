@@ -47,7 +47,7 @@ def _frame_at(recording: Path, second: float) -> Any:
             return None
         source.seek(round(second * 1_000_000), backward=True)
         for frame in source.decode(source.streams.video[0]):
-            if frame.time is not None and frame.time > second:
+            if (frame.time or 0.0) > second:
                 return found or frame
             found = frame
     return found
