@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -253,3 +254,20 @@ def test_hostile_input_is_refused_in_a_sentence(
     answer = httpx.request(method, f"{service.url}/{path.format(id=video)}", json=body, headers=headers)
     assert answer.status_code == 400
     assert answer.json().keys() == {"success", "message", "error_code"}
+
+
+def test_what_is_played_from_the_files_of_a_recording_goes_with_it(
+    record: Callable[..., Any], coll: Any, service: Running
+) -> None:
+    stream = record()
+    kept = coll.get_video(record().export().video_id)
+    video = coll.get_video(stream.export().video_id)
+    both = coll._connection.post(
+        path="compile", data=[{"video_id": one.id, "shots": [[0, 1]]} for one in (kept, video)]
+    )["stream_url"]
+    assert get(both).status_code == 200
+    media_id = service.service.state.streams[stream.id].recordings[0].media_id
+    asyncio.run_coroutine_threadsafe(service.service.drop_media(media_id), service.loop).result(10)
+    assert [one.id for one in coll.get_videos()] == [kept.id]
+    assert get(both).status_code == 404
+    assert get(kept.stream_url).status_code == 200
