@@ -40,6 +40,7 @@ class ScriptedSource:
     refuse: dict[str, VideodbError] = field(default_factory=dict)
     during_start: Callable[["ScriptedSource"], None] | None = None
     patient: bool = False
+    clock_moves: tuple[tuple[float, float], ...] = ()
 
     def _called(self, name: str) -> None:
         if name in self.refuse:

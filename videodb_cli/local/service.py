@@ -13,9 +13,9 @@ from videodb_cli.local.faults.plan import Fault, Faults
 from videodb_cli.local.http.answers import ServiceError
 from videodb_cli.local.http.security import new_key
 from videodb_cli.local.media.intake import MediaIntake
-from videodb_cli.local.media.library import Library, with_span
+from videodb_cli.local.media.library import Library, clock_of, with_span
 from videodb_cli.local.media.session_export import SessionExporter
-from videodb_cli.local.media.store import CAP_BYTES, PLAYLIST, MediaStore, cut_playlist, playlist_began_at
+from videodb_cli.local.media.store import CAP_BYTES, PLAYLIST, MediaStore, cut_playlist
 from videodb_cli.local.media.streams import SourceFactory, StreamRunner, live_source
 from videodb_cli.local.routing import FindingRouter
 from videodb_cli.local.sockets import Hub
@@ -170,11 +170,11 @@ class Service:
             return stream_url, player_url
         path = self.media.path(stream.media_id, PLAYLIST)
         playlist = path.read_text("utf-8") if path is not None else ""
-        began_at = playlist_began_at(playlist) or stream.started_at
+        clock = clock_of(stream.recordings[-1], playlist)
         if start is not None and end is not None and start <= end < start + 1.0:
             end = start + 1.0
-        first = max(0.0, (start or 0.0) - began_at)
-        last = end - began_at if end is not None else 1e9
+        first = max(0.0, clock.stream_second(start)) if start is not None else 0.0
+        last = clock.stream_second(end) if end is not None else 1e9
         if last <= first or cut_playlist(playlist, first, last) is None:
             return None
         return with_span(stream_url, player_url, first, last)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from videodb_cli.local.media.streams import StreamRunner
     from videodb_cli.local.rtsp import relay
     from videodb_cli.local.rtsp.server import RtspServer
-    from videodb_cli.local.state.records import CaptureSessionRecord, RTStream, SessionChannel
+    from videodb_cli.local.state.records import CaptureSessionRecord, Recorded, RTStream, SessionChannel
     from videodb_cli.local.state.service_state import ServiceState
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Recording:
 
     channel: SessionChannel
     stream: RTStream
-    media_id: str
+    recorded: Recorded
     path: Path
     began_at: float
 
@@ -170,7 +170,7 @@ class MediaIntake:
                     # It has the beginning too: one that was started again so early replaces the one before.
                     began_at = place.inlet.recorded_at
                 if path is not None:
-                    of_channel[began_at] = Recording(place.channel, place.stream, recorded.media_id, path, began_at)
+                    of_channel[began_at] = Recording(place.channel, place.stream, recorded, path, began_at)
             found += of_channel.values()
         return found
 

@@ -18,6 +18,7 @@ from videodb_cli.local.media.store import (
     playlist_began_at,
     playlist_length,
 )
+from videodb_cli.local.media.timeline import WallClock
 from videodb_cli.local.state.assets import Part
 from videodb_cli.local.state.limits import guard_count
 
@@ -46,16 +47,22 @@ def place_recordings(media: MediaStore, stream: RTStream, recordings: Sequence[R
     """The recordings of a stream in a row, as an export of it holds them."""
     parts, at = [], 0.0
     for recorded in recordings:
-        part = place_recording(media, stream, recorded.media_id, began_at=recorded.began_at, offset=at)
+        part = place_recording(media, stream, recorded, offset=at)
         parts.append(part)
         at += part.length
     return parts
 
 
-def place_recording(media: MediaStore, stream: RTStream, media_id: str, *, began_at: float, offset: float) -> Part:
-    """One recording at a second of an asset. Its playlist knows better than ``began_at`` when it began."""
-    text = _playlist_of(media, media_id)
-    return Part(stream.id, playlist_began_at(text) or began_at, offset, playlist_length(text))
+def place_recording(media: MediaStore, stream: RTStream, recorded: Recorded, *, offset: float) -> Part:
+    """One recording at a second of an asset."""
+    text = _playlist_of(media, recorded.media_id)
+    return Part(stream.id, clock_of(recorded, text), offset, playlist_length(text))
+
+
+def clock_of(recorded: Recorded, playlist: str) -> WallClock:
+    """When each second of a recording was played."""
+    moves = list(recorded.clock_moves)
+    return WallClock(moves or [(0.0, playlist_began_at(playlist) or recorded.began_at)])
 
 
 def add_stream_asset(

@@ -17,7 +17,7 @@ from videodb_cli.local.media.track import is_bug
 from videodb_cli.process.clock import STEP_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import av
@@ -116,6 +116,11 @@ class LiveStream:
         self.media_types = source.media_types
         self._tell(StreamState("running"))
         self._reader.start()
+
+    @property
+    def clock_moves(self) -> Sequence[tuple[float, float]]:
+        """How the stream was dated (see `WallClock`); it grows while it plays."""
+        return self._clock.moves
 
     def start_transcription(self) -> None:
         """Transcribe what is said from now on; returns when the model is loaded. Does nothing if that runs.

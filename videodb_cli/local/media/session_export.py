@@ -97,9 +97,7 @@ class SessionExporter:
         sounds = [part for part in found if part.channel.type == "audio"]
         began_at = min(part.began_at for part in pictures or sounds)
         parts = [
-            place_recording(
-                self._media, part.stream, part.media_id, began_at=part.began_at, offset=part.began_at - began_at
-            )
+            place_recording(self._media, part.stream, part.recorded, offset=part.began_at - began_at)
             for part in (*pictures, *sounds)
         ]
         asset = self._state.assets.put(

@@ -18,7 +18,7 @@ from videodb_cli.local.media.store import EXPORT
 from videodb_cli.local.state.records import ExportRecord, Recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from videodb_cli.local.analysis.base import AnalysisRecord, StreamState
@@ -37,6 +37,10 @@ class StreamSource(Protocol):
     """One source played in real time into HLS, fragmented MP4 and analysers. ``start`` may block for seconds."""
 
     media_types: tuple[str, ...]
+
+    @property
+    def clock_moves(self) -> Sequence[tuple[float, float]]:
+        """What each second of the recording was dated by: pairs of a second and the unix time that belongs to it."""
 
     def start(self) -> None:
         """Open the source and play it; returns when it plays. Raises what `open_source` raises."""
@@ -154,7 +158,7 @@ class StreamRunner:
             stream.media_types = tuple(kind for kind in source.media_types if not wanted or kind in wanted)
             stream.media_id, stream.started_at = media_id, started_at
             stream.export = stream.exported_asset_id = None
-            stream.recordings.append(Recorded(media_id, started_at))
+            stream.recordings.append(Recorded(media_id, started_at, source.clock_moves))
             stream.status, stream.error = "connected", None
             self._on_change()
             early_end = self._early_ends.pop(id(source), None)

@@ -18,6 +18,7 @@ from videodb_cli.local.state.records import SpokenRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from videodb_cli.local.media.timeline import WallClock
     from videodb_cli.local.state.jobs import Index
     from videodb_cli.local.state.records import RTStream
 
@@ -26,13 +27,13 @@ Kind = Literal["video", "audio"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a stream in an asset: what ran from the unix second ``began_at`` on stands at second ``offset``.
+    """A stretch of a stream in an asset: it begins at second ``offset``, and ``clock`` says when it was played.
 
     ``offset`` is negative for sound that began before the picture: what lies before second 0 was cut off.
     """
 
     rtstream_id: str
-    began_at: float
+    clock: WallClock
     offset: float
     length: float
 
@@ -57,9 +58,9 @@ class Asset:
 
     def place(self, part: Part, start: float, end: float) -> tuple[float, float] | None:
         """The seconds of the asset in which that span of unix seconds of ``part`` stands, None if it has none of it."""
-        shift = part.offset - part.began_at
         low, high = max(part.offset, 0.0), min(part.offset + part.length, self.length)
-        first, last = start + shift, end + shift
+        first = part.clock.stream_second(start) + part.offset
+        last = part.clock.stream_second(end) + part.offset
         if last <= low or first >= high:
             return None
         return round(max(first, low), 3), round(min(last, high), 3)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from videodb_cli.local.state.moments import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from videodb_cli.local.state.jobs import AnalysisJob, MaterializedIndex, SceneIndex, Understanding
 
@@ -200,10 +200,14 @@ class ExportRecord:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One run of a stream: where its media are, and the unix second at which it began."""
+    """One run of a stream: where its media are, and the unix second at which it began.
+
+    ``clock_moves`` are those of the source's `WallClock`, and grow while it plays; empty before the first packet.
+    """
 
     media_id: str
     began_at: float
+    clock_moves: Sequence[tuple[float, float]] = ()
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from videodb_cli.local.media.timeline import WallClock
 from videodb_cli.local.state.assets import Asset, Part
 from videodb_cli.local.state.records import SpokenRecord
 from videodb_cli.local.state.service_state import ServiceState
@@ -30,7 +31,7 @@ def asset_of(state: ServiceState, *parts: tuple[float, float, float], said: list
         name="n",
         media_id="x",
         length=10,
-        parts=[Part(stream.id, *part) for part in parts],
+        parts=[Part(stream.id, WallClock([(0.0, began)]), offset, length) for began, offset, length in parts],
     )
 
 
@@ -52,6 +53,14 @@ def test_runs_in_a_row_have_no_time_between_them(state: ServiceState) -> None:
 def test_what_runs_over_the_end_is_cut(state: ServiceState) -> None:
     asset = asset_of(state, (1000.0, 0.0, 60.0), said=[(1009.0, 1012.0, "long"), (1011.0, 1012.0, "late")])
     assert [(one.start, one.end) for one in state.assets.spoken(asset)] == [(9.0, 10.0)]
+
+
+def test_what_was_said_after_a_stall_stands_where_it_is_heard(state: ServiceState) -> None:
+    said = [(1001.0, 1002.0, "before"), (1007.0, 1008.0, "after")]
+    asset = asset_of(state, (1000.0, 0.0, 60.0), said=said)
+    stalled = WallClock([(0.0, 1000.0), (3.0, 1002.5)])  # second 3 was played 2.5 s late
+    asset.parts = (Part(asset.parts[0].rtstream_id, stalled, 0.0, 60.0),)
+    assert [(one.start, one.text) for one in state.assets.spoken(asset)] == [(1.0, "before"), (4.5, "after")]
 
 
 def test_a_record_without_words_is_one_piece() -> None:
