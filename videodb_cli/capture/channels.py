@@ -32,6 +32,11 @@ def kind_of(channel_id: str, media: str | None = None) -> str:
     return known or ("display" if media == "video" else "mic")
 
 
+def is_known_prefix(channel_id: str) -> bool:
+    """Tell whether the id of a channel says of which kind it is."""
+    return channel_id.partition(":")[0].lower() in _PREFIXES
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """One source. ``capturable`` false has a ``reason``; ``details`` are JSON values (size, rate, source, monitor)."""

@@ -1,7 +1,7 @@
 r"""What the official recorder and its driver say to each other, as a core without I/O: bytes in, messages out.
 
 One line a message, both ways: ``videodb_recorder|<json>\n``; every other line on its stdout is noise. Seen in the
-official SDK's ``CaptureClient``.
+``CaptureClient`` of the official SDKs for Python and for Node, which differ in names: both are understood here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,16 @@ from videodb_cli.process.lines import LineSplitter
 PREFIX: Final = b"videodb_recorder|"
 # Lists of displays come with thumbnails; the SDK's limit of 64 KiB makes it hang for ever.
 MAX_LINE: Final = 16 << 20
+_NO_REASON: Final = "the recorder gave no reason"
+_PERMISSION_STATES: Final = {
+    "granted": "granted",
+    "denied": "denied",
+    "restricted": "denied",
+    "undetermined": "asked",
+}
+
+# What the Node SDK calls otherwise, once `event_name` has made its colons hyphens.
+_SAME_EVENT: Final = {"recording-stopped": "recording-complete", "recording-error": "error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class RecorderEvent:
-    """Something that the recorder says by itself."""
+    """Something that the recorder says by itself. ``name`` is one of `event_name`."""
 
     name: str
     payload: dict[str, Any] = field(default_factory=dict)
@@ -77,7 +87,7 @@ def _parse(content: bytes) -> Response | RecorderEvent | None:
         return None
     if message.get("type") == "event" and isinstance(message.get("event"), str):
         payload = message.get("payload")
-        return RecorderEvent(message["event"], payload if isinstance(payload, dict) else {})
+        return RecorderEvent(event_name(message["event"]), payload if isinstance(payload, dict) else {})
     command_id = message.get("commandId")
     if message.get("type") != "response" or not isinstance(command_id, str):
         return None
@@ -90,7 +100,40 @@ def _parse(content: bytes) -> Response | RecorderEvent | None:
 def error_of(value: object) -> tuple[str, str]:
     """Return code and message of an error that the recorder tells: an object, or a bare string."""
     if isinstance(value, dict):
-        code, message = value.get("code"), value.get("message")
-        text = message if isinstance(message, str) and message else "the recorder gave no reason"
-        return (code if isinstance(code, str) and code else "ERROR"), text
-    return "ERROR", value if isinstance(value, str) and value else "the recorder gave no reason"
+        nested = value.get("error")
+        if isinstance(nested, dict):
+            return error_of(nested)
+        return text_in(value, "code", "type") or "ERROR", text_in(value, "message", "error") or _NO_REASON
+    return "ERROR", value if isinstance(value, str) and value else _NO_REASON
+
+
+def event_name(name: str) -> str:
+    """Return the name of an event as the Python SDK knows it: ``recording-started`` for ``recording:started``."""
+    plain = name.lower().replace(":", "-").replace("_", "-")
+    return _SAME_EVENT.get(plain, plain)
+
+
+def permission_name(name: str) -> str:
+    """Return the name of a permission as the recorder knows it: ``screen-capture`` for ``screen_capture``."""
+    return name.lower().replace("_", "-")
+
+
+def permission_state(answer: dict[str, Any]) -> str | None:
+    """Return how a permission stands: ``granted``, ``denied``, ``asked`` (the user decides), or None if it is not said.
+
+    Of the system's words ``restricted`` is a denial that the user cannot change, and ``undetermined`` is not decided.
+    """
+    if answer.get("requested") is True:
+        return "asked"
+    state = text_in(answer, "status", "permission_status", "permissionStatus")
+    return None if state is None else _PERMISSION_STATES.get(state.lower())
+
+
+def channel_id_in(fields: dict[str, Any]) -> str | None:
+    """Return the id of the channel that an answer or an event is about."""
+    return text_in(fields, "channel_id", "channelId", "id")
+
+
+def text_in(fields: dict[str, Any], *names: str) -> str | None:
+    """Return the first of these members that is a string with something in it."""
+    return next((value for name in names if isinstance(value := fields.get(name), str) and value), None)

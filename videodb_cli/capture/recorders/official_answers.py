@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from videodb_cli.capture.channels import Channel, Channels, kind_of
+from typing import Final
+
+from videodb_cli.capture.channels import Channel, Channels, is_known_prefix, kind_of
+from videodb_cli.capture.recorders.ipc import channel_id_in, text_in
 from videodb_cli.errors import ConflictError, CredentialsError, NotFoundError, RefusedError, VideodbError
+
+_MEDIA: Final = frozenset(("audio", "video"))
 
 
 def error_from(code: str, message: str) -> VideodbError:
@@ -34,22 +39,24 @@ def permission_denied(message: str) -> RefusedError:
 
 
 def channels_from(listed: object) -> Channels:
-    """Return what the recorder lists; entries without an id are skipped, the first of each kind is its default."""
+    """Return what the recorder lists: the first of each kind is its default.
+
+    What has no id is skipped, and what is neither sound nor picture by its id or its type.
+    """
     found: list[Channel] = []
     for item in listed if isinstance(listed, list) else []:
         if not isinstance(item, dict):
             continue
-        channel_id = item.get("channel_id") or item.get("id")
-        if not isinstance(channel_id, str) or not channel_id:
+        channel_id, media = channel_id_in(item), text_in(item, "type")
+        if channel_id is None or (media not in _MEDIA and not is_known_prefix(channel_id)):
             continue
-        media, name = item.get("type"), item.get("name")
-        kind = kind_of(channel_id, media if isinstance(media, str) else None)
+        kind = kind_of(channel_id, media)
         is_camera = kind == "camera"
         found.append(
             Channel(
                 channel_id,
                 kind,
-                name if isinstance(name, str) and name else channel_id,
+                text_in(item, "name", "channel_name", "channelName") or channel_id,
                 default=not any(other.type == kind for other in found),
                 capturable=not is_camera,
                 reason="cameras are listed but not captured" if is_camera else None,
