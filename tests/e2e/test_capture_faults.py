@@ -228,6 +228,51 @@ def test_an_embedded_service_that_is_killed_and_comes_back_knows_the_session_no_
         place.clean_up()
 
 
+# ---- media that do not come ------------------------------------------------------------------------------------------
+
+
+def test_channels_without_media_are_told_as_stalled_and_as_resumed(tmp_path: Path) -> None:
+    place = Place(tmp_path / "local", VIDEODB_LOCAL="1")
+    frozen: set[int] = set()
+
+    def told_of(event: str) -> set[str]:
+        return {line["data"]["channel_id"] for line in place.named(event)}
+
+    def is_told() -> bool:
+        """Freeze each publisher as soon as it is there: the one of now, and the one that takes its place."""
+        for pid in set(place.publishers()) - frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                frozen.add(pid)
+        return told_of("capture.stalled") == {"display:file", "mic:file"}
+
+    try:
+        place.json("capture", "start", "--source", str(VIDEO), "--loop")
+        status = place.run("capture", "status").stdout
+        assert "flowing · last frame 0." in status or "flowing · last frame 1." in status, status
+        assert "last sound" in status
+        # Paused channels bring black and silence: no stall, and none after it.
+        place.json("capture", "pause")
+        place.json("capture", "resume")
+        wait_until(is_told, 40, "capture.stalled of both channels")
+        channels = place.json("capture", "status")["channels"]
+        assert [channel["stalled"] for channel in channels] == [True, True]
+        assert all(channel["last_media_age_s"] >= 15 for channel in channels)
+        assert "stalled · last sound" in place.run("status").stdout
+        for pid in frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: told_of("capture.resumed") == {"display:file", "mic:file"}, 30, "capture.resumed")
+        assert place.info["status"] == "active"
+        for line in place.named("capture.resumed"):
+            assert 15 <= line["data"]["seconds"] < 60
+        place.json("capture", "stop")
+        assert len(place.named("capture.stalled")) == len(place.named("capture.resumed")) == 2
+        assert place.named("capture.failed") == []
+    finally:
+        place.clean_up()
+
+
 # ---- a token that expires --------------------------------------------------------------------------------------------
 
 

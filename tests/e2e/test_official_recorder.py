@@ -23,6 +23,7 @@ from videodb_cli.capture.recorders.official import OfficialRecorder
 from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.errors import ConflictError, CredentialsError, RefusedError, VideodbError
 from videodb_cli.process.child import Ladder
+from videodb_cli.process.clock import uptime_s
 from videodb_cli.process.start_token import start_token
 from videodb_cli.settings import Credentials, Secret
 
@@ -108,11 +109,14 @@ async def test_the_official_client_can_run_a_session_on_the_fake(fake: Fake, mon
     ]  # fmt: skip
 
 
-async def test_a_whole_session(fake: Fake) -> None:
+@pytest.mark.parametrize("dialect", ["", "node"])
+async def test_a_whole_session(fake: Fake, dialect: str) -> None:
+    fake.faults(dialect)
     recorder = recorder_of(fake)
     channels = await recorder.list_channels()
     assert [(c.id, c.default) for c in channels.of("mic")] == [("mic:default", True), ("mic:usb", False)]
     assert not channels.of("camera")[0].capturable
+    assert channels.of("mic")[1].name == "USB Microphone"
     await recorder.request_permission("mic")
     await recorder.request_permission("display")
     await recorder.start(REQUEST, OPENED)
@@ -182,6 +186,28 @@ async def test_permissions_denied_and_granted_later(fake: Fake) -> None:
     later = recorder_of(fake)
     await later.request_permission("display")
     await later.stop()
+
+
+@pytest.mark.parametrize("dialect", ["", "node"])
+async def test_a_recorder_that_goes_silent_is_noticed_by_what_it_told_before(fake: Fake, dialect: str) -> None:
+    fake.faults(f"uploads {dialect}")
+    recorder = recorder_of(fake)
+    await recorder.start(REQUEST, OPENED)
+    # An answer to a later command: what it said before has been taken.
+    await recorder.list_channels()
+    now = uptime_s()
+    for health in recorder.health().values():
+        assert health.last_media_at is not None
+        assert now - health.last_media_at < 10
+        assert not health.is_stalled(now)
+        assert health.is_stalled(health.last_media_at + 15.0)
+    await recorder.pause([CHANNELS[0]])
+    assert [name for name, health in recorder.health().items() if health.is_stalled(now + 100.0)] == [
+        "system_audio:default",
+        "display:1",
+    ]
+    await recorder.stop()
+    assert not any(health.is_stalled(now + 100.0) for health in recorder.health().values())
 
 
 async def test_a_death_after_the_start_is_told(fake: Fake) -> None:

@@ -6,7 +6,8 @@ Environment: ``FAKE_RECORDER_FAULTS`` holds words, each ``fault`` or ``fault@com
 - ``die@C`` ends when command C comes; ``silent@C`` never answers it; ``nonsense@C`` answers with garbage first;
 - ``flood@C`` writes 12 MiB of noise and one line of 17 MiB before the answer; ``big@C`` pads the answer to 15 MiB;
 - ``close@C`` closes stdout and lives on; ``deny`` refuses permissions; ``ask`` grants them later; ``busy`` and
-  ``token`` refuse to record; ``nostart`` never says recording-started; ``stubborn`` ignores the end of stdin and all
+  ``token`` refuse to record; ``nostart`` never says recording-started; ``node`` uses the words of the Node SDK;
+  ``uploads`` tells of two uploads of each channel, and of no more; ``stubborn`` ignores the end of stdin and all
   signals but KILL; ``dieafter`` ends half a second after the recording began.
 
 ``FAKE_RECORDER_LOG`` names a file to which it writes each command as a JSON line, and what ended it.
@@ -106,9 +107,17 @@ def begin(command: dict) -> None:
         state["session"] = params["sessionId"]
         respond(command, {"started": True})
         if "nostart" not in FAULTS:
-            event("recording-started", sessionId=params["sessionId"])
+            event(named("recording-started"), sessionId=params["sessionId"])
+        for progress in (0.1, 0.2) if "uploads" in FAULTS else ():
+            for channel in params["channels"]:
+                event(named("upload-progress"), channelId=channel["channel_id"], progress=progress)
         if "dieafter" in FAULTS:
             threading.Timer(0.5, die).start()
+
+
+def named(name: str) -> str:
+    """Return the name of an event in the words of one SDK or the other."""
+    return {"recording-complete": "recording:stopped"}.get(name, name.replace("-", ":")) if "node" in FAULTS else name
 
 
 def permission(command: dict) -> None:
@@ -121,7 +130,7 @@ def permission(command: dict) -> None:
         respond(command, {"requested": True})
         threading.Timer(0.2, event, ("permission-status",), {"permission": name, "status": "granted"}).start()
     else:
-        respond(command, {"status": "granted"})
+        respond(command, {"permission_status" if "node" in FAULTS else "status": "granted"})
 
 
 def handle(command: dict) -> bool:
@@ -134,7 +143,8 @@ def handle(command: dict) -> bool:
     if misbehave(name):
         return True
     if name == "getChannels":
-        respond(command, {"channels": CHANNELS})
+        word = "channel_name" if "node" in FAULTS else "name"
+        respond(command, {"channels": [{word if k == "name" else k: v for k, v in c.items()} for c in CHANNELS]})
     elif name == "requestPermission":
         permission(command)
     elif name == "startRecording":
@@ -145,7 +155,7 @@ def handle(command: dict) -> bool:
         else:
             state["session"] = None
             respond(command, {"stopped": True})
-            event("recording-complete")
+            event(named("recording-complete"))
     elif name == "shutdown":
         respond(command, {})
         return False

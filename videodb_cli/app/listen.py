@@ -109,7 +109,9 @@ async def listen(request: ListenRequest, audience: Audience, *, stopping: asynci
                 ignore_terminal_output_stop()
                 tune_for_long_running()
             tidy = asyncio.create_task(_keep_own_log_small(request)) if request.detached else None
-            capture = CaptureWatch(request.run_dir.capture_info, listener.journal.capture_failed)
+            capture = CaptureWatch(
+                request.run_dir.capture_info, listener.journal.capture_failed, listener.journal.capture_stalled
+            )
             watching = asyncio.create_task(capture.run(), name="capture watch")
 
             def stop() -> None:

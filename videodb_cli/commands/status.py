@@ -67,7 +67,8 @@ def status(
     else:
         _show(found)
         if capture is not None:
-            _row("capture", _capture_row(capture))
+            for number, row in enumerate(_capture_rows(capture)):
+                _row("" if number else "capture", row)
     return 0 if found.is_healthy else 4 if found.state == "stopped" else 5
 
 
@@ -109,19 +110,20 @@ def _capture_json(capture: CaptureStatus) -> dict[str, Any]:
     return {"running": capture.running, "why": capture.why, **capture.for_users()}
 
 
-def _capture_row(capture: CaptureStatus) -> str:
+def _capture_rows(capture: CaptureStatus) -> list[str]:
+    """Return a row for the capture, and one for each channel while it runs."""
     state = capture.state
     if state is None:
-        return capture.status
+        return [capture.status]
     parts = [f"{state.session_id} {state.status}"]
     if capture.running and state.started_at is not None:
         parts[0] += f" {_span(capture.now - state.started_at)}"
     if state.error is not None:
         parts.append(state.error.message)
-    for channel in state.channels if capture.running else []:
-        how = "" if channel.state == "flowing" else f" ({channel.state})"
-        parts.append(f"{channel.channel_id}{' (paused)' if channel.paused else how}")
-    return " · ".join([*parts, *([capture.why] if capture.why else [])])
+    rows = [" · ".join([*parts, *([capture.why] if capture.why else [])])]
+    if capture.running:
+        rows += [f"{one.channel_id} {' · '.join(capture.channel_words(one))}" for one in state.channels]
+    return rows
 
 
 def _as_json(found: ListenerStatus) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from videodb_cli.eventlog.write.stamps import iso_from_ms
 from videodb_cli.eventlog.write.store import LogStore
 from videodb_cli.listener.connection import Connection, Ended
+from videodb_cli.listener.stalls import Stall
 from videodb_cli.listener.updates import Statement
 from videodb_cli.model import own_lines
 from videodb_cli.model.event import Event
@@ -125,6 +126,22 @@ class Journal:
         """The capture of this directory failed here; what the service says about its session is another matter."""
         data = {"capture_session_id": session_id, "error": {"code": code, "message": message}}
         self._write(own_lines.CAPTURE_FAILED, f"the capture of {session_id} failed: {message}", data)
+
+    def capture_stalled(self, stall: Stall) -> None:
+        """A channel of the capture brings nothing, or does so again: ``stall.ended`` is set."""
+        data: dict[str, Any] = {"capture_session_id": stall.session_id, "channel_id": stall.channel_id}
+        seconds = round(stall.seconds, 3)
+        began = iso(self._clock.unix(stall.began))
+        if stall.ended is not None:
+            data |= {"from": began, "to": iso(self._clock.unix(stall.ended)), "seconds": seconds}
+            text = f"{stall.channel_id}: {stall.media_word}s come again after {seconds:.1f} s without any"
+            self._write(own_lines.CAPTURE_RESUMED, text, data)
+            return
+        data |= {"last_media_at": began, "seconds": seconds, "reason": stall.reason}
+        why = f" ({stall.reason})" if stall.reason else ""
+        self._write(
+            own_lines.CAPTURE_STALLED, f"{stall.channel_id}: no {stall.media_word} for {seconds:.0f} s{why}", data
+        )
 
     def stopped(self, statement: Statement) -> None:
         """The listener ends: its loss statement."""

@@ -20,7 +20,12 @@ from videodb_cli.model import own_lines
 
 _OWN_NEEDLE = b'"channel":"videodb_cli"'
 # Our own lines that a run writes although it has no connection.
-_SAID_BY_THE_DEAF = frozenset((own_lines.CAPTURE_FAILED, own_lines.LOG_ROTATED, own_lines.LOG_TORN, own_lines.CLOCK))
+_SAID_BY_THE_DEAF = frozenset(
+    (
+        *(own_lines.CAPTURE_FAILED, own_lines.CAPTURE_STALLED, own_lines.CAPTURE_RESUMED),
+        *(own_lines.LOG_ROTATED, own_lines.LOG_TORN, own_lines.CLOCK),
+    )
+)
 # No more than this is searched, so that a start does not wait for gigabytes. Our own lines are few.
 _LAST_RUN_BYTES = 64 << 20
 

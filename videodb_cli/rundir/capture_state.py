@@ -18,6 +18,12 @@ from videodb_cli.rundir.lenient import read_fields
 from videodb_cli.rundir.paths import RunDir
 
 DIED: Final = "capture_died"
+# A channel that is not paused and brings nothing for so long is stalled.
+STALLED_AFTER_S: Final = 15.0
+# The members of a channel that are moments.
+CHANNEL_TIMES: Final = ("last_progress_at", "last_media_at", "media_since", "paused_until")
+# The states of a channel from which media are to come while the capture is active.
+_AWAITED: Final = frozenset(("flowing", "interrupted", "failed"))
 # What is of use to this tool only.
 _HIDDEN: Final = frozenset(
     (
@@ -35,11 +41,15 @@ class ReportedError(msgspec.Struct):
 
 
 class ChannelState(msgspec.Struct):
-    """One channel and how it does.
+    """One channel and how it does. Times: Unix seconds in the file, uptime seconds in the process that captures.
 
     Attributes:
         state: ``starting``, ``flowing``, ``interrupted``, ``finished``, ``failed`` or ``stopped``.
-        last_progress_at: Unix seconds in the file; uptime seconds (`process.clock`) in the process that captures.
+        last_progress_at: When its recorder or publisher last told of anything.
+        last_media_at: When its last frame or sound arrived there; None if none did, or the recorder does not tell.
+        media_since: Since when media have come without a stall.
+        paused_until: When the last pause ended.
+        stall_after_s: It is stalled when it brings nothing for so long; None if nobody can tell.
         pid: The publisher's process, with its ``start_token``.
     """
 
@@ -55,11 +65,45 @@ class ChannelState(msgspec.Struct):
     drops: int | None = None
     media_s: float | None = None
     last_progress_at: float | None = None
+    last_media_at: float | None = None
+    media_since: float | None = None
+    paused_until: float | None = None
+    stall_after_s: float | None = STALLED_AFTER_S
     restarts: int = 0
     paused: bool = False
     reason: str | None = None
     pid: int | None = None
     start_token: str | None = None
+
+    @property
+    def media_word(self) -> str:
+        """What it brings: ``frame`` or ``sound``."""
+        return "frame" if self.type in {"display", "camera", "video"} else "sound"
+
+    @property
+    def awaited_since(self) -> float | None:
+        """Since when the next media are awaited: since the last ones, or since the end of a pause."""
+        return None if self.last_media_at is None else max(self.last_media_at, self.paused_until or 0.0)
+
+    def is_stalled(self, now: float) -> bool:
+        """Tell whether it brings nothing although it should. ``now`` is by the clock of its times."""
+        since = self.awaited_since
+        if self.paused or self.state not in _AWAITED or since is None or self.stall_after_s is None:
+            return False
+        return now - since >= self.stall_after_s
+
+    def note_media(self, now: float) -> None:
+        """Media have arrived."""
+        since = self.awaited_since
+        if self.media_since is None or since is None or now - since >= (self.stall_after_s or STALLED_AFTER_S):
+            self.media_since = now
+        self.last_media_at = self.last_progress_at = now
+
+    def note_paused(self, paused: bool, now: float) -> None:
+        """It is paused, or not any more: what did not come meanwhile is no stall."""
+        if self.paused and not paused:
+            self.paused_until = now
+        self.paused = paused
 
 
 class Pipeline(msgspec.Struct):
@@ -158,6 +202,10 @@ class CaptureState(msgspec.Struct):
         ``session``: it is perhaps not ended. ``export``: nor has anybody waited for what was recorded.
         """
         return self.left_at_service if self.has_failed and self.left_at_service in {"session", "export"} else None
+
+    def stalled(self, now: float) -> list[ChannelState]:
+        """Return the channels that bring nothing although they should. ``now`` is by the clock of its times."""
+        return [channel for channel in self.channels if channel.is_stalled(now)] if self.status == "active" else []
 
     @property
     def is_stored(self) -> bool:

@@ -69,6 +69,10 @@ CHANNEL_KEYS = [
     "drops",
     "media_s",
     "last_progress_at",
+    "last_media_at",
+    "media_since",
+    "paused_until",
+    "stall_after_s",
     "restarts",
     "paused",
     "reason",
@@ -203,3 +207,52 @@ def test_a_full_disk_is_written_over_in_its_place(tmp_path: Path, monkeypatch: p
     found = capture_state.read(run_dir)
     assert found is not None
     assert found.status == "stopped"
+
+
+# ---- stalls ----------------------------------------------------------------------------------------------------------
+
+
+def flowing(last_media_at: float | None = 100.0, **members: Any) -> ChannelState:
+    return ChannelState("display:1", "display", state="flowing", last_media_at=last_media_at, **members)
+
+
+@pytest.mark.parametrize(
+    ("channel", "now", "stalled"),
+    [
+        (flowing(), 114.9, False),
+        (flowing(), 115.0, True),
+        (flowing(None), 999.0, False),
+        (flowing(paused=True), 999.0, False),
+        (flowing(paused_until=110.0), 124.9, False),
+        (flowing(paused_until=110.0), 125.0, True),
+        (flowing(stall_after_s=None), 999.0, False),
+        (flowing(stall_after_s=60.0), 130.0, False),
+        (ChannelState("mic:file", state="interrupted", last_media_at=100.0), 115.0, True),
+        (ChannelState("mic:file", state="failed", last_media_at=100.0), 115.0, True),
+        # A film that is over, and a channel that was stopped, owe nothing.
+        (ChannelState("mic:file", state="finished", last_media_at=100.0), 999.0, False),
+        (ChannelState("mic:file", state="stopped", last_media_at=100.0), 999.0, False),
+        (ChannelState("mic:file", state="starting"), 999.0, False),
+    ],
+)
+def test_what_is_a_stall(channel: ChannelState, now: float, stalled: bool) -> None:
+    assert channel.is_stalled(now) is stalled
+    for status in ("active", "stopping", "stopped", "exported", "failed"):
+        expected = [channel] if stalled and status == "active" else []
+        assert CaptureState("cap-1", status=status, channels=[channel]).stalled(now) == expected
+
+
+def test_media_flow_since_the_last_stall_and_a_pause_is_none() -> None:
+    channel = ChannelState("display:1", "display", state="flowing")
+    for now in (10.0, 12.0, 20.0):
+        channel.note_media(now)
+    assert (channel.media_since, channel.last_media_at) == (10.0, 20.0)
+    channel.note_paused(True, 21.0)
+    channel.note_paused(False, 90.0)
+    channel.note_media(91.0)
+    assert channel.media_since == 10.0
+    channel.note_media(106.0)
+    assert channel.media_since == 106.0
+    channel.note_paused(False, 110.0)
+    assert channel.paused_until == 90.0
+    assert (channel.media_word, ChannelState("mic:default", "mic").media_word) == ("frame", "sound")

@@ -17,7 +17,7 @@ from videodb_cli.errors import VideodbError
 from videodb_cli.process.clock import Clock
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import capture_state
-from videodb_cli.rundir.capture_state import CaptureState, ChannelState
+from videodb_cli.rundir.capture_state import CHANNEL_TIMES, CaptureState, ChannelState
 from videodb_cli.rundir.paths import RunDir
 
 log = logging.getLogger("videodb_cli.capture")
@@ -81,8 +81,8 @@ class StateFile:
         for channel in self._channels:
             known = health.get(channel.id) or channel.new_state()
             stream_id = stream_of(channel, self._session.streams, self._channels)
-            progress_at = self._unix(known.last_progress_at)
-            found.append(structs.replace(known, rtstream_id=stream_id, last_progress_at=progress_at))
+            times = {name: self._unix(getattr(known, name)) for name in CHANNEL_TIMES}
+            found.append(structs.replace(known, rtstream_id=stream_id, **times))
         return found
 
     def _unix(self, uptime: float | None) -> float | None:

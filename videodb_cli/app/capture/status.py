@@ -9,7 +9,7 @@ from typing import Any, Final
 from videodb_cli.capture import running
 from videodb_cli.process.clock import present
 from videodb_cli.rundir import capture_state
-from videodb_cli.rundir.capture_state import CaptureState
+from videodb_cli.rundir.capture_state import CaptureState, ChannelState
 from videodb_cli.rundir.paths import RunDir
 
 # The state file is written every two seconds.
@@ -35,8 +35,37 @@ class CaptureStatus:
         return "starting" if self.state is None else self.state.status
 
     def for_users(self) -> dict[str, Any]:
-        """Return the members that answers of commands show."""
-        return {"status": self.status} if self.state is None else self.state.for_users()
+        """Return the members that answers of commands show; of each channel also how it does at this moment."""
+        if self.state is None:
+            return {"status": self.status}
+        fields = self.state.for_users()
+        for channel, members in zip(self.state.channels, fields["channels"], strict=True):
+            age_s = self.media_age_s(channel)
+            members["last_media_age_s"] = None if age_s is None else round(age_s, 3)
+            members["stalled"] = self.is_stalled(channel)
+        return fields
+
+    def media_age_s(self, channel: ChannelState) -> float | None:
+        """Return the seconds since its last frame or sound; None if nobody knows, or the capture is over."""
+        if not self.running or channel.last_media_at is None:
+            return None
+        return max(0.0, self.now - channel.last_media_at)
+
+    def is_stalled(self, channel: ChannelState) -> bool:
+        """Tell whether a channel of the running capture brings nothing although it should."""
+        return self.running and self.state is not None and channel in self.state.stalled(self.now)
+
+    def channel_words(self, channel: ChannelState) -> list[str]:
+        """Return how a channel does: its state, and when its last frame or sound came."""
+        words = ["stalled" if self.is_stalled(channel) else channel.state]
+        if channel.paused:
+            words.append("paused")
+        age_s = self.media_age_s(channel)
+        if age_s is not None:
+            words.append(f"last {channel.media_word} {_age(age_s)} ago")
+        elif self.running and channel.state == "flowing":
+            words.append(f"the recorder does not say when the last {channel.media_word} came")
+        return words
 
 
 def capture_status(run_dir: RunDir, now: float | None = None) -> CaptureStatus | None:
@@ -49,3 +78,9 @@ def capture_status(run_dir: RunDir, now: float | None = None) -> CaptureStatus |
     silent_s = now - found.written_at if is_running and found.written_at is not None else 0.0
     why = f"its process has said nothing for {silent_s:.0f} s" if silent_s > _SILENT_AFTER_S else None
     return CaptureStatus(is_running, found, now, why)
+
+
+def _age(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

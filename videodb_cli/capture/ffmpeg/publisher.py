@@ -96,7 +96,7 @@ class Publisher:
 
     async def set_paused(self, paused: bool) -> bool:
         """Turn it black or silent, or back; it stays so over restarts. Returns whether ffmpeg took the command."""
-        self.health.paused = paused
+        self.health.note_paused(paused, uptime_s())
         child = self._child
         return child is None or await child.write(pause_command(self.channel, paused=paused))
 
@@ -252,7 +252,7 @@ class Publisher:
 
     def _note(self, reader: ProgressReader) -> None:
         progress, health = reader.progress, self.health
-        health.last_progress_at = uptime_s()
+        health.note_media(uptime_s())
         health.media_s = round(self._base[3] + progress.media_us / 1e6, 3)
         if progress.bytes is not None:
             health.bytes = self._base[0] + progress.bytes

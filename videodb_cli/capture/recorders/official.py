@@ -24,8 +24,19 @@ from videodb_cli.capture.recorders.base import (
     Recorder,
     RecorderFailed,
 )
-from videodb_cli.capture.recorders.ipc import MessageReader, RecorderEvent, Response, encode_command, error_of
+from videodb_cli.capture.recorders.ipc import (
+    MessageReader,
+    RecorderEvent,
+    Response,
+    channel_id_in,
+    encode_command,
+    error_of,
+    permission_name,
+    permission_state,
+    text_in,
+)
 from videodb_cli.capture.recorders.official_answers import channels_from, error_from, permission_denied
+from videodb_cli.capture.recorders.official_media import recording, take_progress
 from videodb_cli.capture.request import CaptureRequest, OpenedSession
 from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.process.child import Child, Ladder
@@ -110,12 +121,12 @@ class OfficialRecorder(Recorder):
             return
         granted = self._granted.setdefault(permission, asyncio.Event())
         answer = await self._command("requestPermission", {"permission": permission})
-        status = answer.get("status")
-        if status == "granted":
+        state = permission_state(answer)
+        if state == "granted":
             return
-        if status == "denied":
+        if state == "denied":
             raise permission_denied(permission)
-        if answer.get("requested") is not True:
+        if state is None:
             raise RefusedError(f"the recorder does not say whether {permission} is granted", code="permission")
         # Asked, and not yet answered: the recorder tells later, or the start of the recording will.
         with contextlib.suppress(TimeoutError):
@@ -128,19 +139,10 @@ class OfficialRecorder(Recorder):
         """Begin; `recording-started` marks every channel as flowing."""
         self._channels, self._session_id = request.channels, session.session_id
         self._health = {channel.id: channel.new_state() for channel in request.channels}
-        channels = [
-            {
-                "channel_id": channel.id,
-                "type": channel.media,
-                "name": channel.name,
-                "store": channel.store,
-                "is_primary": channel.primary,
-            }
-            for channel in request.channels
-        ]
+        for health in self._health.values():
+            health.stall_after_s = None  # the recorder may never tell of media
         token = session.token.token.reveal()
-        params = {"sessionId": session.session_id, "uploadToken": token, "channels": channels}
-        await self._command("startRecording", params, _START_S)
+        await self._command("startRecording", recording(session.session_id, token, request.channels), _START_S)
         self._tell(Began(session.session_id))
 
     async def pause(self, channels: Sequence[Channel]) -> None:
@@ -157,7 +159,7 @@ class OfficialRecorder(Recorder):
         await self._command(command, {"tracks": tracks})
         for channel in self._channels:
             if _TRACKS[channel.type] in tracks:
-                self._health[channel.id].paused = paused
+                self._health[channel.id].note_paused(paused, uptime_s())
 
     async def stop(self) -> None:
         """Stop the recording, then the process: stdin is closed, and signals come only after its nine seconds."""
@@ -185,7 +187,7 @@ class OfficialRecorder(Recorder):
         self._tell(None)
 
     def health(self) -> dict[str, ChannelState]:
-        """How each channel does, by its id: the recorder tells of no progress, only of begin and end."""
+        """How each channel does, by its id. Media are known to arrive only if the recorder tells of its uploads."""
         return self._health
 
     # ---- the process ---------------------------------------------------------------------------------------------
@@ -267,6 +269,8 @@ class OfficialRecorder(Recorder):
                 for channel_id, health in self._health.items():
                     health.state, health.last_progress_at = "flowing", now
                     self._tell(Flowing(channel_id))
+            case "upload-progress":
+                take_progress(self._health.get(channel_id_in(event.payload) or ""), now)
             case "recording-complete" if not self._stopping:
                 self._tell(RecorderFailed("recording_ended", "the recorder ended the recording by itself"))
             case "permissions-granted":
@@ -277,18 +281,19 @@ class OfficialRecorder(Recorder):
             case "error":
                 code, message = error_of(event.payload)
                 self._log(f"the recorder reports {code}: {message}")
-                named = event.payload.get("channel_id")
-                if isinstance(named, str) and named in self._health:
+                named = channel_id_in(event.payload)
+                if named is not None and named in self._health:
                     self._health[named].state = "failed"
                     self._tell(ChannelFailed(named, code.lower(), message))
                 elif event.payload.get("fatal") is not False and self._session_id is not None:
                     self._tell(RecorderFailed(code.lower(), message))
 
     def _permission(self, payload: dict[str, Any]) -> None:
-        name, status = payload.get("permission") or payload.get("type"), payload.get("status")
-        if not isinstance(name, str):
+        said, state = text_in(payload, "permission", "type", "kind"), permission_state(payload)
+        if said is None:
             return
-        if status == "denied":
+        name = permission_name(said)
+        if state == "denied":
             self._denied.add(name)
-        if status in {"granted", "denied"}:
+        if state in {"granted", "denied"}:
             self._granted.setdefault(name, asyncio.Event()).set()

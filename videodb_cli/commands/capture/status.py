@@ -57,7 +57,7 @@ def _show(found: CaptureStatus, connection_id: str | None) -> None:
     trouble = found.why or (f"service: {state.service_trouble}" if state.service_trouble else "")
     last = "" if found.running else "none runs · the last one: "
     rows = [("capture", f"{last}{state.session_id} {state.status}{age}{reason}{' · ' if trouble else ''}{trouble}")]
-    rows += [("channel", f"{channel.channel_id} · {_channel(channel, found.now)}") for channel in state.channels]
+    rows += [("channel", f"{channel.channel_id} · {_channel(channel, found)}") for channel in state.channels]
     rows += [("pipeline", _pipeline(pipeline, connection_id)) for pipeline in state.pipelines]
     for name, text in rows:
         show_field(name, text, _COLUMN)
@@ -71,10 +71,8 @@ def _pipeline(pipeline: Pipeline, connection_id: str | None) -> str:
     return f"{name} of {pipeline.rtstream_id} → {target}{' (not the connection of now)' if is_dead else ''}"
 
 
-def _channel(channel: ChannelState, now: float) -> str:
-    parts = [channel.state]
-    if channel.paused:
-        parts.append("paused")
+def _channel(channel: ChannelState, found: CaptureStatus) -> str:
+    parts = found.channel_words(channel)
     if channel.bytes is not None:
         parts.append(f"{channel.bytes / 1e6:.1f} MB")
     if channel.frames is not None:
@@ -83,8 +81,6 @@ def _channel(channel: ChannelState, now: float) -> str:
         parts.append(f"{channel.drops} dropped")
     if channel.restarts:
         parts.append(f"{channel.restarts} restarts")
-    if channel.last_progress_at is not None:
-        parts.append(f"last progress {_span(now - channel.last_progress_at)} ago")
     if channel.reason:
         parts.append(channel.reason)
     return " · ".join(parts)

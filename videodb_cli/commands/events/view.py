@@ -26,6 +26,8 @@ _STYLES = {
     "capture_session": ("magenta",),
     ev.OWN_CHANNEL: ("dim",),
 }
+# Our own lines that are shown as rules: from here on, or until here, something is missing.
+_RULES = frozenset((own_lines.GAP, own_lines.CAPTURE_STALLED, own_lines.CAPTURE_RESUMED))
 _TIME_WIDTH, _LABEL_WIDTH, _STREAM_WIDTH = 12, 10, 12
 _GAP = "  "
 _INDENT = _TIME_WIDTH + _LABEL_WIDTH + _STREAM_WIDTH + 3 * len(_GAP)
@@ -127,12 +129,13 @@ class Rows:
         self._indent = _NARROW_INDENT if self._is_narrow else _INDENT
 
     def render(self, event: Any) -> list[str]:
-        """Return the rows of an event: a rule for a gap or a new day, else its columns with the words wrapped."""
+        """Return the rows of an event: a rule for a gap, a stall or a new day, else its columns, the words wrapped."""
         if not isinstance(event, dict):
             return cells.wrap(console.one_line(str(event)), self._room)
         rows = self._new_day(event)
-        if event.get("event") == own_lines.GAP and ev.is_own(event):
-            return [*rows, *self._rule(_gap_words(event), "yellow")]
+        if ev.is_own(event) and event.get("event") in _RULES:
+            said = _gap_words(event) if event["event"] == own_lines.GAP else words(event)
+            return [*rows, *self._rule(said, "yellow")]
         dim = ("dim",) if ev.is_own(event) or ev.is_interim(event) else ()
         said = words(event) + (" (recovered)" if ev.is_recovered(event) else "")
         lines = [self._paint(line, *dim) for line in cells.wrap(said, self._room - self._indent)]

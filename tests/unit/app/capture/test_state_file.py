@@ -34,7 +34,8 @@ async def test_times_move_with_the_clock(tmp_path: Path, monkeypatch: pytest.Mon
     time.passes(60.0)
     time.is_set(step_s)
     flowing = channel.new_state()
-    flowing.state, flowing.last_progress_at = "flowing", time.uptime - 2.0
+    flowing.state = "flowing"
+    flowing.note_media(time.uptime - 2.0)
     recorder: Any = SimpleNamespace(health=lambda: {"mic:file": flowing})
     file.recorder = recorder
     await file.publish()
@@ -45,8 +46,18 @@ async def test_times_move_with_the_clock(tmp_path: Path, monkeypatch: pytest.Mon
     assert found.state is not None
     assert found.why is None
     assert found.now - (found.state.started_at or 0) == pytest.approx(63.0, abs=0.01)
-    assert found.now - (found.state.channels[0].last_progress_at or 0) == pytest.approx(5.0, abs=0.01)
+    shown = found.state.channels[0]
+    assert found.now - (shown.last_progress_at or 0) == pytest.approx(5.0, abs=0.01)
+    assert found.media_age_s(shown) == pytest.approx(5.0, abs=0.01)
+    assert found.channel_words(shown) == ["flowing", "last sound 5.0 s ago"]
+    found.state.status = "active"
+    assert found.for_users()["channels"][0]["stalled"] is False
     time.passes(60.0)
     found = capture_status(run_dir)
     assert found is not None
     assert found.why == "its process has said nothing for 63 s"
+    assert found.state is not None
+    found.state.status = "active"
+    assert found.channel_words(found.state.channels[0]) == ["stalled", "last sound 65 s ago"]
+    members = found.for_users()["channels"][0]
+    assert (members["stalled"], members["last_media_age_s"]) == (True, pytest.approx(65.0, abs=0.01))
