@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from tests.fakes.listener_process import ListenerProcess, read_log, wait_for
 from tests.fakes.stage import Stage
 from videodb_cli.local import events
+from videodb_cli.local.faults.plan import Fault
 from videodb_cli.local.http.server import Running
 from videodb_cli.local.service import Service
 
@@ -251,3 +255,65 @@ def _state(directory: Path) -> dict[str, Any]:
         return json.loads((directory / "videodb_listener.json").read_text())
     except FileNotFoundError:
         return {}
+
+
+# ---- an export that the socket does not tell -------------------------------------------------------------------------
+
+
+def waiting_for(directory: Path, stage: Stage, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "videodb_cli", "events", "wait", *arguments, "--dir", str(directory)]
+    environment = {**os.environ, "HOME": str(directory.parent), **stage.environment}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=directory.parent
+    )
+
+
+@pytest.mark.parametrize("named", ["by id", "last"])
+@pytest.mark.parametrize("name", ["exported", "capture_session.exported"])
+def test_wait_ends_with_an_export_that_only_rest_tells(stage: Stage, directory: Path, name: str, named: str) -> None:
+    with ListenerProcess(directory, stage.environment) as listener:
+        first = listener.wait_for_id()
+        session = stage.session(stage.stream(), first)
+        stage.do(lambda _: setattr(session, "status", "stopped"))
+        stage.do(lambda service: service.hub.send(first, events.lifecycle(session.id, "stopped", {})))
+        listener.wait_for_line(lambda line: line.get("event") == "capture_session.stopped")
+        selected = session.id if named == "by id" else "last"
+        with waiting_for(
+            directory, stage, "--event", name, "--fail-on", "failed", "--session", selected, "--timeout", "30"
+        ) as waiting:
+
+            def export(_: Service) -> None:
+                session.status, session.export_status, session.exported_video_id = "exported", "exported", "m-1"
+
+            stage.do(export)
+            out, err = waiting.communicate(timeout=40)
+        assert waiting.returncode == 0, err
+        event = json.loads(out)
+        assert (event["event"], event["recovered"]) == ("capture_session.exported", True)
+        assert event["data"]["exported_video_id"] == "m-1"
+        stage.do(lambda service: service.hub.send(first, events.lifecycle(session.id, "exported", {})))
+        listener.wait_for_event("listener.late")
+    names = [line.get("event") for line in read_log(directory)]
+    assert names.count("capture_session.exported") == 1
+    assert "listener.gap" not in names
+
+
+def test_wait_fails_with_a_failure_that_only_rest_tells_and_not_because_rest_is_down(
+    stage: Stage, directory: Path
+) -> None:
+    with ListenerProcess(directory, stage.environment) as listener:
+        first = listener.wait_for_id()
+        session = stage.session(stage.stream(), first)
+        stage.do(lambda service: service.hub.send(first, events.lifecycle(session.id, "stopped", {})))
+        listener.wait_for_line(lambda line: line.get("event") == "capture_session.stopped")
+        with waiting_for(
+            directory, stage, "--event", "exported", "--fail-on", "failed", "--session", session.id, "--timeout", "30"
+        ) as waiting:
+            stage.do(lambda service: service.faults.set([Fault("status", times=4, path="/capture/session/")]))
+            stage.do(lambda _: setattr(session, "status", "failed"))
+            # The answers that are refused end nothing; the one after them does.
+            out, err = waiting.communicate(timeout=40)
+            assert stage.do(lambda service: service.faults.take(("status",), path="/capture/session/")) is None
+        assert waiting.returncode == 1, err
+        assert json.loads(out)["event"] == "capture_session.failed"
+        assert json.loads(out)["recovered"] is True

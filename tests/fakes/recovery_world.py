@@ -103,6 +103,7 @@ class World:
     def _start(self) -> Listening:
         listening = Listening(self.path, self.service, self.time, self._policy)
         self.time.run(listening.gaps.look_at_last_run())
+        self.time.call(listening.recoverer.start)
         return listening
 
     def restart(self, *, is_killed: bool) -> None:
@@ -112,7 +113,7 @@ class World:
         listening = self.listening
         if is_killed:
             recoverer: Any = listening.recoverer
-            for task in (recoverer._adopting, recoverer._task):
+            for task in (recoverer._adopting, recoverer._task, recoverer._session_ends._task):
                 if task is not None:
                     task.cancel()
             self.time.pass_(0)

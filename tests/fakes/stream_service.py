@@ -65,6 +65,7 @@ class StreamService:
         self.rebinds = True
         self.is_strict = False
         self.sent: list[dict[str, Any]] = []
+        self.session_calls = 0
 
     @property
     def clock_offset_s(self) -> float | None:
@@ -81,8 +82,11 @@ class StreamService:
         self.session_connections[session] = connection_id
         self.send_session(session)
 
-    def step_session(self, session: str) -> None:
-        """Let a session go on to its next status; its streams make nothing more once it has stopped."""
+    def step_session(self, session: str, *, is_silent: bool = False) -> None:
+        """Let a session go on to its next status; its streams make nothing more once it has stopped.
+
+        ``is_silent``: no event tells of it.
+        """
         found = self.sessions[session]
         found["status"] = STATUSES[min(STATUSES.index(found["status"]) + 1, len(STATUSES) - 1)]
         found["export_status"] = {"stopped": "exporting", "exported": "exported"}.get(found["status"])
@@ -90,7 +94,8 @@ class StreamService:
             members = {member["rtstream_id"] for member in found["rtstreams"]}
             for pipeline in self.pipelines:
                 pipeline.is_running &= pipeline.stream not in members
-        self.send_session(session)
+        if not is_silent:
+            self.send_session(session)
 
     def send_session(self, session: str) -> None:
         found = self.sessions[session]
@@ -178,6 +183,7 @@ class StreamService:
         return {"id": stream, "status": status}
 
     async def session(self, _collection: str, session: str) -> dict[str, Any]:
+        self.session_calls += 1
         found = dict(self.sessions.get(session, {}))
         await self._call(is_known=bool(found))
         return found

@@ -28,7 +28,8 @@ NOTHING_AFTER_S: Final = 30.0
 # With a client token alone the export is the backend's affair.
 _BACKENDS_S: Final = 10.0
 _UNREACHABLE_S: Final = 45.0
-_LAST_EVENT_S: Final = 3.0
+# A listener that has to ask for it by REST needs some seconds more than the socket does.
+_LAST_EVENT_S: Final = 8.0
 
 log = logging.getLogger("videodb_cli.capture")
 

@@ -67,6 +67,8 @@ class Listener:
             if not parts.policy.clear:
                 await parts.log.open()
                 await parts.gaps.look_at_last_run()
+            if parts.recoverer is not None:
+                parts.recoverer.start()
             await self._attempt_until_stopped()
         except VideodbError:
             failed = True

@@ -2,7 +2,8 @@
 
 `GapTracker` notes a gap and calls `Recoverer.begin`. A task of its own then works in rounds:
 
-1. `history` reads the log and the capture's state file: which streams and sessions exist, and what the log holds.
+1. `history` reads the log, and `capture_info` the capture's state file: which streams and sessions exist, and what the
+   log holds.
 2. `backfill` asks the service through `client`: sessions, indexes of streams, records of pipelines. `evidence` compares
    each answer with the log.
 3. Each answer may change the state of a `pipeline`, which says where it sends its events, and whether it is polled.
@@ -13,8 +14,11 @@
 Meanwhile every live event passes through `Backfill.on_live_event`: it need not be read back, and it may prove where its
 pipeline sends its events. The rounds end when every pipeline is done, every session has ended, and no call fails.
 
-`recoverer`, `backfill`, `client` and `writer` wait for calls and threads. The other modules are pure, except `history`,
-which reads files and is called in a thread.
+Beside all this, `session_ends` asks about sessions that have ended and whose export did not come over the socket. It
+needs no gap, and writes through the same `writer`.
+
+`recoverer`, `backfill`, `client`, `session_ends` and `writer` wait for calls and threads. The other modules are pure,
+except `history` and `capture_info`, which read files and are called in a thread.
 
 A pipeline
 ----------

@@ -18,6 +18,7 @@ from videodb_cli.listener.recovery.pipeline import Pipeline
 from videodb_cli.listener.recovery.records import index_of
 
 _CALLS_AT_ONCE = 4
+_EXPORT_TRIES = 2
 _STREAM_OVER = frozenset(("stopped", "ended", "failed", "disconnected", "deleted"))
 
 T = TypeVar("T")
@@ -105,9 +106,12 @@ class RecoveryClient:
         if isinstance(found.get("player_url"), str):
             return found
         # Only for a session that is exported: for another one, this call would start an export.
-        exported = await self._call(
-            f"export of {session}", lambda: self._calls.export(collection, session, connection_id)
-        )
+        what = f"export of {session}"
+        exported = await self._call(what, lambda: self._calls.export(collection, session, connection_id))
+        if exported is FAILED and self._failed[what][0] >= _EXPORT_TRIES:
+            # That it is exported is known. Its addresses must not keep that from the log for ever.
+            self._succeeded(what)
+            return found
         return FAILED if exported is FAILED else found if exported is GONE else {**exported, **found}
 
     async def indexes(self, stream: str, is_mentioned: Callable[[], bool]) -> dict[str, str] | NoAnswer:

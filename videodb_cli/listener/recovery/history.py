@@ -1,4 +1,4 @@
-"""What the log and the capture's state file say: the streams and sessions to ask about, and the known records."""
+"""What the log says: the streams and sessions to ask about, and the known records."""
 
 from __future__ import annotations
 

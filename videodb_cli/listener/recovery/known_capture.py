@@ -15,6 +15,7 @@ class KnownCapture:
     """The capture of this directory.
 
     Attributes:
+        session_status: What the process that captures knows of its session.
         streams: The names of its streams by their ids.
         index_connections: The connection to which each index sends its events.
         connections: Every connection that the capture or a part of it was given.
@@ -23,6 +24,7 @@ class KnownCapture:
     session_id: str | None = None
     collection_id: str | None = None
     status: str | None = None
+    session_status: str | None = None
     streams: Mapping[str, str | None] = field(default_factory=dict)
     index_connections: Mapping[str, str] = field(default_factory=dict)
     connections: frozenset[str] = frozenset()
@@ -52,6 +54,7 @@ def read_known_capture(run_dir: RunDir) -> KnownCapture:
         found.session_id or None,
         found.collection_id or None,
         found.status,
+        found.session_status,
         streams,
         index_connections,
         frozenset(filter(None, connections)),

@@ -17,6 +17,7 @@ from videodb_cli.listener.recovery.backfill import Backfill
 from videodb_cli.listener.recovery.client import RecoveryClient
 from videodb_cli.listener.recovery.gap import Gap, GapReport, RecoveryPolicy
 from videodb_cli.listener.recovery.known_capture import KnownCapture, read_known_capture
+from videodb_cli.listener.recovery.session_ends import SessionEnds
 from videodb_cli.listener.recovery.writer import RecoveredWriter, RecoveryContext
 from videodb_cli.listener.updates import CouldNot, Recovered
 from videodb_cli.model.lifecycle import is_over
@@ -42,6 +43,7 @@ class Recoverer:
         )
         self._backfill = Backfill(self._client, context, policy)
         self._writer = RecoveredWriter(context, self._backfill.known)
+        self._session_ends = SessionEnds(calls, context, self._writer, policy, lambda: self._backfill.youngest)
         self._report: GapReport | None = None
         self._rounds = 0
         self._fresh_gaps: list[Gap] = []
@@ -52,6 +54,10 @@ class Recoverer:
         self._adopting: asyncio.Task[None] | None = None
 
     # ---- called by the listener ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to ask about sessions that have ended without their last event. `stop` ends that."""
+        self._session_ends.start()
 
     def forget_older(self, floor: float) -> None:
         """Read back nothing older than this (Unix seconds), because `--clear` has removed it."""
@@ -109,6 +115,7 @@ class Recoverer:
 
     async def stop(self) -> None:
         """Stop, and write the last report. Idempotent."""
+        await self._session_ends.stop()
         for task in (self._adopting, self._task):
             if task is not None:
                 task.cancel()

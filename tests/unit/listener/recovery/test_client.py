@@ -143,5 +143,18 @@ def test_the_addresses_of_an_export_are_asked_for(
     assert setting.time.run(setting.client.session("default", "cap-2", "ws-1")) is GONE
 
 
+def test_an_export_whose_addresses_are_refused_is_an_export(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: str) -> dict[str, Any]:
+        raise RequestFailedError("no such video")
+
+    monkeypatch.setattr(setting.service, "export", refuse)
+    session = setting.service.sessions["cap-1"] = {"export_status": "exported", "video_id": "m-1"}
+    asked = setting.time.run(setting.client.session("default", "cap-1", "ws-1"))
+    assert asked is FAILED
+    setting.time.pass_(60.0)
+    assert setting.time.run(setting.client.session("default", "cap-1", "ws-1")) == session
+    assert setting.client.failures == {}
+
+
 def test_pauses_grow_with_failures() -> None:
     assert [failed_pause_s(5.0, count) for count in (0, 1, 2, 100)] == [5.0, 10.0, 20.0, 60.0]
