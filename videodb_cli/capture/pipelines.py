@@ -14,7 +14,7 @@ from videodb_cli.api.control_plane import ControlPlane
 from videodb_cli.capture.channels import Channel, kind_of
 from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UnreachableError, UsageError, VideodbError
 from videodb_cli.model.rtstreams import SessionStream
-from videodb_cli.rundir.capture_state import Pipeline
+from videodb_cli.rundir.capture_state import PipelineState
 
 DEFAULT_AUDIO_PROMPT: Final = "Summarise what is said."
 _AUDIO_WINDOW_S: Final = 5
@@ -136,7 +136,7 @@ async def start_pipelines(
     request: PipelineRequest,
     steps: Sequence[PipelineStep],
     connection_id: str | None,
-    started: Callable[[Pipeline], None],
+    started: Callable[[PipelineState], None],
 ) -> None:
     """Start the steps and attach every rule to every index; ``started`` is told of each at once.
 
@@ -158,13 +158,13 @@ async def start_pipelines(
                 indexes.append((stream_id, index_id))
         except VideodbError as error:
             raise _named(error, f"{step.kind} of {step.stream.name or stream_id}") from None
-        started(Pipeline(step.kind, stream_id, index_id, None, connection_id))
+        started(PipelineState(step.kind, stream_id, index_id, None, connection_id))
     for label, prompt in request.alerts:
         try:
             event_id = await service.create_event(prompt, label)
             for stream_id, index_id in indexes:
                 alert_id = await service.create_alert(stream_id, index_id, event_id, connection_id)
-                started(Pipeline("alert", stream_id, index_id, alert_id, connection_id, label))
+                started(PipelineState("alert", stream_id, index_id, alert_id, connection_id, label))
         except VideodbError as error:
             raise _named(error, f"alert {label}") from None
 

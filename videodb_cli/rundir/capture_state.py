@@ -106,7 +106,7 @@ class ChannelState(msgspec.Struct):
         self.paused = paused
 
 
-class Pipeline(msgspec.Struct):
+class PipelineState(msgspec.Struct):
     """One thing that was started on a stream: ``transcript``, ``audio_index``, ``visual_index`` or ``alert``."""
 
     kind: str = "unknown"
@@ -127,7 +127,7 @@ class ControlAnswer(msgspec.Struct):
 # One bad member of these leaves the others of the same object.
 _PARTS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "channels": ChannelState,
-    "pipelines": Pipeline,
+    "pipelines": PipelineState,
     "error": ReportedError,
     "control": ControlAnswer,
 }
@@ -153,7 +153,7 @@ class CaptureState(msgspec.Struct):
     started_at: float | None = None
     ws_connection_id: str | None = None
     channels: list[ChannelState] = []
-    pipelines: list[Pipeline] = []
+    pipelines: list[PipelineState] = []
     streaming_session_id: str | None = None
     recorder: str = "unknown"
     listener_started: bool = False

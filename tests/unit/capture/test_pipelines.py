@@ -8,8 +8,8 @@ import pytest
 from videodb_cli.api.failures import BadRequestError
 from videodb_cli.capture.channels import Channel
 from videodb_cli.capture.pipelines import (
-    Pipeline,
     PipelineRequest,
+    PipelineState,
     check_request,
     media_of,
     plan,
@@ -108,7 +108,7 @@ async def test_every_rule_watches_every_index_with_the_present_id() -> None:
         transcribe=True, visual_prompt="what?", visual_window_s=2, frames=4, model="m", alerts=(("a", "x"), ("b", "y"))
     )
     service: Any = Service()
-    started = list[Pipeline]()
+    started = list[PipelineState]()
     await start_pipelines(service, request_, plan(ALL, request_).steps, "ws-9", started.append)
     assert [p.kind for p in started] == ["transcript"] * 2 + ["audio_index"] * 2 + ["visual_index"] + ["alert"] * 6
     assert {p.ws_connection_id for p in started} == {"ws-9"}
@@ -124,7 +124,7 @@ async def test_every_rule_watches_every_index_with_the_present_id() -> None:
 async def test_a_refusal_names_what_was_refused_and_is_not_the_users_mistake() -> None:
     request_ = PipelineRequest(transcribe=True, visual_prompt="x")
     service: Any = Service("index")
-    started = list[Pipeline]()
+    started = list[PipelineState]()
     with pytest.raises(RefusedError, match="visual_index of display:1: no model"):
         await start_pipelines(service, request_, plan(ALL, request_).steps, None, started.append)
     assert len(started) == 2

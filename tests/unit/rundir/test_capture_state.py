@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from videodb_cli.errors import RefusedError
 from videodb_cli.rundir import capture_state, state
-from videodb_cli.rundir.capture_state import CaptureState, ChannelState, ControlAnswer, Pipeline, ReportedError
+from videodb_cli.rundir.capture_state import CaptureState, ChannelState, ControlAnswer, PipelineState, ReportedError
 from videodb_cli.rundir.paths import RunDir
 
 FULL = CaptureState(
@@ -23,7 +23,7 @@ FULL = CaptureState(
     status="active",
     started_at=1.5,
     channels=[ChannelState("mic:default", "mic", "rts-1", "Built-in", store=True, state="flowing", bytes=5)],
-    pipelines=[Pipeline("alert", "rts-1", "idx-1", "al-1", "ws-1", "pager")],
+    pipelines=[PipelineState("alert", "rts-1", "idx-1", "al-1", "ws-1", "pager")],
     error=ReportedError("lost", "every channel is lost"),
     control=ControlAnswer("r-1", ReportedError("not_active", "it is over")),
     written_at=2.5,

@@ -24,7 +24,7 @@ from videodb_cli.capture.session_end import SessionEnd
 from videodb_cli.capture.session_watch import SessionWatch
 from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.rundir import private
-from videodb_cli.rundir.capture_state import CaptureState, ControlAnswer, Pipeline, ReportedError
+from videodb_cli.rundir.capture_state import CaptureState, ControlAnswer, PipelineState, ReportedError
 from videodb_cli.rundir.paths import RunDir
 
 _HEARTBEAT_S: Final = 2.0
@@ -217,7 +217,7 @@ class CaptureRun:
         if planned.unmet:
             raise RefusedError("; ".join(planned.unmet), code="pipeline")
 
-        def started(pipeline: Pipeline) -> None:
+        def started(pipeline: PipelineState) -> None:
             self.state.pipelines.append(pipeline)
             self._say(f"started {pipeline.kind} on {pipeline.rtstream_id}")
 

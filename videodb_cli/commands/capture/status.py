@@ -13,7 +13,7 @@ from videodb_cli.errors import NotFoundError
 
 if TYPE_CHECKING:
     from videodb_cli.app.capture.status import CaptureStatus
-    from videodb_cli.rundir.capture_state import ChannelState, Pipeline
+    from videodb_cli.rundir.capture_state import ChannelState, PipelineState
 
 app = new_app()
 _COLUMN = 18
@@ -64,7 +64,7 @@ def _show(found: CaptureStatus, connection_id: str | None) -> None:
     show_export(state, _COLUMN)
 
 
-def _pipeline(pipeline: Pipeline, connection_id: str | None) -> str:
+def _pipeline(pipeline: PipelineState, connection_id: str | None) -> str:
     name = f"{pipeline.kind} {pipeline.label or ''}".strip()
     target = pipeline.ws_connection_id
     is_dead = connection_id is not None and target is not None and target != connection_id
