@@ -37,9 +37,11 @@ models: $(VENV)/.python
 demo: $(VENV)/.demo models ## Show the product at work: no key, no network, no screen, no sound card. FILE=… takes your own media.
 	@$(BIN)/videodb demo $(if $(FILE),"$(FILE)")
 
+# Four processes on two busy cores starve a test now and then. What fails is run once more, alone; what fails then, failed.
+AGAIN = || { echo "running what failed once more, alone"; $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 test: $(VENV)/.dev models ## Run the tests (under five minutes on two cores).
-	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not models and not system and not slow" $(ARGS)
-	@$(BIN)/python -m pytest -m "models and not system and not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not models and not system and not slow" $(ARGS) $(AGAIN)
+	@$(BIN)/python -m pytest -m "models and not system and not slow" $(ARGS) $(AGAIN)
 
 # A target of its own: measuring makes the tests twice as slow. Limits of time and memory do not hold under it, so a test
 # that fails there ends nothing; the floor is what counts. With the packages of .ci/run: COVERAGE_TESTS="not slow".
@@ -73,7 +75,7 @@ lock: $(VENV)/.python ## Write the newest releases, for every Python from 3.11 o
 	  pyproject.toml
 
 e2e: $(VENV)/.dev models ## Run the tests that need Debian packages (see .ci/run).
-	@$(BIN)/python -m pytest -m "system and not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "system and not slow" $(ARGS) $(AGAIN)
 
 chaos: $(VENV)/.dev ## Hold the listener to its law through 300 random plans of faults (half an hour; CHAOS_SEED=N: one).
 	@$(BIN)/python -m pytest -q tests/e2e/test_chaos.py $(ARGS)

@@ -84,11 +84,19 @@ def run(what: str, python: str, pytest_arguments: list[str]) -> Tried:
         subprocess.run(pip, check=True)
         tried = Tried(_version(inside), what, libraries(inside))
         print(f"\n{tried.python}, {what}: {', '.join(f'{n} {v}' for n, v in tried.libraries.items())}", flush=True)
-        subprocess.run([str(inside), "-m", "pytest", *SUITE, *pytest_arguments], cwd=ROOT, check=True)
+        test(inside, pytest_arguments)
         if what == "newest":
             subprocess.run([str(inside), "-m", "mypy"], cwd=ROOT, check=True)
         demonstrate(inside.with_name("videodb"), place)
         return tried
+
+
+def test(python: Path, pytest_arguments: list[str]) -> None:
+    """Run the suite, and once more, alone, what failed in it: several processes on two cores may starve a test."""
+    pytest = [str(python), "-m", "pytest"]
+    if subprocess.run([*pytest, *SUITE, *pytest_arguments], cwd=ROOT, check=False).returncode:
+        print("running what failed once more, alone", flush=True)
+        subprocess.run([*pytest, "--last-failed", "--last-failed-no-failures", "none"], cwd=ROOT, check=True)
 
 
 def demonstrate(videodb: Path, place: Path) -> None:
