@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from videodb_cli.errors import (
     ConflictError,
@@ -30,6 +31,10 @@ from videodb_cli.rundir import paths, process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import KEY_NAMES, Credentials, Secret
+
+if TYPE_CHECKING:
+    from videodb_cli.local.describe.options import DescribeOptions
+    from videodb_cli.local.dialect import DialectName
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
@@ -114,6 +119,8 @@ def ensure_local(
     idle_exit_s: float | None = IDLE_EXIT_S,
     started_by: str = "--local",
     rtsps: bool = False,
+    describe: DescribeOptions | None = None,
+    dialect: DialectName = "service",
 ) -> LocalService:
     """Return the running service, or start one for ``directory`` in the background.
 
@@ -137,7 +144,8 @@ def ensure_local(
         raise TimedOutError("somebody else has been starting the embedded service for too long") from None
     try:
         found = find_local(directory, own_only=own_only)
-        return found or _start(place, run_dir, HostOptions(host, port, idle_exit_s, started_by, rtsps=rtsps))
+        wanted = HostOptions(host, port, idle_exit_s, started_by, rtsps=rtsps, describe=describe, dialect=dialect)
+        return found or _start(place, run_dir, wanted)
     finally:
         start_lock.release()
 

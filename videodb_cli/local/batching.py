@@ -79,8 +79,11 @@ class TimeBatch:
         if self._is_picture:
             if found:
                 self._shown = found[-1]
-            elif self._shown is not None:
+            found = [record for record in found if not record.is_minor]
+            if not found and self._shown is not None:
                 found = [_still_shown(self._shown)]
+            if found and self._shown is not None:
+                found[-1] = replace(found[-1], picture=self._shown.picture)
         return [replace(_joined(found), start=start, end=end)] if found else []
 
 
@@ -177,7 +180,8 @@ def _still_shown(record: AnalysisRecord) -> AnalysisRecord:
     """What a picture that has not changed says."""
     lines = _lines(record, "lines")
     detail = {**record.detail, "changed_percent": 0.0, "new_lines": [], "gone_lines": []}
-    return replace(record, text=" · ".join(map(str, lines)) or "The picture has no readable text.", detail=detail)
+    text = " · ".join(map(str, lines)) or "The picture has no readable text."
+    return replace(record, text=text, detail=detail, is_minor=False)
 
 
 def _lines(record: AnalysisRecord, name: str) -> list[Any]:

@@ -72,9 +72,16 @@ def understanding_event(stream: RTStream, understanding: Understanding, record: 
     return event
 
 
-def alert(
-    stream: RTStream, index: Index, found: Alert, record: AnalysisRecord, *, confidence: float, now: float
-) -> Event:
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Why an alert is told. ``explanation`` None: the text that was matched; ``model``: who judged, if that is told."""
+
+    confidence: float
+    explanation: str | None = None
+    model: str | None = None
+
+
+def alert(stream: RTStream, index: Index, found: Alert, record: AnalysisRecord, *, why: Judgement, now: float) -> Event:
     """A rule was met by what an index found. ``now`` is unix seconds; ``data.text`` is what was matched.
 
     Public documents name some things twice (``label`` and ``event_label``), and public code reads either.
@@ -86,14 +93,15 @@ def alert(
             "label": found.rule.label,
             "event_label": found.rule.label,
             "triggered": True,
-            "confidence": confidence,
-            "explanation": record.text,
+            "confidence": why.confidence,
+            "explanation": why.explanation or record.text,
             "event_id": found.rule.id,
             "alert_id": found.id,
             "start": milliseconds(record.start),
             "end": milliseconds(record.end),
             "timestamp": milliseconds(now),
             "text": record.text,
+            **({"model": why.model} if why.model is not None else {}),
         },
     )
     event["rtstream_index_id"] = index.id

@@ -7,11 +7,12 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from videodb_cli.errors import ConflictError, MissingDependencyError
+from videodb_cli.local.describe.options import KEY_NAME, DescribeOptions, read_key
 from videodb_cli.local.service_directory import (
     ServiceAddress,
     ServiceDirectory,
@@ -27,6 +28,7 @@ from videodb_cli.rundir import private, process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
 
 if TYPE_CHECKING:
+    from videodb_cli.local.dialect import DialectName
     from videodb_cli.local.faults.plan import Fault
 
 
@@ -40,6 +42,8 @@ class HostOptions:
     started_by: str = "local start"
     faults: Sequence[Fault] = ()
     rtsps: bool = False
+    describe: DescribeOptions | None = None
+    dialect: DialectName = "service"
     keeps_log: bool = False  # stdout and stderr are the log of `place`, and it is to stay small
 
     def to_json(self) -> dict[str, Any]:
@@ -50,7 +54,16 @@ class HostOptions:
             "idle_exit_s": self.idle_exit_s,
             "started_by": self.started_by,
             "rtsps": self.rtsps,
+            "describe": self.describe.to_json() if self.describe is not None else None,
+            "dialect": self.dialect,
         }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> HostOptions:
+        """Returns the options of a service in the background, from what `to_json` returned."""
+        described = fields.get("describe")
+        describe = None if described is None else DescribeOptions(**described)
+        return cls(**{**fields, "describe": describe}, keeps_log=True)
 
 
 def require_packages() -> None:
@@ -115,6 +128,9 @@ def _serve(place: ServiceDirectory, wanted: HostOptions, on_ready: Callable[[Ser
     # The library that reads media knows the proxies of the environment; what is on this machine is not for them.
     os.environ.update(sparing_this_machine(os.environ))
 
+    describe_key = read_key(os.environ)
+    os.environ.pop(KEY_NAME, None)  # no child and no library needs it
+
     async def work() -> None:
         started: list[Service] = []
 
@@ -140,6 +156,9 @@ def _serve(place: ServiceDirectory, wanted: HostOptions, on_ready: Callable[[Ser
             started_by=wanted.started_by,
             faults=tuple(wanted.faults),
             rtsps=wanted.rtsps,
+            describe=wanted.describe,
+            describe_key=describe_key if wanted.describe is not None else None,
+            dialect=wanted.dialect,
         )
         tune_for_long_running()
         listener = bind(wanted.host, wanted.port)

@@ -131,6 +131,13 @@ class Occurrences:
         self._there = False
         self._last_lines = ""
 
+    def judged(self, is_met: bool, *, lasts: bool) -> bool:
+        """Whether a judgement is to be told. What ``lasts`` is told once, and again after it has been away."""
+        if not lasts:
+            return is_met
+        was_there, self._there = self._there, is_met
+        return is_met and not was_there
+
     def look(self, news: str, everything: str | None) -> RuleMatch | None:
         """A match that is to be told.
 

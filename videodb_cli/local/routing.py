@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from videodb_cli.local.analysis.base import AnalysisRecord
+    from videodb_cli.local.describe.describer import Describer
     from videodb_cli.local.events import Event
     from videodb_cli.local.state.jobs import AnalysisJob, Index
     from videodb_cli.local.state.records import RTStream
@@ -24,7 +25,8 @@ _TICK_S: Final = 0.25
 class FindingRouter:
     """Keeps findings as records and sends their events. Its methods run on the event loop.
 
-    ``send(connection_id, event)`` reaches a socket; ``on_found`` gets each record of an index, for its alerts.
+    ``send(connection_id, event)`` reaches a socket; ``on_found`` gets each record of an index, for its alerts. With a
+    ``describer`` the records of a job are described with its prompt first.
     """
 
     def __init__(
@@ -33,11 +35,13 @@ class FindingRouter:
         send: Callable[[str | None, Event], object],
         on_found: Callable[[RTStream, Index, AnalysisRecord], None],
         on_transcript: Callable[[RTStream, Event], None],
+        describer: Describer | None = None,
     ) -> None:
         self._state = state
         self._send = send
         self._on_found = on_found
         self._on_transcript = on_transcript
+        self._describer = describer
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self, stream: RTStream, record: AnalysisRecord) -> None:
@@ -103,7 +107,13 @@ class FindingRouter:
             self._keep(stream, job, record)
 
     def _keep(self, stream: RTStream, job: AnalysisJob, record: AnalysisRecord) -> None:
-        kept = SceneRecord(record.start, record.end, record.text)
+        if self._describer is not None and isinstance(job, SceneIndex | Understanding):
+            self._describer.describe(job.id, job.prompt, record, lambda told: self._publish(stream, job, told))
+        else:
+            self._publish(stream, job, record)
+
+    def _publish(self, stream: RTStream, job: AnalysisJob, record: AnalysisRecord) -> None:
+        kept = SceneRecord(record.start, record.end, record.text, record.model)
         if isinstance(job, SceneIndex):
             job.records.append(kept)
             self._send(job.ws_connection_id, events.index_event(record.kind, stream, job, record))

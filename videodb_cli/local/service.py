@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from videodb_cli.local import events
 from videodb_cli.local.alerts import AlertDesk
+from videodb_cli.local.describe.describer import Describer
+from videodb_cli.local.dialect import Dialect, DialectName
 from videodb_cli.local.faults.plan import Fault, Faults
 from videodb_cli.local.http.answers import ServiceError
 from videodb_cli.local.http.security import new_key
@@ -24,18 +27,23 @@ from videodb_cli.local.state.sessions import CHANNELS_TIMEOUT_S, SessionKeeper
 from videodb_cli.local.webhooks import Webhooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from videodb_cli.local.describe.options import DescribeOptions
     from videodb_cli.local.events import Event
     from videodb_cli.local.state.records import RTStream
+    from videodb_cli.settings import Secret
 
 WATCH_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a service is started with. ``idle_exit_s``: end that long after the last socket and stream; None: never."""
+    """What a service is started with. ``idle_exit_s``: end that long after the last socket and stream; None: never.
+
+    ``describe``: the endpoint whose model describes and judges, None without one.
+    """
 
     directory: Path
     key: str = field(default_factory=new_key, repr=False)
@@ -46,6 +54,9 @@ class Options:
     channels_timeout_s: float = CHANNELS_TIMEOUT_S
     media_cap_bytes: int = CAP_BYTES
     faults: tuple[Fault, ...] = ()
+    describe: DescribeOptions | None = None
+    describe_key: Secret | None = None
+    dialect: DialectName = "service"
 
 
 class Service:
@@ -72,8 +83,12 @@ class Service:
         self.media = MediaStore(options.directory / "media", cap_bytes=options.media_cap_bytes)
         self.hub = Hub(on_change=self.touch)
         self.webhooks = Webhooks()
-        self.alerts = AlertDesk(self.state, self.hub, self.webhooks, self.playback)
-        self.router = FindingRouter(self.state, self.hub.send, self.alerts.take, self._tell_transcript)
+        self.dialect = Dialect(options.dialect)
+        self.describer = Describer(options.describe, options.describe_key) if options.describe is not None else None
+        if self.describer is not None and make_source is live_source:
+            make_source = partial(live_source, keeps_pictures=True)
+        self.alerts = AlertDesk(self.state, self._send, self._deliver, self.playback, self.describer)
+        self.router = FindingRouter(self.state, self._send, self.alerts.take, self._tell_transcript, self.describer)
         self.streams = StreamRunner(
             self.state,
             self.router,
@@ -111,6 +126,8 @@ class Service:
             await self.intake.rtsp.close()  # first: streams that read from it end at once
         self.router.close()
         await self.streams.stop_all()
+        if self.describer is not None:
+            await self.describer.close()
         await self.webhooks.close()
         await asyncio.to_thread(self.media.close, keep=self.keep_media)
 
@@ -152,11 +169,17 @@ class Service:
         """The address of one media file."""
         return f"{self.base_url}/media/{media_id}/{name}"
 
+    def _send(self, connection_id: str | None, event: Event) -> None:
+        self.hub.send(connection_id, self.dialect.event(event))
+
+    def _deliver(self, url: str, body: Mapping[str, object]) -> None:
+        self.webhooks.send(url, self.dialect.webhook(body))
+
     def _tell_transcript(self, stream: RTStream, event: Event) -> None:
         """A session's callback URL gets what was said, too."""
         session = self.state.session_of(stream)
         if session is not None and session.callback_url is not None:
-            self.webhooks.send(session.callback_url, events.transcript_webhook(session, event, self.state.clock()))
+            self._deliver(session.callback_url, events.transcript_webhook(session, event, self.state.clock()))
 
     def _addresses(self, media_id: str) -> tuple[str, str]:
         return self.media_url(media_id, PLAYLIST), self.player_url(media_id)

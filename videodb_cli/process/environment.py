@@ -7,7 +7,7 @@ import os
 from videodb_cli.network.noproxy import sparing_this_machine
 from videodb_cli.settings import CLIENT_TOKEN_NAME, KEY_NAMES
 
-_SECRET_NAMES = frozenset((*KEY_NAMES, CLIENT_TOKEN_NAME))
+_SECRET_NAMES = frozenset((*KEY_NAMES, CLIENT_TOKEN_NAME, "VIDEODB_DESCRIBE_KEY"))
 
 
 def tool_environment() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,3 +140,20 @@ def test_every_finding_is_told_once_and_windows_do_not_overlap(
     if is_picture:
         for one, other in itertools.pairwise(told):
             assert one.end <= other.start
+
+
+def test_a_window_has_the_last_picture_and_minor_changes_are_no_text() -> None:
+    def minor(picture: bytes, at: float) -> AnalysisRecord:
+        return replace(seen("one", at), text="The picture changed (1.0 %).", picture=picture, is_minor=True)
+
+    batch = TimeBatch(10, 100.0, is_picture=True)
+    batch.take(replace(seen("one", 101), picture=b"first"))
+    batch.take(minor(b"second", 105))
+    batch.take(minor(b"third", 112))
+    told = batch.tick(130 + LATE_S)
+    assert [(record.text, record.picture, record.is_minor) for record in told] == [
+        ("one", b"second", False),
+        ("one", b"third", False),
+        ("one", b"third", False),
+    ]
+    assert told[1].picture is told[2].picture, "a picture that stands is the same, so that nobody describes it again"

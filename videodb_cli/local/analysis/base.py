@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 log = logging.getLogger(__name__)
+
+OCR = "ocr"  # the model of what text recognition has read
 RecordKind = Literal["transcript", "visual_index", "audio_index"]
 StreamStatus = Literal["connecting", "running", "ended", "failed"]
 
@@ -34,7 +36,8 @@ class AnalysisRecord:
 
     ``start`` and ``end`` are unix seconds on the stream's wall clock. ``model`` says what made the record
     (``whisper-tiny.en``, ``ocr``). ``is_final`` is false only for a transcript that later ones replace. ``detail``
-    holds JSON values that only this kind of record has.
+    holds JSON values that only this kind of record has. ``picture`` is what was seen, as JPEG, if a model describes it;
+    an ``is_minor`` record is not worth telling unless one does.
     """
 
     kind: RecordKind
@@ -45,6 +48,8 @@ class AnalysisRecord:
     model: str
     words: tuple[Word, ...] = ()
     detail: Mapping[str, object] = field(default_factory=dict)
+    picture: bytes | None = field(default=None, repr=False)
+    is_minor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

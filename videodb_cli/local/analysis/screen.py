@@ -11,7 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from videodb_cli.local.analysis.base import Analyser, AnalysisRecord, require_packages
+from videodb_cli.local.analysis.base import OCR, Analyser, AnalysisRecord, require_packages
+from videodb_cli.local.analysis.jpeg import jpeg_of
 from videodb_cli.local.analysis.screen_lines import (
     Box,
     TextLine,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
-MODEL_NAME = "ocr"
 
 _GREY_SIZE = (320, 180)
 _LEVELS = 12  # smaller differences are the codec's noise
@@ -71,9 +71,19 @@ class ScreenAnalyser(Analyser):
     goes on without rest is read every 1.5 s.
     """
 
-    def __init__(self, *, on_record: Callable[[AnalysisRecord], None], on_error: Callable[[str], None]) -> None:
-        """Raises `MissingDependencyError` if a package is not installed."""
+    def __init__(
+        self,
+        *,
+        on_record: Callable[[AnalysisRecord], None],
+        on_error: Callable[[str], None],
+        keeps_pictures: bool = False,
+    ) -> None:
+        """With ``keeps_pictures`` records hold the picture, and changes without text are told as minor ones.
+
+        Raises `MissingDependencyError` if a package is not installed.
+        """
         super().__init__("screen", on_record=on_record, on_error=on_error)
+        self._keeps_pictures = keeps_pictures
         require_packages("numpy", "rapidocr", "onnxruntime")
         self._candidate: _Candidate | None = None
         self._waiting: deque[_Candidate] = deque(maxlen=2)
@@ -178,7 +188,8 @@ class ScreenAnalyser(Analyser):
         gone = gone_lines(before, lines, changed, (width, height))
         share = float(changed.mean())
         text = self._wording(candidate, new, gone, share, is_first=reference is None)
-        if text is None or self._abandoned:
+        is_minor = text is None
+        if self._abandoned or (is_minor and not self._keeps_pictures):
             return
         detail = {
             "changed_percent": round(100 * share, 1),
@@ -187,7 +198,18 @@ class ScreenAnalyser(Analyser):
             "lines": [line.text for line in lines],
         }
         end = max(candidate.wall + _LOOK_EVERY_S, candidate.since + _SHORTEST_S)
-        self._on_record(AnalysisRecord("visual_index", text, candidate.since, end, True, MODEL_NAME, detail=detail))
+        record = AnalysisRecord(
+            "visual_index",
+            text or f"The picture changed ({100 * share:.1f} %).",
+            candidate.since,
+            end,
+            True,
+            OCR,
+            detail=detail,
+            picture=jpeg_of(candidate.picture) if self._keeps_pictures else None,
+            is_minor=is_minor,
+        )
+        self._on_record(record)
 
     def _wording(
         self, candidate: _Candidate, new: list[TextLine], gone: list[TextLine], share: float, *, is_first: bool

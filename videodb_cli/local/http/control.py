@@ -49,6 +49,8 @@ async def get_status(request: Request) -> Response:
             "rtsp_port": service.intake.rtsp.port if service.intake.rtsp is not None else None,
             "media_bytes": await asyncio.to_thread(service.media.usage),
             "media_dir": str(service.media.run),
+            "dialect": service.dialect.name,
+            "describe": service.describer.as_json() if service.describer is not None else None,
         }
     )
 
@@ -71,7 +73,7 @@ async def trigger(request: Request) -> Response:
     async with _Departure(request) as departure:
         sent = await send_paced(
             targets,
-            lambda number: events.encode(made.event(number, clock())),
+            lambda number: events.encode(service.dialect.event(made.event(number, clock()))),
             count=count,
             rate=rate,
             cancelled=departure.happened,

@@ -35,6 +35,7 @@ class Analysers:
         on_record: Callable[[AnalysisRecord], None],
         on_error: Callable[[str], None],
         models_dir: Path | None,
+        keeps_pictures: bool = False,
     ) -> None:
         self.audio: AudioTrack | None = None
         self.video: VideoTrack | None = None
@@ -42,6 +43,7 @@ class Analysers:
         self._hand_on = on_record
         self._on_error = on_error
         self._models_dir = models_dir
+        self._keeps_pictures = keeps_pictures
         self._record_lock = threading.Lock()
         self._control = threading.RLock()
         self._speech: SpeechAnalyser | None = None
@@ -120,7 +122,9 @@ class Analysers:
             if self._screen is not None:
                 return
             self._require("video")
-            analyser = ScreenAnalyser(on_record=self._record, on_error=self._on_error)
+            analyser = ScreenAnalyser(
+                on_record=self._record, on_error=self._on_error, keeps_pictures=self._keeps_pictures
+            )
             analyser.start()
             self._screen = analyser
             if self.video is not None:

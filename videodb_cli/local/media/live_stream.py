@@ -44,7 +44,8 @@ class LiveStream:
     the stream's threads, one at a time for each. States: ``connecting``, ``running``, then ``ended`` or ``failed`` once
     everything that was said and shown has been told and the files are finished. A ``running`` state with an error says
     that a part (an analyser) stopped while the stream goes on. A ``patient`` stream bears a source that is silent for
-    longer than ten seconds: somebody else ends it when it is over.
+    longer than ten seconds: somebody else ends it when it is over. With ``keeps_pictures`` records of the picture
+    hold it.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class LiveStream:
         on_state: Callable[[StreamState], None],
         models_dir: Path | None = None,
         patient: bool = False,
+        keeps_pictures: bool = False,
     ) -> None:
         self._patient = patient
         self.media_types: tuple[str, ...] = ()
@@ -79,7 +81,11 @@ class LiveStream:
         self._video: VideoTrack | None = None
         self._audio: AudioTrack | None = None
         self._analysers = Analysers(
-            require=self._require, on_record=on_record, on_error=self._complain, models_dir=models_dir
+            require=self._require,
+            on_record=on_record,
+            on_error=self._complain,
+            models_dir=models_dir,
+            keeps_pictures=keeps_pictures,
         )
         self._reader = threading.Thread(target=self._run, name="ingest", daemon=True)
 

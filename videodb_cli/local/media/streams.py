@@ -95,11 +95,14 @@ def live_source(
     on_record: Callable[[AnalysisRecord], None],
     on_state: Callable[[StreamState], None],
     patient: bool = False,
+    keeps_pictures: bool = False,
 ) -> StreamSource:
     """The real source: PyAV and the analysers, imported only when a stream is started."""
     from videodb_cli.local.media.live_stream import LiveStream
 
-    return LiveStream(url, directory, on_record=on_record, on_state=on_state, patient=patient)
+    return LiveStream(
+        url, directory, on_record=on_record, on_state=on_state, patient=patient, keeps_pictures=keeps_pictures
+    )
 
 
 class StreamRunner:

@@ -6,13 +6,14 @@ A job takes what an analyser finds from the moment at which it was made. ``time`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from videodb_cli.local.state.moments import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from videodb_cli.local.batching import Batch
 
@@ -24,10 +25,15 @@ class SceneRecord:
     start: float
     end: float
     text: str
+    model: str = ""
 
     def as_json(self) -> dict[str, object]:
-        """The shape of a record in every kind of index. Public code reads ``description`` here and ``text`` there."""
-        return {"start": self.start, "end": self.end, "description": self.text, "text": self.text}
+        """The shape of a record in every kind of index. Public code reads ``description`` here and ``text`` there.
+
+        ``model`` says what made it, as in the event.
+        """
+        shape: dict[str, object] = {"start": self.start, "end": self.end, "description": self.text, "text": self.text}
+        return {**shape, "model": self.model} if self.model else shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,16 @@ class Understanding(AnalysisJob):
     segmentation: Mapping[str, object]
     analyzers: Sequence[Mapping[str, object]]
     store: bool
+
+    @property
+    def prompt(self) -> str:
+        """What the analyzer is asked."""
+        for analyzer in self.analyzers:
+            config = analyzer.get("config")
+            prompt = (config.get("prompt") if isinstance(config, Mapping) else None) or analyzer.get("prompt")
+            if isinstance(prompt, str) and prompt.strip():
+                return prompt
+        return "Describe the scene"
 
     @property
     def source(self) -> dict[str, object]:

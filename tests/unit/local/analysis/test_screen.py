@@ -226,3 +226,30 @@ def test_lines_stand_where_they_stand_in_the_whole_picture(monkeypatch: pytest.M
     picture[300:320, 60:400:8] = 255
     assert reader.read(picture) == [TextLine("word", 1, 300, 50, 320)]
     assert seen == [68]
+
+
+def test_pictures_are_kept_only_for_a_model_and_then_every_change_is_told(rig: Rig) -> None:
+    rig.show(_frame(0))
+    rig.wait(lambda: len(rig.records) == 1)
+    assert (rig.records[0].picture, rig.records[0].is_minor) == (None, False)
+    seeing = Rig(rig.reader)
+    seeing.analyser = ScreenAnalyser(
+        on_record=seeing.records.append, on_error=seeing.errors.append, keeps_pictures=True
+    )
+    seeing.analyser.start()
+    seeing.show(_frame(0))
+    seeing.wait(lambda: len(seeing.records) == 1)
+    changed = np.zeros((360, 640, 3), np.uint8)
+    changed[40:70, 40:400] = 255
+    changed[300:340, 560:600] = 90  # an object without text, smaller than what is told today
+    seeing.show(av.VideoFrame.from_ndarray(changed, "bgr24"))
+    seeing.wait(lambda: len(seeing.records) == 2)
+    seeing.finish()
+    first, second = seeing.records
+    assert (first.text, first.is_minor, second.is_minor) == ("first line", False, True)
+    assert second.text.startswith("The picture changed (")
+    assert second.detail["lines"] == ["first line"]
+    for record in (first, second):
+        assert record.picture is not None
+        assert record.picture.startswith(b"\xff\xd8")
+    assert first.picture != second.picture
