@@ -53,8 +53,16 @@ class TimeBatch:
         """Keep a finding until its window has passed. One that comes too late for its window is told at once."""
         if record.start < self._start and not self._is_picture:
             return [record]
+        if self._is_picture and self._waiting and self._number(self._waiting[-1]) == self._number(record):
+            # Only the last picture of a window is described: an hour of pictures would fill the memory.
+            before = self._waiting.pop()
+            if not before.is_minor:
+                self._waiting.append(before if before.picture is None else replace(before, picture=None))
         self._waiting.append(record)
         return []
+
+    def _number(self, record: AnalysisRecord) -> int:
+        return int((record.start - self._start) // self.seconds)
 
     def tick(self, now: float) -> list[AnalysisRecord]:
         """Return a record for each window that has passed, unless nothing was found and nothing is shown."""

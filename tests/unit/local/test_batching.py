@@ -156,4 +156,8 @@ def test_a_window_has_the_last_picture_and_minor_changes_are_no_text() -> None:
         ("one", b"third", False),
         ("one", b"third", False),
     ]
+    batch.take(replace(seen("two", 141), picture=b"a"))
+    batch.take(minor(b"b", 142))
+    batch.take(minor(b"c", 143))
+    assert [record.picture for record in batch._waiting] == [None, b"c"], "an hour of pictures is not kept"
     assert told[1].picture is told[2].picture, "a picture that stands is the same, so that nobody describes it again"

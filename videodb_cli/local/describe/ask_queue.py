@@ -69,6 +69,8 @@ class AskQueue:
         if not self._circuit.may_ask():
             self._settle(question, None)
             return
+        if self._circuit.reason is not None:
+            self._settle(question, None)  # it only tries whether the endpoint answers again: nobody waits for it
         self._waiting.append(question)
         if len(self._waiting) > self._max_waiting:
             self._drop(self._waiting.popleft())
@@ -144,6 +146,8 @@ class AskQueue:
         self._settle(question, None)
 
     def _settle(self, question: _Question, answer: Any) -> None:
+        if question.is_settled:
+            return
         if answer is None:
             self.given_up += 1
         else:

@@ -38,7 +38,7 @@ class Circuit:
         return self._reason
 
     def may_ask(self) -> bool:
-        """Whether to ask now. True while it fails only for the one question that tries again."""
+        """Whether to ask now. While it fails, only one question tries again."""
         if self._reason is None:
             return True
         if self._is_trying or self._clock() < self._next:

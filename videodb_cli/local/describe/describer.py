@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from videodb_cli.local.describe.ask_queue import AskQueue
@@ -23,7 +24,7 @@ class Describer:
     def __init__(self, options: DescribeOptions, key: Secret | None = None) -> None:
         self._endpoint = Endpoint(options, key)
         self._queue = AskQueue(self._endpoint)
-        self._pictures: dict[str, tuple[bytes, str]] = {}  # of each job: the picture described last, and its words
+        self._pictures: dict[str, tuple[bytes, str]] = {}  # of each job: the digest of the last picture, and its words
         self._verdicts: dict[str, tuple[str, Verdict]] = {}  # of each alert: what was judged last
 
     @property
@@ -36,19 +37,20 @@ class Describer:
     ) -> None:
         """Hand ``record`` to ``tell``, with the model's words if it has some for it; in the order of the job."""
         picture, said = record.picture, str(record.detail.get("transcript") or "")
+        digest = sha256(picture).digest() if picture is not None else b""
         record = replace(record, picture=None)
 
         def told(text: str | None) -> None:
             if text is not None:
                 if picture is not None:
-                    self._pictures[job_id] = (picture, text)
+                    self._pictures[job_id] = (digest, text)
                 tell(replace(record, text=text, model=self.model, is_minor=False))
             elif not record.is_minor:
                 tell(record)
 
         if picture is not None:
             last = self._pictures.get(job_id)
-            if last is not None and last[0] is picture:
+            if last is not None and last[0] == digest:
                 self._queue.pass_by(job_id, last[1], told)
             else:
                 self._queue.ask(job_id, lambda: about_picture(prompt, picture), read_text, told)

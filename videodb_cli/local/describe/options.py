@@ -57,6 +57,8 @@ def checked_options(url: str, model: str | None, timeout_s: float | None) -> Des
             "--describe takes an address without a password, a query or a fragment",
             hint=f"put the endpoint's key into the environment: export {KEY_NAME}=…",
         )
+    if timeout_s is not None and not timeout_s > 0:  # also no number (nan)
+        raise UsageError("--describe-timeout must be above 0", hint=f"--describe-timeout {TIMEOUT_S:g}")
     path = parts.path.rstrip("/").removesuffix(_COMPLETIONS)
     if not path.endswith("/v1"):
         path += "/v1"

@@ -38,6 +38,12 @@ def test_a_secret_in_the_address_is_refused_and_not_repeated(typed: str) -> None
     assert "secret" not in f"{caught.value} {caught.value.hint}"
 
 
+def test_a_time_limit_is_a_positive_number() -> None:
+    for wrong in (float("nan"), 0.0, -1.0):
+        with pytest.raises(UsageError, match="--describe-timeout"):
+            checked_options("http://h", None, wrong)
+
+
 def test_options_survive_the_request_to_a_background_process() -> None:
     options = checked_options("http://127.0.0.1:1", "qwen", 4.5)
     assert DescribeOptions(**options.to_json()) == options
