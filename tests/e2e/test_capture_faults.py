@@ -402,7 +402,10 @@ def test_the_official_recorder_records_a_session(
     done = place.run(*START, "--no-store", "--json", **official)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["recorder"] == "official"
-    assert place.json("capture", "pause", "system_audio:default") == {"paused": ["system_audio:default"]}
+    assert place.json("capture", "pause", "system_audio:default") == {
+        "paused": ["system_audio:default"],
+        "schema": 1,
+    }
     assert place.json("capture", "stop")["status"] == "stopped"
     commands = [note["command"] for note in notes(official) if "command" in note]
     assert commands[-3:] == ["pauseTracks", "stopRecording", "shutdown"]

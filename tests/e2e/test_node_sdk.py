@@ -7,8 +7,10 @@ and Windows, does not run.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +26,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("npm") is None or shutil.which("node") is None, reason="Node.js is not installed"),
 ]
 NODE = Path(__file__).parent / "node"
+FAKE_RECORDER = Path(__file__).parents[1] / "fakes" / "fake_recorder.py"
 
 
 class NodeError(AssertionError):
@@ -71,7 +74,7 @@ class Bridge:
 @pytest.fixture(scope="module")
 def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json", ".npmrc", "bridge.js"):
+    for name in ("package.json", "package-lock.json", ".npmrc", "bridge.js", "recorder.js"):
         shutil.copy(NODE / name, directory / name)
     subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=directory, check=True, capture_output=True, timeout=110)
     return directory
@@ -220,3 +223,28 @@ def test_events_and_alerts(node: Bridge, stream: dict[str, Any], socket: str, sa
     node.call("index", "disableAlert", alert_id)
     assert node.call("index", "listAlerts")[0]["status"] == "disabled"
     node.call("index", "enableAlert", alert_id)
+
+
+def test_its_capture_client_can_run_a_session_on_the_fake_recorder(sdk: Path, tmp_path: Path) -> None:
+    """The fake's dialect `node`, to which our driver is held, is one that the Node SDK understands."""
+    log = tmp_path / "commands.jsonl"
+    done = subprocess.run(
+        ["node", "recorder.js", sys.executable, str(FAKE_RECORDER)],
+        cwd=sdk,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "FAKE_RECORDER_FAULTS": "node uploads", "FAKE_RECORDER_LOG": str(log)},
+    )
+    assert done.returncode == 0, done.stdout
+    found = json.loads(done.stdout)
+    assert found["permission"] == "granted"
+    assert ["mic:default", "Built-in Microphone"] in found["names"]
+    heard = [name for name, _ in found["heard"]]
+    assert heard == ["recording:started", *["upload:progress"] * 4, "recording:stopped"]
+    commands = [note["command"] for note in map(json.loads, log.read_text().splitlines()) if "command" in note]
+    assert commands == [
+        "init", "requestPermission", "getChannels", "startRecording", "pauseTracks", "resumeTracks", "stopRecording",
+        "shutdown",
+    ]  # fmt: skip

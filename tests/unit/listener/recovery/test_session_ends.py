@@ -144,3 +144,16 @@ def test_it_ends_with_the_listener(world: World) -> None:
     step(world, silent=True)
     world.time.pass_(600.0)
     assert lifecycle(world)[-1] == ("stopped", False)
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_the_next_listener_goes_on_asking(world: World, is_killed: bool) -> None:
+    stop(world)
+    world.time.pass_(10.0)
+    world.restart(is_killed=is_killed)
+    world.connect()
+    # The recovery after the gap has asked, and has no more to ask for.
+    world.time.pass_(300.0)
+    step(world, silent=True)
+    world.time.pass_(90.0)
+    assert lifecycle(world)[-2:] == [("stopped", False), ("exported", True)]
