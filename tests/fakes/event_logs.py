@@ -137,7 +137,8 @@ def logs(draw: st.DrawFn, damaged: bool = True) -> bytes:
             lines.insert(rng.randrange(len(lines) + 1), line)
     log = b"".join(line + b"\n" for line in lines)
     if damaged and log and rng.random() < 0.15:
-        at = rng.randrange(len(log))
+        # Not in the first bytes: they may then say that the file is UTF-16, which is refused as a whole.
+        at = rng.randrange(min(4, len(log) - 1), len(log))
         log = log[:at] + bytes([rng.randrange(256)]) + log[at + 1 :]
     if damaged and rng.random() < 0.1:
         log += b'{"channel":"transcript"}'  # without its newline: not a line yet

@@ -187,6 +187,8 @@ _LOCAL: Final = {
                 "rtsp_port": {"type": ["integer", "null"]},
                 "media_bytes": INTEGER,
                 "media_dir": STRING,
+                "dialect": STRING,
+                "describe": MAYBE_OBJECT,
             }
         ),
         query={"hold": STRING},

@@ -158,7 +158,7 @@ COMPONENTS: Final[Schema] = {
         },
         {"model_name": STRING},
     ),
-    "SceneRecord": shape({**_SPAN, "description": STRING, "text": STRING}),
+    "SceneRecord": shape({**_SPAN, "description": STRING, "text": STRING}, {"model": STRING}),
     "Rule": shape({"event_id": STRING, "event_prompt": STRING, "label": STRING}),
     "Alert": shape(
         {
