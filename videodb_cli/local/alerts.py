@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from videodb_cli.local.analysis.base import AnalysisRecord
     from videodb_cli.local.describe.describer import Describer
-    from videodb_cli.local.describe.prompts import Verdict
+    from videodb_cli.local.describe.prompts import RuleAnswer
     from videodb_cli.local.events import Event
     from videodb_cli.local.state.jobs import Alert, Index
     from videodb_cli.local.state.records import RTStream
@@ -72,7 +72,7 @@ class AlertDesk:
             self._match(stream, index, alert, record, None)
             return
 
-        def judged(verdict: Verdict | None) -> None:
+        def judged(verdict: RuleAnswer | None) -> None:
             assert self._describer is not None  # noqa: S101 - see above
             if verdict is None:
                 self._match(stream, index, alert, record, _WORDS)

@@ -26,7 +26,7 @@ _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|m|min|minutes?)?")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
-class Batch(Protocol):
+class FindingBatch(Protocol):
     """Takes findings in the order in which they come, and gives records."""
 
     def take(self, record: AnalysisRecord) -> list[AnalysisRecord]:
@@ -125,7 +125,7 @@ class SpeechBatch:
         return [_joined(waiting)] if waiting else []
 
 
-def batch_of(extraction_type: str, config: Mapping[str, Any], began_at: float) -> Batch | None:
+def batch_of(extraction_type: str, config: Mapping[str, Any], began_at: float) -> FindingBatch | None:
     """Return what an ``extraction_config`` asks for, None if it asks for nothing.
 
     Raises `ServiceError` 400 for a value that cannot be meant.

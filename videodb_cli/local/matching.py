@@ -100,7 +100,7 @@ class Rule:
         return RuleMatch(round(best, 2)) if best else None
 
 
-class Query:
+class SearchQuery:
     """The words of one search. Any of them finds a text; the more of them, the higher it stands."""
 
     def __init__(self, query: str) -> None:

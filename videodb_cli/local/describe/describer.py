@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from videodb_cli.local.describe.ask_queue import AskQueue
 from videodb_cli.local.describe.endpoint import Endpoint
-from videodb_cli.local.describe.prompts import Verdict, about_picture, about_rule, about_speech, read_text, read_verdict
+from videodb_cli.local.describe.prompts import (
+    RuleAnswer,
+    about_picture,
+    about_rule,
+    about_speech,
+    read_rule_answer,
+    read_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +32,7 @@ class Describer:
         self._endpoint = Endpoint(options, key)
         self._queue = AskQueue(self._endpoint)
         self._pictures: dict[str, tuple[bytes, str]] = {}  # of each job: the digest of the last picture, and its words
-        self._verdicts: dict[str, tuple[str, Verdict]] = {}  # of each alert: what was judged last
+        self._verdicts: dict[str, tuple[str, RuleAnswer]] = {}  # of each alert: what was judged last
 
     @property
     def model(self) -> str:
@@ -60,7 +67,7 @@ class Describer:
             self._queue.pass_by(job_id, None, told)
 
     def judge(
-        self, alert_id: str, rule: str, observed: str, tell: Callable[[Verdict | None], None], *, is_state: bool
+        self, alert_id: str, rule: str, observed: str, tell: Callable[[RuleAnswer | None], None], *, is_state: bool
     ) -> None:
         """Tell whether ``rule`` is met, None if the model does not say; in the order of the alert.
 
@@ -71,12 +78,12 @@ class Describer:
             self._queue.pass_by(alert_id, last[1], tell)
             return
 
-        def told(verdict: Verdict | None) -> None:
+        def told(verdict: RuleAnswer | None) -> None:
             if verdict is not None and is_state:
                 self._verdicts[alert_id] = (observed, verdict)
             tell(verdict)
 
-        self._queue.ask(alert_id, lambda: about_rule(rule, observed), read_verdict, told)
+        self._queue.ask(alert_id, lambda: about_rule(rule, observed), read_rule_answer, told)
 
     def as_json(self) -> dict[str, object]:
         """Return what `videodb local status` shows."""

@@ -38,7 +38,7 @@ class UnusableAnswerError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RuleAnswer:
     """Whether a rule is met, how sure the model is (0 to 1), and its reason."""
 
     is_match: bool
@@ -73,7 +73,7 @@ def read_text(content: str) -> str:
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " …"
 
 
-def read_verdict(content: str) -> Verdict:
+def read_rule_answer(content: str) -> RuleAnswer:
     """Return the verdict of an answer to `about_rule`. Raises `UnusableAnswerError` for any other form."""
     text = _THOUGHT.sub("", content).strip()
     fenced = _FENCED.match(text)
@@ -92,4 +92,4 @@ def read_verdict(content: str) -> Verdict:
         raise UnusableAnswerError("it answered a rule without a confidence between 0 and 1")
     if not isinstance(explanation, str):
         raise UnusableAnswerError("it answered a rule without an explanation")
-    return Verdict(is_match, round(float(confidence), 2), explanation.strip()[:_MAX_EXPLANATION])
+    return RuleAnswer(is_match, round(float(confidence), 2), explanation.strip()[:_MAX_EXPLANATION])

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from videodb_cli.local.http import fields, service_of
 from videodb_cli.local.http.answers import invalid, not_found, success
 from videodb_cli.local.http.security import read_object
-from videodb_cli.local.matching import Query
+from videodb_cli.local.matching import SearchQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ async def search_collection(request: Request) -> Response:
 
 
 async def _search(streams: Sequence[RTStream], body: dict[str, Any], wanted: str | None) -> Response:
-    query = Query(fields.text(body, "query"))
+    query = SearchQuery(fields.text(body, "query"))
     limit = fields.integer(body, "result_threshold", 10, high=1000)
     least = body.get("score_threshold")
     if least is None:
@@ -67,7 +67,7 @@ async def _search(streams: Sequence[RTStream], body: dict[str, Any], wanted: str
     return success({"results": results[:limit]})
 
 
-def _results(query: Query, records: list[Any], least: float) -> list[dict[str, object]]:
+def _results(query: SearchQuery, records: list[Any], least: float) -> list[dict[str, object]]:
     found = []
     for stream, index, record in records:
         score = query.score(record.text)

@@ -14,7 +14,7 @@ from videodb_cli.local.http import fields, service_of
 from videodb_cli.local.http.answers import success
 from videodb_cli.local.http.security import read_object
 from videodb_cli.local.http.videos import not_indexed
-from videodb_cli.local.matching import Query
+from videodb_cli.local.matching import SearchQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,7 +74,7 @@ async def search_collection_v2(request: Request) -> Response:
 
 
 async def _search(service: Service, assets: Sequence[Asset], body: dict[str, Any]) -> Response:
-    query = Query(fields.text(body, "query"))
+    query = SearchQuery(fields.text(body, "query"))
     wants_speech = _wants_speech(body)
     wanted = fields.optional_text(body, "scene_index_id") or fields.optional_text(body, "index_id")
     moments = _spoken(service, assets) if wants_speech else _seen(service, assets)
@@ -85,7 +85,7 @@ async def _search(service: Service, assets: Sequence[Asset], body: dict[str, Any
 
 
 async def _search_v2(service: Service, assets: Sequence[Asset], body: dict[str, Any]) -> Response:
-    query = Query(fields.text(body, "query"))
+    query = SearchQuery(fields.text(body, "query"))
     limit = fields.integer(body, "top_k", 10, high=1000)
     moments = [*_spoken(service, assets), *_seen(service, assets)]
     ranked = (await asyncio.to_thread(_rank, query, moments, _least(body)))[:limit]
@@ -131,7 +131,7 @@ def _seen(service: Service, assets: Iterable[Asset]) -> list[_Moment]:
     ]
 
 
-def _rank(query: Query, moments: Sequence[_Moment], least: float) -> list[tuple[float, _Moment]]:
+def _rank(query: SearchQuery, moments: Sequence[_Moment], least: float) -> list[tuple[float, _Moment]]:
     scored = [(query.score(moment.text), moment) for moment in moments]
     found = [item for item in scored if item[0] > 0 and item[0] >= least]
     return sorted(found, key=lambda item: (-item[0], item[1].start))

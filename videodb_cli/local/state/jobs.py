@@ -15,7 +15,7 @@ from videodb_cli.local.state.moments import iso
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from videodb_cli.local.batching import Batch
+    from videodb_cli.local.batching import FindingBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class AnalysisJob:
     created_at: float
     status: str = "running"  # running | stopped
     stopped_at: float | None = None
-    batch: Batch | None = None
+    batch: FindingBatch | None = None
     records: list[SceneRecord] = field(default_factory=list)
 
     def wants(self, began_at: float) -> bool:

@@ -15,7 +15,7 @@ from videodb_cli.local.analysis.jpeg import jpeg_of
 from videodb_cli.local.describe import endpoint as endpoint_module
 from videodb_cli.local.describe.describer import Describer
 from videodb_cli.local.describe.options import DescribeOptions
-from videodb_cli.local.describe.prompts import Verdict
+from videodb_cli.local.describe.prompts import RuleAnswer
 
 
 def picture(shade: int) -> bytes:
@@ -128,5 +128,5 @@ async def test_a_rule_is_judged(fake: VisionEndpoint, describer: Describer) -> N
     fake.answer = lambda asked: "Yes, I think so!"
     describer.judge("alert", "a dog", "a cat", told, is_state=True)
     await told.wait(4)
-    assert told == [Verdict(True, 0.9, "A dog is there.")] * 3 + [None]
+    assert told == [RuleAnswer(True, 0.9, "A dog is there.")] * 3 + [None]
     assert describer.as_json()["state"] == "working"

@@ -7,13 +7,13 @@ import pytest
 
 from videodb_cli.local.describe.prompts import (
     MAX_TEXT,
+    RuleAnswer,
     UnusableAnswerError,
-    Verdict,
     about_picture,
     about_rule,
     about_speech,
+    read_rule_answer,
     read_text,
-    read_verdict,
 )
 
 
@@ -45,11 +45,11 @@ def test_a_description_is_read() -> None:
 @pytest.mark.parametrize("form", ["{}", "```json\n{}\n```", "```\n{}```", "<think>hm</think>\n{}"])
 def test_a_verdict_is_read(answer: object, form: str) -> None:
     content = orjson.dumps({"answer": answer, "confidence": 0.876, "explanation": " A dog is seen. "}).decode()
-    assert read_verdict(form.replace("{}", content)) == Verdict(True, 0.88, "A dog is seen.")
+    assert read_rule_answer(form.replace("{}", content)) == RuleAnswer(True, 0.88, "A dog is seen.")
 
 
 def test_no_is_a_verdict_too() -> None:
-    assert read_verdict('{"answer": "no", "confidence": 1}') == Verdict(False, 1.0, "")
+    assert read_rule_answer('{"answer": "no", "confidence": 1}') == RuleAnswer(False, 1.0, "")
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_no_is_a_verdict_too() -> None:
 )
 def test_every_other_form_is_unusable(content: str) -> None:
     with pytest.raises(UnusableAnswerError):
-        read_verdict(content)
+        read_rule_answer(content)
