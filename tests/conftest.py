@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,18 @@ settings.register_profile("fuzz", settings.get_profile("quick"), max_examples=20
 settings.load_profile("quick")
 
 _EXIT_WITHIN_S = 60
+
+
+def pytest_configure() -> None:
+    """Take the signals again that the caller ignores.
+
+    A shell starts what runs in its background with SIGINT ignored, and nohup ignores SIGHUP. Our programs keep ignoring
+    what was ignored at their start, so that the tests which send these would wait in vain.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_unconfigure() -> None:

@@ -65,8 +65,11 @@ def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
 
 
+_PRINTABLE = st.characters(exclude_categories=["C", "Z"], include_characters=" ")
+
+
 @given(
-    st.text(min_size=8, max_size=40).filter(lambda text: text.isprintable() and text == text.strip()),
+    st.text(_PRINTABLE, min_size=8, max_size=40).filter(lambda text: text == text.strip()),
     st.sampled_from(["it is {}.", "x{}y", "http://u:{}@h/", "k={}&a=1", '"{}"', "{}"]),
 )
 def test_a_known_secret_stands_nowhere(secret: str, place: str) -> None:
