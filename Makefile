@@ -8,8 +8,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 LOCKED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models test coverage bare matrix lowest newest tried lock e2e chaos soak reliability lint types format
-.PHONY: golden docs bench fuzz clean
+.PHONY: help demo models test coverage bare matrix between lowest newest tried lock e2e chaos soak reliability lint
+.PHONY: types format golden docs bench fuzz clean
 
 help: ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ bare: ## Run make demo and make test as if nothing but Python, make and git were
 
 matrix: $(VENV)/.dev models ## Run the tests without models, and the demo, on every other Python of this machine (pyenv's too).
 	@$(BIN)/python scripts/matrix.py locked $(ARGS)
+
+between: $(VENV)/.dev models ## The same without the newest Python, which make newest takes.
+	@$(BIN)/python scripts/matrix.py between $(ARGS)
 
 lowest: $(VENV)/.dev models ## The same with the lowest releases that pyproject.toml allows, on the oldest Python.
 	@$(BIN)/python scripts/matrix.py lowest $(ARGS)

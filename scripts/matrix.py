@@ -2,6 +2,7 @@
 """Run the tests on other Pythons and with other releases of the libraries, and say which were tried.
 
     python scripts/matrix.py locked    # every other Python of this machine, with the releases of constraints.txt
+    python scripts/matrix.py between   # the same without the newest Python, which `newest` takes: for CI
     python scripts/matrix.py lowest    # the oldest Python, with the lowest releases that pyproject.toml allows
     python scripts/matrix.py newest    # the newest Python, with what pip takes today for somebody without the lock
     python scripts/matrix.py tried     # the table of what passed since `make clean`
@@ -64,8 +65,9 @@ def interpreters() -> dict[tuple[int, int], str]:
 def plan(what: str) -> list[str]:
     """The interpreters that a kind of run takes."""
     found = interpreters()
-    if what == "locked":
-        return [path for minor, path in found.items() if minor != sys.version_info[:2]]
+    if what in {"locked", "between"}:
+        newest = max(found) if what == "between" else None
+        return [path for minor, path in found.items() if minor not in {sys.version_info[:2], newest}]
     return [found[min(found) if what == "lowest" else max(found)]]
 
 
@@ -77,7 +79,7 @@ def run(what: str, python: str, pytest_arguments: list[str]) -> Tried:
         inside = place / "venv" / "bin" / "python"
         wanted = f"{ROOT}[all,{'dev' if what == 'newest' else 'test'}]"
         pip = [str(inside), "-m", "pip", "install", "--quiet", "--editable", wanted]
-        if what == "locked":
+        if what in {"locked", "between"}:
             pip += ["--constraint", str(LOCK)]
         elif what == "lowest":
             pip += ["--constraint", str(lowest(inside, place / "lowest.txt"))]
@@ -160,7 +162,7 @@ def main() -> int:
     if what == "tried":
         print(table(tried()))
         return 0
-    if what not in {"locked", "lowest", "newest"}:
+    if what not in {"locked", "between", "lowest", "newest"}:
         print(__doc__, file=sys.stderr)
         return 2
     failed = []
