@@ -1,12 +1,17 @@
-"""`videodb local run`: a command whose VideoDB is the embedded service, whatever address its program connects to."""
+"""`videodb local run`: a command whose VideoDB is the embedded service, whatever address its program connects to.
+
+On Linux, where the SDK has no recorder, its `CaptureClient` gets ours.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +27,8 @@ from videodb_cli.local.rtsp.certificate import make_certificate
 from videodb_cli.network import tls
 from videodb_cli.process.signals import stop_signals
 from videodb_cli.rundir import private
+from videodb_cli.settings import RECORDER_SOURCE_NAME
+from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     from videodb_cli.app.local_service import LocalService
@@ -29,8 +36,24 @@ if TYPE_CHECKING:
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
-def run_with_service(service: LocalService, command: Sequence[str]) -> int:
+# What the Python SDK imports to find its recorder. Its package has none for Linux.
+_RECORDER_MODULE: Final = """\
+from pathlib import Path
+
+IS_VIDEODB_CLI = True
+
+def get_binary_path():
+    return str(Path(__file__).with_name("recorder"))
+"""
+
+
+def run_with_service(service: LocalService, command: Sequence[str], *, source: Path | None = None) -> int:
     """Run a command in the foreground with the service in its environment. Returns its exit status as a shell does.
+
+    Args:
+        service: The embedded service.
+        command: The program and its arguments.
+        source: A file that its recorder plays in place of devices.
 
     Raises:
         MissingDependencyError: There is no such command, or the package `cryptography` is missing.
@@ -40,6 +63,8 @@ def run_with_service(service: LocalService, command: Sequence[str]) -> int:
     port = urlsplit(service.url).port or 80
     with tempfile.TemporaryDirectory(prefix="videodb-run-") as name, _proxy(port, Path(name)) as proxy_url:
         added = environment(service.url, service.key, proxy_url, Path(name))
+        if sys.platform == "linux":
+            added |= _recorder(Path(name) / "python", source)
         with _signals_for() as hand_to, subprocess.Popen(command, env={**os.environ, **added}) as child:
             hand_to(child)
             status = child.wait()
@@ -68,6 +93,17 @@ def environment(url: str, key: str, proxy_url: str, certificates: Path) -> dict[
         # Node 24 and newer reads the proxy only then.
         "NODE_USE_ENV_PROXY": "1",
     }
+
+
+def _recorder(directory: Path, source: Path | None) -> dict[str, str]:
+    """Make our recorder the one that the Python SDK finds. Returns the variables that do so."""
+    directory.mkdir(mode=0o700)
+    (directory / "videodb_capture_bin.py").write_text(_RECORDER_MODULE)
+    program = directory / "recorder"
+    program.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m videodb_cli capture recorder\n")
+    program.chmod(0o700)
+    path = os.pathsep.join(filter(None, (str(directory), os.environ.get("PYTHONPATH"))))
+    return {"PYTHONPATH": path, **({} if source is None else {RECORDER_SOURCE_NAME: str(absolute(source))})}
 
 
 def _both(name: str, value: str) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from videodb_cli import console
+from videodb_cli import console, mediafile
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, made_run_dir
 from videodb_cli.errors import UsageError
 from videodb_cli.settings import resolve_directory
@@ -47,6 +47,10 @@ def env(
 
 def run(
     command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The command and its arguments.")],
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="FILE", help="What a CaptureClient records on Linux, in place of devices."),
+    ] = None,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> int:
@@ -54,12 +58,17 @@ def run(
 
     Its program needs no change. Starts the service if it does not run, and sets the key and the address for the
     command. Requests to https://api.videodb.io go to the embedded service by a proxy on this machine, whose certificate
-    nothing but the command trusts. The exit status is that of the command. Write -- before a command that has options.
+    nothing but the command trusts. On Linux, the CaptureClient of the Python SDK records with our recorder. The exit
+    status is that of the command. Write -- before a command that has options.
     """
     from videodb_cli.app.local_run import run_with_service
     from videodb_cli.app.local_service import ensure_local
+    from videodb_cli.commands.capture.channels import named_source
 
+    file = named_source(source)
+    if file is not None:
+        mediafile.check_file(file)
     service = ensure_local(made_run_dir(directory, env_file).path)
     console.talk(f"embedded service {service.url}: this is not the VideoDB service")
     console.flush()
-    return run_with_service(service, command)
+    return run_with_service(service, command, source=file)

@@ -59,9 +59,10 @@ def binary_path() -> str | None:
     """Return the path of the recorder if its package is installed and has a program for this platform."""
     try:
         import videodb_capture_bin
-    except ImportError:
-        return None
-    try:
+
+        # `videodb local run` puts our own recorder in its place.
+        if getattr(videodb_capture_bin, "IS_VIDEODB_CLI", False):
+            return None
         path = str(videodb_capture_bin.get_binary_path())
     except Exception:  # noqa: BLE001 - the package raises what it likes where it has no binary
         return None

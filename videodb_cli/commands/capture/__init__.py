@@ -14,6 +14,7 @@ app = new_app(
             "create": "videodb_cli.commands.capture.create",
             "pause": "videodb_cli.commands.capture.pausing:pause_app",
             "resume": "videodb_cli.commands.capture.pausing:resume_app",
+            "recorder": "videodb_cli.commands.capture.recorder",
         }
     ),
     no_args_is_help=True,
