@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import videodb
+from videodb.exceptions import InvalidRequestError
 
 from tests.e2e.program import eventually
 from tests.e2e.test_alerts import Receiver, connected, events_of, receiver
@@ -76,7 +77,7 @@ def show(sources: Any) -> Callable[..., None]:
         picture = jpeg_of(np.full((90, 160, 3), shade, np.uint8))
         detail = {"lines": [text], "new_lines": [text], "gone_lines": []}
         sources.say(
-            AnalysisRecord("visual_index", text, now, now + 1, True, "ocr", detail=detail, picture=picture, **more)
+            AnalysisRecord("visual_index", text, now, now + 1, True, "ocr", detail=detail, pictures=(picture,), **more)
         )
 
     return show
@@ -136,6 +137,38 @@ def test_an_understanding_and_its_windows_are_described_once_for_each_picture(
     found = eventually(lambda: (read := understanding.get_records(began - 60, began + 60))["total_count"] > 2 and read)
     assert {(one["text"], one["model"]) for one in found["records"][1:]} == {("What happens?: dark", "tiny-vl")}
     assert fake.requests <= 2, "a picture that stands is not asked about again"
+
+
+def test_a_window_shows_the_model_as_many_pictures_as_are_asked_for(
+    stream: Any, show: Any, fake: VisionEndpoint
+) -> None:
+    stream.index_visuals(prompt="all", batch_config={"type": "time", "value": 2, "frame_count": 5})
+    stream.index_visuals(prompt="two", batch_config={"type": "time", "value": 2, "frame_count": 2})
+    stream.index_visuals(prompt="last", batch_config={"type": "time", "value": 2})
+    config = {"prompt": "understood"}
+    analyzers = [{"type": "vlm", "name": "scene", "sampling": {"frame_count": 3}, "config": config}]
+    stream.understand(segmentation={"type": "time", "window": "2s"}, analyzers=analyzers)
+    for shade in (10, 90, 170, 250):
+        show(f"shade {shade}", shade)
+    eventually(lambda: len(fake.asked) == 4)
+    shown = {asked.prompt: [round(float(picture.mean())) for picture in asked.pictures] for asked in fake.asked}
+    assert {prompt: len(pictures) for prompt, pictures in shown.items()} == {
+        "all": 4,
+        "two": 2,
+        "last": 1,
+        "understood": 3,
+    }
+    assert shown["all"] == pytest.approx([10, 90, 170, 250], abs=2)
+    assert shown["last"] == shown["two"][-1:] == shown["all"][-1:]
+
+
+@pytest.mark.parametrize("count", [0, "five", 10**6, 1.5])
+def test_a_number_of_pictures_that_cannot_be_meant_is_refused(stream: Any, count: object) -> None:
+    with pytest.raises(InvalidRequestError, match="frame_count must be a whole number"):
+        stream.index_visuals(prompt="all", batch_config={"type": "time", "value": 2, "frame_count": count})
+    analyzers = [{"type": "vlm", "name": "scene", "sampling": {"frame_count": count}}]
+    with pytest.raises(InvalidRequestError, match="frame_count must be a whole number"):
+        stream.understand(analyzers=analyzers)
 
 
 async def test_what_was_said_is_summed_up_and_silence_is_not(conn: Any, stream: Any, sources: Any) -> None:

@@ -28,8 +28,13 @@ class Asked:
     model: str
     system: str
     prompt: str
-    picture: np.ndarray | None  # BGR
+    pictures: list[np.ndarray]  # BGR
     headers: dict[str, str]
+
+    @property
+    def picture(self) -> np.ndarray | None:
+        """The last picture."""
+        return self.pictures[-1] if self.pictures else None
 
 
 @dataclass
@@ -187,7 +192,8 @@ def _send(handler: BaseHTTPRequestHandler, act: Act) -> None:
 
 
 def _read(body: dict[str, Any], headers: dict[str, str]) -> Asked:
-    system, prompt, picture = "", "", None
+    system, prompt = "", ""
+    pictures: list[np.ndarray] = []
     for message in body["messages"]:
         if message["role"] not in {"system", "user", "assistant"}:
             raise ValueError(message["role"])
@@ -195,14 +201,14 @@ def _read(body: dict[str, Any], headers: dict[str, str]) -> Asked:
         parts: list[dict[str, Any]] = [{"type": "text", "text": content}] if isinstance(content, str) else content
         for part in parts:
             if part["type"] == "image_url":
-                picture = _decoded(part["image_url"]["url"])
+                pictures.append(_decoded(part["image_url"]["url"]))
             elif message["role"] == "system":
                 system += part["text"]
             else:
                 prompt += part["text"]
     if not prompt or body.get("stream"):
         raise ValueError("this fake wants a prompt, and does not stream")
-    return Asked(body["model"], system, prompt, picture, headers)
+    return Asked(body["model"], system, prompt, pictures, headers)
 
 
 def _decoded(url: str) -> np.ndarray:

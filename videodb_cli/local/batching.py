@@ -2,7 +2,8 @@
 
 The SDKs' ``batch_config`` and the ``segmentation`` of an understanding ask for it. A window of seconds begins where the
 job began, and is told when it has passed: with what was found in it or, of a picture that did not change, with what
-is still shown. Words and sentences are counted in what was said.
+is still shown. Only the first picture does not wait for a long window: whoever starts a job wants to see that it works.
+Words and sentences are counted in what was said.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 # Analysis takes a moment: what was found within a window may come this much later.
 LATE_S: Final = 1.5
 MAX_WINDOW_S: Final = 3600.0
+# A first picture waits for a window no longer than this.
+FIRST_WAITS_S: Final = 2.0
+# The least span of a record that waits for no window: players and clients count in whole seconds.
+_SHORTEST_S: Final = 1.0
+MAX_FRAMES: Final = 100
 _SENTENCE = re.compile("[.!?\u2026]+(?=\\s|$)|[\u3002\uff01\uff1f]")
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|m|min|minutes?)?")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -40,12 +46,13 @@ class FindingBatch(Protocol):
 
 
 class TimeBatch:
-    """A record for each window of so many seconds."""
+    """A record for each window of so many seconds. Of a picture that changes it holds the last ``frames`` states."""
 
-    def __init__(self, seconds: float, began_at: float, *, is_picture: bool) -> None:
+    def __init__(self, seconds: float, began_at: float, *, is_picture: bool, frames: int = 1) -> None:
         self.seconds = seconds
         self._start = began_at
         self._is_picture = is_picture
+        self._frames = frames
         self._waiting: list[AnalysisRecord] = []
         self._shown: AnalysisRecord | None = None
 
@@ -53,13 +60,28 @@ class TimeBatch:
         """Keep a finding until its window has passed. One that comes too late for its window is told at once."""
         if record.start < self._start and not self._is_picture:
             return [record]
-        if self._is_picture and self._waiting and self._number(self._waiting[-1]) == self._number(record):
-            # Only the last picture of a window is described: an hour of pictures would fill the memory.
-            before = self._waiting.pop()
-            if not before.is_minor:
-                self._waiting.append(before if before.picture is None else replace(before, picture=None))
+        if not self._is_picture:
+            self._waiting.append(record)
+            return []
+        if self._shown is None and not self._waiting and not record.is_minor and self.seconds > FIRST_WAITS_S:
+            return [self._first(record)]
         self._waiting.append(record)
+        self._forget_pictures(self._number(record))
         return []
+
+    def _first(self, record: AnalysisRecord) -> AnalysisRecord:
+        """Return a record of the first picture. The first window begins where it ends."""
+        self._shown = record
+        start = max(record.start, self._start)
+        self._start = start + min(self.seconds, max(_SHORTEST_S, record.end - start))
+        return replace(record, start=start, end=self._start)
+
+    def _forget_pictures(self, number: int) -> None:
+        """Keep no more pictures of a window than are described: an hour of pictures would fill the memory."""
+        spare = [record for record in self._waiting if record.pictures and self._number(record) == number]
+        for old in spare[: -self._frames]:
+            place = next(i for i, record in enumerate(self._waiting) if record is old)
+            self._waiting[place : place + 1] = [] if old.is_minor else [replace(old, pictures=())]
 
     def _number(self, record: AnalysisRecord) -> int:
         return int((record.start - self._start) // self.seconds)
@@ -85,13 +107,14 @@ class TimeBatch:
         found = [record for record in self._waiting if record.start < end]
         self._waiting = [record for record in self._waiting if record.start >= end]
         if self._is_picture:
+            pictures = tuple(picture for record in found for picture in record.pictures)
             if found:
-                self._shown = found[-1]
+                self._shown = replace(found[-1], pictures=pictures[-1:])
             found = [record for record in found if not record.is_minor]
             if not found and self._shown is not None:
                 found = [_still_shown(self._shown)]
             if found and self._shown is not None:
-                found[-1] = replace(found[-1], picture=self._shown.picture)
+                found[-1] = replace(found[-1], pictures=pictures[-self._frames :] or self._shown.pictures)
         return [replace(_joined(found), start=start, end=end)] if found else []
 
 
@@ -131,8 +154,10 @@ def batch_of(extraction_type: str, config: Mapping[str, Any], began_at: float) -
     Raises `ServiceError` 400 for a value that cannot be meant.
     """
     if extraction_type == "time":
-        seconds = config.get("time")
-        return None if seconds is None else TimeBatch(_seconds(seconds, "time"), began_at, is_picture=True)
+        seconds, frames = config.get("time"), frames_of(config)
+        if seconds is None:
+            return None
+        return TimeBatch(_seconds(seconds, "time"), began_at, is_picture=True, frames=frames)
     value = config.get("segmentation_value")
     segmenter = config.get("segmenter")
     if segmenter is None or value is None:
@@ -155,6 +180,19 @@ def window_of(segmentation: Mapping[str, Any]) -> float:
         raise invalid('segmentation must be of type time, such as {"type": "time", "window": "10s"}')
     window = segmentation.get("window", segmentation.get("seconds", 10))
     return _seconds(window, "segmentation.window")
+
+
+def frames_of(config: Mapping[str, Any]) -> int:
+    """Return how many states of a picture that changes a window shows to the model; 1 if nothing is said.
+
+    Raises `ServiceError` 400 for a ``frame_count`` that cannot be meant.
+    """
+    count = config.get("frame_count")
+    if count is None:
+        return 1
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_FRAMES:
+        raise invalid(f"frame_count must be a whole number between 1 and {MAX_FRAMES}")
+    return count
 
 
 def _seconds(value: object, name: str) -> float:

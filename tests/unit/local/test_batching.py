@@ -23,8 +23,16 @@ def heard(text: str, at: float) -> AnalysisRecord:
     return AnalysisRecord("audio_index", f"Speech: {text}", at, at + 1, True, "vad", detail={"transcript": text})
 
 
+def began(seconds: float, began_at: float, **more: Any) -> TimeBatch:
+    """Windows of pictures whose first picture has been told, up to ``began_at``."""
+    batch = TimeBatch(seconds, began_at - 1, is_picture=True, **more)
+    told = batch.take(seen("the first", began_at - 1)) or batch.flush(began_at)
+    assert [record.text for record in told] == ["the first"]
+    return batch
+
+
 def test_a_window_is_told_once_it_has_passed() -> None:
-    batch = TimeBatch(10, 100.0, is_picture=True)
+    batch = began(10, 100.0)
     assert batch.take(seen("one", 101)) == []
     assert batch.take(seen("two", 105)) == []
     assert batch.tick(110 + LATE_S - 0.1) == []
@@ -34,12 +42,26 @@ def test_a_window_is_told_once_it_has_passed() -> None:
     assert record.detail["lines"] == ["two"]
 
 
+def test_the_first_picture_does_not_wait_for_a_long_window() -> None:
+    batch = TimeBatch(10, 100.0, is_picture=True)
+    (first,) = batch.take(seen("one", 100.4))
+    assert (first.text, first.start, first.end) == ("one", 100.4, 101.4)
+    assert batch.take(seen("two", 100.8)) == batch.tick(111) == []
+    (second,) = batch.tick(111.4 + LATE_S)
+    assert (second.text, second.start, second.end) == ("two", 101.4, 111.4)
+    late = TimeBatch(10, 100.0, is_picture=True)
+    (first,) = late.take(replace(seen("one", 99.0), end=99.2))
+    assert (first.start, first.end) == (100, 101), "a second at least: players count in seconds"
+    short = TimeBatch(2, 100.0, is_picture=True)
+    assert short.take(seen("one", 100.4)) == []
+    assert [(record.start, record.end) for record in short.tick(102 + LATE_S)] == [(100, 102)]
+
+
 def test_a_picture_that_does_not_change_is_described_again() -> None:
     batch = TimeBatch(5, 0.0, is_picture=True)
     assert batch.tick(20) == []
-    batch.take(seen("still here", 21))
-    told = batch.tick(41)
-    assert [(record.text, record.start) for record in told] == [("still here", start) for start in (20, 25, 30)]
+    told = batch.take(seen("still here", 20)) + batch.tick(41)
+    assert [(record.text, record.start) for record in told] == [("still here", start) for start in (20, 21, 26, 31)]
     assert told[1].detail["new_lines"] == []
 
 
@@ -93,6 +115,11 @@ def test_without_a_wish_each_finding_is_a_record(kind: str, config: dict[str, An
         ("time", {"time": True}),
         ("time", {"time": float("nan")}),
         ("time", {"time": 1e9}),
+        ("time", {"time": 2, "frame_count": 0}),
+        ("time", {"time": 2, "frame_count": 2.5}),
+        ("time", {"time": 2, "frame_count": True}),
+        ("time", {"frame_count": "5"}),
+        ("time", {"frame_count": 10**9}),
         ("transcript", {"segmenter": "shot", "segmentation_value": 1}),
         ("transcript", {"segmenter": ["word"], "segmentation_value": 1}),
         ("transcript", {"segmenter": "word", "segmentation_value": 1.5}),
@@ -144,20 +171,32 @@ def test_every_finding_is_told_once_and_windows_do_not_overlap(
 
 def test_a_window_has_the_last_picture_and_minor_changes_are_no_text() -> None:
     def minor(picture: bytes, at: float) -> AnalysisRecord:
-        return replace(seen("one", at), text="The picture changed (1.0 %).", picture=picture, is_minor=True)
+        return replace(seen("one", at), text="The picture changed (1.0 %).", pictures=(picture,), is_minor=True)
 
-    batch = TimeBatch(10, 100.0, is_picture=True)
-    batch.take(replace(seen("one", 101), picture=b"first"))
+    batch = began(10, 100.0)
+    batch.take(replace(seen("one", 101), pictures=(b"first",)))
     batch.take(minor(b"second", 105))
     batch.take(minor(b"third", 112))
     told = batch.tick(130 + LATE_S)
-    assert [(record.text, record.picture, record.is_minor) for record in told] == [
-        ("one", b"second", False),
-        ("one", b"third", False),
-        ("one", b"third", False),
+    assert [(record.text, record.pictures, record.is_minor) for record in told] == [
+        ("one", (b"second",), False),
+        ("one", (b"third",), False),
+        ("one", (b"third",), False),
     ]
-    batch.take(replace(seen("two", 141), picture=b"a"))
+    batch.take(replace(seen("two", 141), pictures=(b"a",)))
     batch.take(minor(b"b", 142))
     batch.take(minor(b"c", 143))
-    assert [record.picture for record in batch._waiting] == [None, b"c"], "an hour of pictures is not kept"
-    assert told[1].picture is told[2].picture, "a picture that stands is the same, so that nobody describes it again"
+    assert [record.pictures for record in batch._waiting] == [(), (b"c",)], "an hour of pictures is not kept"
+    assert told[1].pictures == told[2].pictures, "a picture that stands is the same, so that nobody describes it again"
+
+
+def test_a_window_has_as_many_pictures_as_are_asked_for() -> None:
+    batch = batch_of("time", {"time": 10, "frame_count": 2}, 0.0)
+    assert isinstance(batch, TimeBatch)
+    batch.take(seen("the first", 0))
+    for number in range(4):
+        batch.take(replace(seen(f"line {number}", 2.0 + number), pictures=(b"%d" % number,)))
+    batch.take(replace(seen("later", 14), pictures=(b"later",)))
+    told = batch.tick(31 + LATE_S)
+    assert [record.pictures for record in told] == [(b"2", b"3"), (b"later",), (b"later",)]
+    assert told[0].text == "line 0 · line 1 · line 2 · line 3", "what was read is told of every picture"

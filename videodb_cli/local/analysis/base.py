@@ -36,8 +36,8 @@ class AnalysisRecord:
 
     ``start`` and ``end`` are unix seconds on the stream's wall clock. ``model`` says what made the record
     (``whisper-tiny.en``, ``ocr``). ``is_final`` is false only for a transcript that later ones replace. ``detail``
-    holds JSON values that only this kind of record has. ``picture`` is what was seen, as JPEG, if a model describes it;
-    an ``is_minor`` record is not worth telling unless one does.
+    holds JSON values that only this kind of record has. ``pictures`` are what was seen, as JPEG, the oldest first, if a
+    model describes it; an ``is_minor`` record is not worth telling unless one does.
     """
 
     kind: RecordKind
@@ -48,7 +48,7 @@ class AnalysisRecord:
     model: str
     words: tuple[Word, ...] = ()
     detail: Mapping[str, object] = field(default_factory=dict)
-    picture: bytes | None = field(default=None, repr=False)
+    pictures: tuple[bytes, ...] = field(default=(), repr=False)
     is_minor: bool = False
 
 

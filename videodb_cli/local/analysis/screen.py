@@ -206,7 +206,7 @@ class ScreenAnalyser(Analyser):
             True,
             OCR,
             detail=detail,
-            picture=jpeg_of(candidate.picture) if self._keeps_pictures else None,
+            pictures=(jpeg_of(candidate.picture),) if self._keeps_pictures else (),
             is_minor=is_minor,
         )
         self._on_record(record)

@@ -10,7 +10,7 @@ from videodb_cli.local.describe.ask_queue import AskQueue
 from videodb_cli.local.describe.endpoint import Endpoint
 from videodb_cli.local.describe.prompts import (
     RuleAnswer,
-    about_picture,
+    about_pictures,
     about_rule,
     about_speech,
     read_rule_answer,
@@ -31,7 +31,9 @@ class Describer:
     def __init__(self, options: DescribeOptions, key: Secret | None = None) -> None:
         self._endpoint = Endpoint(options, key)
         self._queue = AskQueue(self._endpoint)
-        self._pictures: dict[str, tuple[bytes, str]] = {}  # of each job: the digest of the last picture, and its words
+        self._pictures: dict[
+            str, tuple[bytes, str]
+        ] = {}  # of each job: the digest of the last pictures, and their words
         self._verdicts: dict[str, tuple[str, RuleAnswer]] = {}  # of each alert: what was judged last
 
     @property
@@ -43,24 +45,24 @@ class Describer:
         self, job_id: str, prompt: str, record: AnalysisRecord, tell: Callable[[AnalysisRecord], None]
     ) -> None:
         """Hand ``record`` to ``tell``, with the model's words if it has some for it; in the order of the job."""
-        picture, said = record.picture, str(record.detail.get("transcript") or "")
-        digest = sha256(picture).digest() if picture is not None else b""
-        record = replace(record, picture=None)
+        pictures, said = record.pictures, str(record.detail.get("transcript") or "")
+        digest = b"".join(sha256(picture).digest() for picture in pictures)
+        record = replace(record, pictures=())
 
         def told(text: str | None) -> None:
             if text is not None:
-                if picture is not None:
+                if pictures:
                     self._pictures[job_id] = (digest, text)
                 tell(replace(record, text=text, model=self.model, is_minor=False))
             elif not record.is_minor:
                 tell(record)
 
-        if picture is not None:
+        if pictures:
             last = self._pictures.get(job_id)
             if last is not None and last[0] == digest:
                 self._queue.pass_by(job_id, last[1], told)
             else:
-                self._queue.ask(job_id, lambda: about_picture(prompt, picture), read_text, told)
+                self._queue.ask(job_id, lambda: about_pictures(prompt, pictures), read_text, told)
         elif record.kind == "audio_index" and said:
             self._queue.ask(job_id, lambda: about_speech(prompt, said), read_text, told)
         else:

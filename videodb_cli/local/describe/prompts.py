@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Messages = list[dict[str, Any]]
 
@@ -20,6 +23,10 @@ _ANSWERS: Final = {"yes": True, "no": False}
 
 _PICTURE: Final = (
     "You see one picture of a live video. Do what the user asks about it. "
+    "Answer in plain text with the result alone, in a few sentences at most."
+)
+_PICTURES: Final = (
+    "You see some pictures of a few seconds of a live video, in their order. Do what the user asks about them. "
     "Answer in plain text with the result alone, in a few sentences at most."
 )
 _SOUND: Final = (
@@ -46,11 +53,14 @@ class RuleAnswer:
     explanation: str
 
 
-def about_picture(prompt: str, jpeg: bytes) -> Messages:
-    """Return the question about a picture, with the prompt of the index."""
-    address = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
-    content = [{"type": "text", "text": prompt}, {"type": "image_url", "image_url": {"url": address}}]
-    return [{"role": "system", "content": _PICTURE}, {"role": "user", "content": content}]
+def about_pictures(prompt: str, jpegs: Sequence[bytes]) -> Messages:
+    """Return the question about one picture or several, the oldest first, with the prompt of the index."""
+    content: list[dict[str, Any]] = [{"type": "text", "text": prompt}]
+    for jpeg in jpegs:
+        address = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+        content.append({"type": "image_url", "image_url": {"url": address}})
+    system = _PICTURE if len(jpegs) == 1 else _PICTURES
+    return [{"role": "system", "content": system}, {"role": "user", "content": content}]
 
 
 def about_speech(prompt: str, said: str) -> Messages:

@@ -33,7 +33,8 @@ async def create_index(request: Request) -> Response:
     """An index that describes the picture (``time``) or the sound (``transcript``) from now on.
 
     ``extraction_config`` says how findings are gathered into records: seconds of picture or sound, words, sentences.
-    The prompt is for the model of ``local start --describe``. Without one, prompt and model are kept and shown, and
+    The prompt is for the model of ``local start --describe``, which sees as many states of a window as ``frame_count``
+    says. Without one, prompt and model are kept and shown, and
     have no effect: the analysers on this machine read the text on the screen and tell speech with its words from
     silence and other sound. Each record says who made it (``"model"``).
 

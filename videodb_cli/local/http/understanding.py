@@ -1,8 +1,8 @@
 """Understanding of a stream, window by window, and the indexes of its output (rtstream v2 of the SDKs since 0.5).
 
 What describes the picture here is what describes it for scene indexes: the text on the screen, or the model of
-``local start --describe``, with the analyzer's prompt. Models and sampling are kept and shown. A record says who made
-it (``"model"``).
+``local start --describe``, with the analyzer's prompt, which sees so many states of a window as ``frame_count`` of its
+``sampling`` says. Its name of a model is kept and shown. A record says who made it (``"model"``).
 """
 
 from __future__ import annotations

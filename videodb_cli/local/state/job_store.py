@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from videodb_cli.local.batching import TimeBatch, batch_of, window_of
+from videodb_cli.local.batching import TimeBatch, batch_of, frames_of, window_of
 from videodb_cli.local.http.answers import ServiceError, not_found
 from videodb_cli.local.state.jobs import Alert, DetectionRule, MaterializedIndex, SceneIndex, Understanding
 from videodb_cli.local.state.limits import guard_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from videodb_cli.local.state.jobs import Index
     from videodb_cli.local.state.records import RTStream
@@ -80,6 +81,8 @@ class JobStore:
     ) -> Understanding:
         """Make an understanding of ``stream``, running. Raises `ServiceError` 400 for windows that cannot be meant."""
         guard_count(stream.understandings, "understandings")
+        sampling = analyzers[0].get("sampling")
+        frames = frames_of(sampling) if isinstance(sampling, Mapping) else 1
         now = self._clock()
         understanding = Understanding(
             id=f"und-{self._token(8)}",
@@ -91,7 +94,7 @@ class JobStore:
             store=store,
             ws_connection_id=ws_connection_id,
             created_at=now,
-            batch=TimeBatch(window_of(segmentation), now, is_picture=True),
+            batch=TimeBatch(window_of(segmentation), now, is_picture=True, frames=frames),
         )
         stream.understandings[understanding.id] = understanding
         return understanding

@@ -23,7 +23,10 @@ def picture(shade: int) -> bytes:
 
 
 def seen(jpeg: bytes | None, text: str = "read text", **more: Any) -> AnalysisRecord:
-    return AnalysisRecord("visual_index", text, 1.0, 2.0, True, "ocr", detail={"lines": [text]}, picture=jpeg, **more)
+    pictures = () if jpeg is None else (jpeg,)
+    return AnalysisRecord(
+        "visual_index", text, 1.0, 2.0, True, "ocr", detail={"lines": [text]}, pictures=pictures, **more
+    )
 
 
 def heard(said: str) -> AnalysisRecord:
@@ -67,7 +70,7 @@ async def test_a_picture_gets_the_words_of_the_model(fake: VisionEndpoint, descr
     told = Told()
     describer.describe("idx", "Count the cups", seen(picture(200)), told)
     await told.wait(1)
-    assert (told[0].text, told[0].model, told[0].picture) == ("Answer to: Count the cups", "fake-vl", None)
+    assert (told[0].text, told[0].model, told[0].pictures) == ("Answer to: Count the cups", "fake-vl", ())
     assert told[0].detail == {"lines": ["read text"]}
     asked = fake.asked[0].picture
     assert asked is not None

@@ -9,7 +9,7 @@ from videodb_cli.local.describe.prompts import (
     MAX_TEXT,
     RuleAnswer,
     UnusableAnswerError,
-    about_picture,
+    about_pictures,
     about_rule,
     about_speech,
     read_rule_answer,
@@ -18,12 +18,20 @@ from videodb_cli.local.describe.prompts import (
 
 
 def test_the_prompt_of_the_index_and_the_picture_are_in_the_question() -> None:
-    messages = about_picture("Count the cups", b"\xff\xd8 picture")
+    messages = about_pictures("Count the cups", [b"\xff\xd8 picture"])
     text, image = messages[1]["content"]
     assert text == {"type": "text", "text": "Count the cups"}
     head, data = image["image_url"]["url"].split(",")
     assert head == "data:image/jpeg;base64"
     assert base64.b64decode(data) == b"\xff\xd8 picture"
+    assert "one picture" in messages[0]["content"]
+
+
+def test_several_pictures_are_asked_about_in_their_order() -> None:
+    messages = about_pictures("What changes?", [b"one", b"two"])
+    assert "in their order" in messages[0]["content"]
+    shown = [part["image_url"]["url"].split(",")[1] for part in messages[1]["content"][1:]]
+    assert [base64.b64decode(data) for data in shown] == [b"one", b"two"]
 
 
 def test_speech_and_rules_are_asked_as_text() -> None:
