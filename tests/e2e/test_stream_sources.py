@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.program import eventually
 from videodb_cli.errors import NotFoundError, RefusedError, UnreachableError, VideodbError
 from videodb_cli.local import sample
 from videodb_cli.local.analysis.base import StreamState
@@ -64,6 +67,11 @@ def address() -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
 
 
 def _stream(url: str, directory: Path, states: list[StreamState]) -> LiveStream:
@@ -130,3 +138,44 @@ def test_stop_does_not_wait_for_a_silent_source(address: str, tmp_path: Path, mo
     assert states[-1] == StreamState("ended")
     assert "#EXT-X-ENDLIST" in (tmp_path / "out" / "index.m3u8").read_text()
     Handler.released.set()
+
+
+def test_media_are_played_from_rtmp_as_they_come(tmp_path: Path) -> None:
+    import imageio_ffmpeg
+
+    url = f"rtmp://127.0.0.1:{free_port()}/live/sample"
+    serve = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-readrate", "1", "-i", str(sample.VIDEO), "-c", "copy"]
+    with subprocess.Popen([*serve, "-f", "flv", "-listen", "1", url], stdin=subprocess.DEVNULL) as server:
+        states: list[StreamState] = []
+        try:
+            stream = eventually(lambda: _opened(url, tmp_path, states))
+            assert stream.media_types == ("video", "audio")
+            eventually(lambda: "#EXTINF" in _text(tmp_path / "index.m3u8"))
+            stream.stop()
+        finally:
+            server.kill()
+    assert [state.status for state in states] == ["connecting", "running", "ended"]
+
+
+def _opened(url: str, directory: Path, states: list[StreamState]) -> LiveStream | None:
+    """The stream, started; None while its server does not listen yet."""
+    states.clear()
+    stream = _stream(url, directory, states)
+    try:
+        stream.start()
+    except UnreachableError:
+        return None
+    return stream
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.mark.parametrize("scheme", ["rtmp", "rtmps", "srt"])
+def test_a_streaming_server_that_is_not_there_is_one_clear_error(scheme: str) -> None:
+    with pytest.raises(VideodbError) as caught:
+        source.open_source(f"{scheme}://somebody:secret@127.0.0.1:{free_port()}/live/secret?key=secret")
+    assert caught.value.code in {"source_unreachable", "source_address"}
+    assert f"{scheme}://" in caught.value.message
+    assert "secret" not in caught.value.message

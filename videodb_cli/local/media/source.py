@@ -28,10 +28,14 @@ _TRANSPORTS = {
     "file": "file,crypto,data",  # a playlist on disk must not reach the network
     "http": "http,https,tcp,tls,crypto,data,httpproxy",
     "https": "http,https,tcp,tls,crypto,data,httpproxy",
+    "rtmp": "rtmp,tcp",
+    "rtmps": "rtmps,tls,tcp",
+    "srt": "srt,udp",
 }
 _RTSP_OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "1", "fpsprobesize": "0", "probesize": "32768"}
 
-SourceKind = Literal["file", "http", "rtsp"]
+# ``push`` is what a streaming server passes on as it comes: rtmp, rtmps, and srt where PyAV has it.
+SourceKind = Literal["file", "http", "rtsp", "push"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class MediaSource:
     @property
     def is_live(self) -> bool:
         """Whether it is played by somebody else in real time, and not a file or a download."""
-        return self.address.kind == "rtsp"
+        return self.address.kind in ("rtsp", "push")
 
     @property
     def media_types(self) -> tuple[str, ...]:
@@ -77,7 +81,7 @@ class MediaSource:
 
 
 def parse_address(url: str) -> MediaAddress:
-    """Understand a path, a ``file:`` URL, or an http, https, rtsp or rtsps address.
+    """Understand a path, a ``file:`` URL, or an http, https, rtsp, rtsps, rtmp, rtmps or srt address.
 
     Raises `UsageError` for other schemes, `NotFoundError` for a missing file, and `RefusedError` for one that is no
     regular file or cannot be read.
@@ -93,10 +97,13 @@ def parse_address(url: str) -> MediaAddress:
         return MediaAddress("http", url, shown)
     if scheme in ("rtsp", "rtsps"):
         return MediaAddress("rtsp", url, shown)
+    if scheme in ("rtmp", "rtmps", "srt"):
+        # The path is the key of the stream there.
+        return MediaAddress("push", url, f"{scheme}://{parts.hostname}/…")
     raise UsageError(
         f"A stream cannot be read from a {scheme}:// address.",
         code="source_address",
-        hint="Give a file, or an http(s) or rtsp(s) address.",
+        hint="Give a file, or an http(s), rtsp(s), rtmp(s) or srt address.",
     )
 
 
@@ -121,7 +128,7 @@ def _with_streams(address: MediaAddress, container: av.container.InputContainer)
     if mediafile.is_text(container.format.name):
         raise _unreadable(address, mediafile.NOT_MEDIA)
     video, audio = _best_video(container), _best_audio(container)
-    if address.kind == "rtsp" and video is not None:
+    if address.kind in ("rtsp", "push") and video is not None:
         if video.codec_context.name == "h264" and not video.codec_context.width:
             raise _unreadable(address, "too little of its picture came to show it")
         return MediaSource(address, container, video, audio, None, True)
@@ -216,6 +223,9 @@ def _told(address: MediaAddress, error: Exception) -> VideodbError:
         return NotFoundError(f"There is nothing at {address.shown} (404).", code="source_missing")
     if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
         return RefusedError(f"{address.shown} refuses to give the stream.", code="source_refused")
+    if isinstance(error, av.error.ProtocolNotFoundError):
+        scheme = urlsplit(address.location).scheme.lower()
+        return UsageError(f"The PyAV that is installed cannot read {scheme}:// addresses.", code="source_address")
     if isinstance(error, av.error.InvalidDataError) and address.kind == "http":
         return _unreadable(address, mediafile.NOT_MEDIA)
     if isinstance(error, av.error.ExitError):
