@@ -22,6 +22,8 @@ MAY_IMPORT = {
     "settings": {"errors"},
     "network": {"errors", "settings"},
     "cells": set(),
+    # The embedded service and reports show the same page; it knows nothing of either.
+    "page": set(),
     "mediafile": {"errors"},
     "console": {"errors"},
     "api": _BASE,
@@ -29,10 +31,11 @@ MAY_IMPORT = {
     "process": {"errors", "settings", "network"},
     "rundir": {"errors", "settings", "model"},
     # Not model: a mistake that service and client shared would hide.
-    "local": {"errors", "settings", "mediafile", "network", "process", "rundir"},
+    "local": {"errors", "settings", "mediafile", "network", "page", "process", "rundir"},
     "listener": _BASE | {"api", "eventlog", "process", "rundir"},
     "capture": _BASE | {"mediafile", "api", "eventlog", "process", "rundir"},
-    "app": GROUND | {"api", "eventlog", "process", "rundir", "local", "listener", "capture"},
+    "report": {"model", "page"},
+    "app": GROUND | {"api", "eventlog", "process", "rundir", "local", "listener", "capture", "page", "report"},
     "userpaths": set(),
     "hints": set(),
     "commands": None,

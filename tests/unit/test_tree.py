@@ -22,6 +22,8 @@ HELD_BY = {
     "app/capture/*.py": "tests/e2e/test_capture_file.py tests/e2e/test_capture_faults.py",
     "app/forward/*.py": "tests/e2e/test_events_forward.py tests/e2e/week/test_network_forward.py",
     "app/doctor*.py": "tests/cli/test_doctor.py",
+    "app/report_page.py": "tests/cli/test_events_report.py",
+    "page/content.py": "tests/unit/page/test_payload.py",
     "app/report.py": "tests/cli/test_doctor_report.py",
     "app/findings.py": "tests/cli/test_doctor.py",
     "app/demo.py": "tests/e2e/test_demo.py",
@@ -51,6 +53,7 @@ HELD_BY = {
     "rundir/lenient.py": "tests/unit/rundir/test_capture_state.py tests/unit/rundir/test_listener_state.py",
     "rundir/process_log.py": "tests/e2e/test_listen_detached.py",
     # The embedded service is judged by the official SDKs and by real media.
+    "local/http/player.py": "tests/e2e/test_player_in_browser.py tests/e2e/test_assets.py",
     "local/http/*.py": "tests/e2e/test_sdk_against_local.py tests/e2e/test_local_service.py",
     "local/media/*.py": "tests/e2e/test_capture_ingest.py tests/e2e/test_media_analysis.py",
     "local/rtsp/*.py": "tests/e2e/test_rtsp_interop.py",

@@ -13,6 +13,7 @@ app = new_app(
             "stats": "videodb_cli.commands.events.stats",
             "search": "videodb_cli.commands.events.search",
             "transcript": "videodb_cli.commands.events.transcript",
+            "report": "videodb_cli.commands.events.report",
             "forward": "videodb_cli.commands.events.forward",
         }
     )
