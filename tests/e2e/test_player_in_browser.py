@@ -30,7 +30,7 @@ PROBE = """(() => {
   if (video.paused) video.play().catch(() => {});
   return {at: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames,
     sound: video.webkitAudioDecodedByteCount, width: video.videoWidth,
-    state: document.documentElement.dataset.state || "", note: document.getElementById("note").textContent};
+    state: document.documentElement.dataset.state || "", note: document.getElementById("notes").textContent};
 })()"""
 
 

@@ -18,6 +18,7 @@ from videodb_cli.local.http import (
     collections,
     control,
     media,
+    player,
     root,
     rtstreams,
     scene_indexes,
@@ -53,6 +54,7 @@ _TABLES = (
     videos,
     video_search,
     media,
+    player,
     control,
 )
 ROUTES = [route for table in _TABLES for route in table.routes]

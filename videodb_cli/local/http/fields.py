@@ -10,6 +10,8 @@ from videodb_cli.local.http.answers import invalid
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from starlette.requests import Request
+
 MAX_TEXT = 16 * 1024
 
 
@@ -107,3 +109,11 @@ def query_integer(query: Mapping[str, str], name: str, default: int, *, low: int
     if value < low:
         raise invalid(f"{name} must be a whole number from {low} on")
     return min(value, high)
+
+
+def query_span(request: Request) -> tuple[float, float] | None:
+    """The seconds ``start`` and ``end`` of a query string, None if neither is there. Raises `ServiceError` 400."""
+    start, end = query_number(request.query_params, "start"), query_number(request.query_params, "end")
+    if start is None and end is None:
+        return None
+    return start or 0.0, 1e9 if end is None else end

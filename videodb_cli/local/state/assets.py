@@ -133,7 +133,7 @@ class AssetStore:
     def spoken(self, asset: Asset) -> list[SpokenRecord]:
         """What was recognised on the streams of an asset while they ran, in seconds of the asset."""
         found = []
-        for part, stream in self._parts(asset):
+        for part, stream in self.parts_of(asset):
             for record in stream.transcription.records:
                 at = asset.place(part, record.start, record.end)
                 if at is not None:
@@ -145,7 +145,7 @@ class AssetStore:
     def seen(self, asset: Asset) -> list[tuple[Index, SceneRecord]]:
         """What indexes of the picture found on the streams of an asset, in seconds of the asset."""
         found: list[tuple[Index, SceneRecord]] = []
-        for part, stream in self._parts(asset):
+        for part, stream in self.parts_of(asset):
             scenes = [index for index in stream.indexes.values() if index.extraction_type == "time"]
             indexes: list[Index] = [*scenes, *stream.materialized.values()]
             for index in indexes:
@@ -155,7 +155,12 @@ class AssetStore:
                         found.append((index, SceneRecord(*at, record.text)))
         return sorted(found, key=lambda item: (item[1].start, item[1].end))
 
-    def _parts(self, asset: Asset) -> Iterator[tuple[Part, RTStream]]:
+    def of_media(self, media_id: str) -> Asset | None:
+        """The asset that is played under this media id, if there is one."""
+        return next((asset for asset in self._assets.values() if asset.media_id == media_id), None)
+
+    def parts_of(self, asset: Asset) -> Iterator[tuple[Part, RTStream]]:
+        """The stretches of streams of which an asset was made, but for streams that are gone."""
         for part in asset.parts:
             stream = self._streams.get(part.rtstream_id)
             if stream is not None:

@@ -152,8 +152,6 @@ _ASSETS: Final = {
 }
 
 _PLAYER: Final = {
-    "GET /play/player.js": Operation(files=("text/javascript",), is_open=True),
-    "GET /play/player.css": Operation(files=("text/css",), is_open=True),
     "GET /play/watch": Operation(
         files=("text/html",), query={"v": STRING, **_PAGE_OF_PLAYER}, is_open=True, errors=(400, 404)
     ),
