@@ -2,101 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
-import shutil
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-if importlib.util.find_spec("playwright") is None:  # pragma: no cover - the dev extra brings it
-    pytest.skip("playwright is not installed", allow_module_level=True)
-from playwright.sync_api import Browser, Page, sync_playwright
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+from tests.e2e.pages import MARKS, Opened, browser, report, session_log
+
+__all__ = ["browser"]
+pytestmark = MARKS
 # Screenshots of the run stay here if it is set.
 KEPT = os.environ.get("VIDEODB_SCREENSHOTS")
-TRICKS = [
-    "</script><script>window.hacked = 1</script>",
-    "<img src=x onerror='window.hacked = 1'>",
-    '" onmouseover="window.hacked = 1" x="',
-    "javascript:window.hacked=1",
-    "see javascript:window.hacked=1 and data:text/html,<script>window.hacked=1</script>",
-    "line\u2028separator\u2029and\u0000nul\u202eright to left",
-    "<b>bold</b> &lt;i&gt; {{7*7}} ${7*7} @DATA@",
-    "https://example.com/<script>window.hacked=1</script>",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--mute-audio"]
-        )
-        yield found
-        found.close()
-
-
-def session_log(*arguments: str) -> str:
-    command = [sys.executable, "scripts/make_session_log.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True, encoding="utf-8").stdout
-
-
-def report(directory: Path, log: str, name: str = "r.html") -> Path:
-    (directory / "log.jsonl").write_text(log, encoding="utf-8")
-    command = [sys.executable, "-m", "videodb_cli", "events", "report", "log.jsonl", "-o", name]
-    subprocess.run(command, cwd=directory, check=True, capture_output=True)
-    return directory / name
 
 
 @pytest.fixture(scope="module")
 def hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return report(tmp_path_factory.mktemp("hour"), session_log())
-
-
-class Opened:
-    """One page in the browser, with all that it asked for and complained about."""
-
-    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1360, "height": 900}, **options})
-        self.page: Page = self.context.new_page()
-        self.requests: list[str] = []
-        self.errors: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(url)
-        self.page.wait_for_selector("html[data-ready]")
-
-    def evaluate(self, expression: str) -> Any:
-        return self.page.evaluate(f"(() => {{ const P = document.documentElement.page; return {expression}; }})()")
-
-    def until(self, expression: str) -> None:
-        """Wait until it is true. `wait_for_function` would compile text in the page, which its policy forbids."""
-        deadline = time.monotonic() + 30
-        while not self.evaluate(expression):
-            assert time.monotonic() < deadline, expression
-            self.page.wait_for_timeout(30)
-
-    def view(self) -> tuple[float, float]:
-        found = self.evaluate("[P.timeline.view.from, P.timeline.view.to]")
-        return found[0], found[1]
 
 
 @pytest.fixture
@@ -274,39 +200,6 @@ def test_links_lead_to_a_moment(browser: Browser, hour: Path, fragment: str, sec
     opened.context.close()
 
 
-def test_hostile_text_is_shown_and_never_run(browser: Browser, tmp_path: Path) -> None:
-    lines = []
-    for number, trick in enumerate(TRICKS):
-        members = {"rtstream_name": trick, "rtstream_id": trick, "data": {"text": trick, "is_final": True}}
-        lines.append({"channel": "transcript", **members})
-        lines.append({"channel": "visual_index", **members})
-        lines.append({"channel": trick, **members})
-        lines.append({"channel": "alert", "data": {"label": trick, "explanation": trick}})
-        exported = {"exported_video_id": trick, "stream_url": trick, "player_url": trick}
-        lines.append({"event": "capture_session.exported", "capture_session_id": trick, "data": exported})
-        gap = {"from": trick, "to": trick, "seconds": 1, "reason": trick}
-        lines.append({"channel": "videodb_cli", "event": "listener.gap", "data": gap})
-        del number
-    log = "".join(json.dumps({"unix_ts": 1772446530 + n, **line}) + "\n" for n, line in enumerate(lines))
-    path = report(tmp_path, log)
-    opened = Opened(browser, path.as_uri())
-    for place in range(0, len(lines), 5):
-        opened.evaluate(f"P.list.scrollTo({place})")
-    opened.page.locator("#search").fill("<script>")
-    opened.until("P.model.hits.length > 0")
-    opened.evaluate("P.model.nextHit(1)")
-    assert opened.page.evaluate("window.hacked") is None
-    assert (
-        opened.page.evaluate("document.querySelectorAll('img, iframe, object, [onerror], [onmouseover]').length") == 0
-    )
-    links = opened.page.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.protocol)")
-    assert set(links) <= {"file:", "https:", "http:"}, "the skip link is of the page"
-    assert "window.hacked" in opened.page.locator(".row mark").first.locator("..").inner_text()
-    assert opened.errors == []
-    assert opened.requests == [path.as_uri()]
-    opened.context.close()
-
-
 def test_nothing_runs_that_is_not_of_the_page(opened: Opened) -> None:
     page = opened.page
     page.evaluate("""() => { const s = document.createElement('script'); s.textContent = 'window.hacked = 1';
@@ -369,87 +262,3 @@ def test_it_prints_its_events(opened: Opened, tmp_path: Path) -> None:
     assert page.locator(".row").count() == hits
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator(".row").count() < hits
-
-
-class Media(SimpleHTTPRequestHandler):
-    """Serves files to any origin, as services of recordings do."""
-
-    def end_headers(self) -> None:
-        self.send_header("Access-Control-Allow-Origin", "*")
-        super().end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def hls(tmp_path: Path) -> Iterator[str]:
-    """The address of an HLS playlist of the bundled sample."""
-    av = pytest.importorskip("av")
-    from videodb_cli.local import sample
-
-    with (
-        av.open(str(sample.VIDEO)) as source,
-        av.open(
-            str(tmp_path / "index.m3u8"), "w", format="hls", options={"hls_list_size": "0", "hls_time": "2"}
-        ) as out,
-    ):
-        tracks = {
-            one.index: out.add_stream_from_template(one) for one in source.streams if one.type in {"video", "audio"}
-        }
-        for packet in source.demux():
-            if packet.dts is not None and packet.stream.index in tracks:
-                packet.stream = tracks[packet.stream.index]
-                out.mux(packet)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Media, directory=str(tmp_path)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/index.m3u8"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_the_recording_plays_in_step(browser: Browser, tmp_path: Path, hls: str) -> None:
-    path = report(tmp_path, session_log("--video", hls))
-    opened = Opened(browser, path.as_uri())
-    page = opened.page
-    assert opened.requests == [path.as_uri()], "nothing is loaded before somebody asks for it"
-    page.evaluate("document.getElementById('video').muted = true")
-    early = opened.evaluate("P.model.page.lanes[0].rows[1]")
-    opened.evaluate(f"P.model.choose({early}, 'list')")
-    begins = opened.evaluate("P.player.wanted()")
-    assert begins > 1
-    page.get_by_role("button", name="Play the recording").click()
-    opened.until("document.getElementById('video').getVideoPlaybackQuality().totalVideoFrames > 5")
-    assert page.evaluate("document.getElementById('video').currentTime") >= begins, "it begins where one looks"
-    assert page.evaluate("document.getElementById('video').videoWidth") == 1280
-    assert (
-        page.evaluate(
-            "[...document.getElementById('video').textTracks].find(t => t.label === 'What was said').cues.length"
-        )
-        > 100
-    )
-    row = opened.evaluate("P.model.page.lanes[0].rows[2]")
-    opened.evaluate(f"P.model.choose({row}, 'list')")
-    wanted = opened.evaluate("P.player.wanted()")
-    assert wanted > begins
-    opened.until(f"document.getElementById('video').currentTime >= {wanted}")
-    opened.until(f"P.model.now > P.model.rows.at[{row}] + 500")
-    assert opened.evaluate("Math.abs(P.player.wanted() - document.getElementById('video').currentTime) < 1")
-    page.get_by_role("button", name="Show the video 1 second later").click()
-    assert page.locator("#offset").inner_text() == "+1 s"
-    assert opened.errors == []
-    opened.context.close()
-
-
-def test_a_recording_that_is_gone_is_told_and_the_page_works(browser: Browser, tmp_path: Path) -> None:
-    path = report(tmp_path, session_log("--video", "http://127.0.0.1:9/gone/index.m3u8"))
-    opened = Opened(browser, path.as_uri())
-    page = opened.page
-    page.get_by_role("button", name="Play the recording").click()
-    opened.until("document.documentElement.dataset.state === 'failed'")
-    assert "The recording cannot be played: it cannot be reached." in page.locator("#note").inner_text()
-    page.locator("#moments .moment.c-alert").first.click()
-    assert "keys_mentioned" in page.locator(".row.chosen").inner_text()
-    opened.context.close()
