@@ -34,6 +34,10 @@ ANSWER_SCHEMA = 1
 _forced: bool | None = None
 _aside: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 DUMB_TERMINALS = frozenset({"dumb", "unknown"})
+# The descriptor of the terminal, while a pager stands between it and stdout.
+_terminal_behind: int | None = None
+# Talk that waits for the end of the pager, which has the screen.
+_held_talk: list[str] | None = None
 
 
 def prepare() -> None:
@@ -77,17 +81,36 @@ def wants_color(stream: IO[Any]) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return stream.isatty() and os.environ.get("TERM", "") not in DUMB_TERMINALS
+    is_tty = is_terminal() if stream is sys.stdout else stream.isatty()
+    return is_tty and os.environ.get("TERM", "") not in DUMB_TERMINALS
 
 
 def is_terminal() -> bool:
-    """Tell whether stdout is a terminal."""
-    return sys.stdout.isatty()
+    """Tell whether stdout is a terminal, or a pager of ours before one."""
+    return _terminal_behind is not None or sys.stdout.isatty()
+
+
+def is_paged() -> bool:
+    """Tell whether a pager of ours shows what is written to stdout."""
+    return _terminal_behind is not None
+
+
+@contextlib.contextmanager
+def paged(terminal: int) -> Iterator[None]:
+    """Treat stdout, which leads to a pager, as the terminal with this descriptor. Talk is told at the end."""
+    global _terminal_behind, _held_talk
+    _terminal_behind, _held_talk = terminal, []
+    try:
+        yield
+    finally:
+        held, _terminal_behind, _held_talk = _held_talk, None, None
+        for line in held or ():
+            talk(line)
 
 
 def paint(text: str, *styles: str) -> str:
-    """Return the text with ANSI styles. The caller checks `wants_color` first."""
-    return f"\x1b[{';'.join(_ANSI[style] for style in styles)}m{text}\x1b[0m" if styles else text
+    """Return the text with ANSI styles, by name or as SGR parameters. The caller checks `wants_color` first."""
+    return f"\x1b[{';'.join(_ANSI.get(style, style) for style in styles)}m{text}\x1b[0m" if styles else text
 
 
 def _is_unsafe(character: str) -> bool:
@@ -121,7 +144,8 @@ def terminal_size(stream: IO[Any] | None = None) -> os.terminal_size:
     columns = os.environ.get("COLUMNS", "")
     fallback = int(columns) if columns.isdecimal() and int(columns) > 0 else 80
     try:
-        found = os.get_terminal_size((stream or sys.stdout).fileno())
+        behind = _terminal_behind if stream in {None, sys.stdout} else None
+        found = os.get_terminal_size((stream or sys.stdout).fileno() if behind is None else behind)
     except (OSError, ValueError):
         return os.terminal_size((fallback, 24))
     return os.terminal_size((found.columns or fallback, found.lines or 24))
@@ -130,6 +154,19 @@ def terminal_size(stream: IO[Any] | None = None) -> os.terminal_size:
 def terminal_width() -> int:
     """Return the columns of the terminal on stdout."""
     return terminal_size().columns
+
+
+def row_width() -> int | None:
+    """Return the columns for rows in any form of output: in a pipe those of COLUMNS, else of the terminal on stderr.
+
+    Without either, rows may have any width: one event is one line.
+    """
+    if is_terminal():
+        return terminal_width()
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    return terminal_size(sys.stderr).columns if sys.stderr.isatty() else None
 
 
 @contextlib.contextmanager
@@ -195,6 +232,9 @@ def flush() -> None:
 
 def talk(line: str) -> None:
     """Write one line of talk to stderr. Never raises: talk must not end the work."""
+    if _held_talk is not None:
+        _held_talk.append(line)
+        return
     with contextlib.suppress(OSError, ValueError), _aside():
         _write_at_once(sys.stderr, line + "\n")
 

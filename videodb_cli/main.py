@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from videodb_cli import __version__, console, diagnostics, hints
+from videodb_cli.commands import pager
 from videodb_cli.commands.tree import lazy_group, new_app, show_records
 from videodb_cli.errors import OutputError, ReaderGoneError, RefusedError, UsageError, VideodbError
 from videodb_cli.process.environment import keep_own_files_usable
@@ -57,6 +58,9 @@ def root(
             help="Show log records on stderr, as VIDEODB_DEBUG=1 does. Also accepted after the command.",
         ),
     ] = False,
+    no_pager: Annotated[
+        bool, typer.Option("--no-pager", help="Print long output at once, not in a pager (VIDEODB_PAGER, PAGER, less).")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
@@ -67,6 +71,8 @@ def root(
     """
     del version
     show_records(verbose)
+    if no_pager:
+        pager.forbid()
     if color is not None:
         console.set_color(color)
     if ctx.invoked_subcommand is None:

@@ -180,7 +180,7 @@ class Terminal:
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
-            env={"TERM": "xterm-256color", **environment},
+            env={"TERM": "xterm-256color", "PAGER": "cat", **environment},
             cwd=cwd,
         )
 

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "page": set(),
     "mediafile": {"errors"},
     "console": {"errors"},
+    "render": {"cells", "console", "errors", "model"},
     "api": _BASE,
     "eventlog": {"errors", "settings", "model", "rundir"},
     "process": {"errors", "settings", "network"},

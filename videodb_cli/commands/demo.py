@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import asyncio
 
     from videodb_cli.app.demo import DemoResult, DemoUpdate, Playing
+    from videodb_cli.render.rows import EventRows
 
 app = new_app()
-_STREAM_WIDTH = 10
-_LEAST_WORDS = 20  # least width for the words; with less, they are printed below the columns
+_TIME_WIDTH = 6
 
 
 @app.command(cls=PanelCommand)
@@ -83,6 +83,8 @@ class _DemoView:
         self._duration_s: float | None = None
         self._live = LiveRows(sys.stderr)
         self._drawn = ""
+        self._at_s = 0.0
+        self._event_rows: EventRows | None = None
 
     def show(self, update: DemoUpdate) -> None:
         from videodb_cli.app.demo import DemoProgress, HeardLine, Playing
@@ -111,20 +113,16 @@ class _DemoView:
         console.talk(f"no key, no screen, no sound card: using the embedded service and {what}")
 
     def _rows(self, at_s: float, event: dict[str, Any]) -> list[str]:
-        from videodb_cli.commands.events.view import kind_of, stream_label, words
+        from videodb_cli.commands.events.row_output import event_rows
 
-        kind, styles = kind_of(event)
-        stream = cells.cut(console.one_line(stream_label(event)), _STREAM_WIDTH)
-        text = words(event)
-        head = [(clock(at_s), ("dim",)), (cells.pad(kind, 10), styles), (cells.pad(stream, _STREAM_WIDTH), ("dim",))]
-        room = console.terminal_width() - 1 if console.is_terminal() else sys.maxsize
-        beside = room - sum(cells.width(part) + 2 for part, _ in head) - 2
-        if beside < _LEAST_WORDS:
-            above = cells.cut(f"{clock(at_s)} {kind} {stream}".rstrip(), room)
-            return [above, *(f"  {line}" for line in cells.wrap(text, room - 2))]
-        if console.wants_color(sys.stdout):
-            head = [(console.paint(part, *style) if style else part, ()) for part, style in head]
-        return [f"  {'  '.join(part for part, _ in head)}  {cells.cut(text, beside)}"]
+        if self._event_rows is None:
+            self._event_rows = event_rows(
+                time_of=lambda _: f"{clock(self._at_s):>{_TIME_WIDTH}}", time_width=_TIME_WIDTH
+            )
+        self._at_s = at_s
+        self._event_rows.resize(console.terminal_width() if console.is_terminal() else None)
+        self._event_rows.measure([event])
+        return self._event_rows.render(event)
 
     def _draw(self, at_s: float) -> None:
         if not self._live.is_possible or not self._duration_s:

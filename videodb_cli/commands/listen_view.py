@@ -9,8 +9,9 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from videodb_cli import cells, console
+from videodb_cli import console
 from videodb_cli.listener.updates import (
     ClockWasSet,
     Connected,
@@ -32,7 +33,8 @@ from videodb_cli.model.event import Event
 from videodb_cli.process.background_writer import BackgroundWriter
 from videodb_cli.userpaths import home_directory
 
-_SHOWN_CHARACTERS = 4000
+if TYPE_CHECKING:
+    from videodb_cli.render.rows import EventRows
 
 
 class ListenView:
@@ -45,6 +47,7 @@ class ListenView:
         self._quiet = quiet
         self._forced_print = print_events
         self._is_terminal = console.is_terminal()
+        self._rows: EventRows | None = None
         self._stdout = BackgroundWriter(sys.stdout.fileno())
         self._stderr = BackgroundWriter(sys.stderr.fileno(), capacity=200)
 
@@ -79,17 +82,23 @@ class ListenView:
             return False
 
     def _row(self, event: Event) -> str:
-        text = ev.text_of(event) or ""
+        """Return an event in columns, cut to the terminal, or in a pipe as ``[channel] text``."""
         if self._is_terminal:
-            # No terminal shows more, and escaping megabytes would delay the next message.
-            text = text[:_SHOWN_CHARACTERS]
-        text = console.one_line(text)
+            return self._in_columns(event)
+        text = console.one_line(ev.text_of(event) or "")
         name = event.get("event")
         if not text and isinstance(name, str):
             text = console.one_line(name)
-        channel = console.one_line((ev.channel_of(event) or "event")[:_SHOWN_CHARACTERS])
-        row = f"[{channel}] {text}"
-        return cells.cut(row, console.terminal_width() - 1) if self._is_terminal else row
+        return f"[{console.one_line(ev.channel_of(event) or 'event')}] {text}"
+
+    def _in_columns(self, event: Event) -> str:
+        if self._rows is None:
+            from videodb_cli.commands.events.row_output import event_rows
+
+            self._rows = event_rows(is_followed=True)
+        self._rows.resize(console.terminal_width())
+        self._rows.measure([event])
+        return self._rows.one_row(event)
 
     def on_update(self, update: ListenerUpdate) -> None:
         """Print one change."""

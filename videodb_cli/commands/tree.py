@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from videodb_cli import console, diagnostics, hints
+from videodb_cli.commands import pager
 from videodb_cli.errors import UsageError
 
 
@@ -86,10 +87,21 @@ _COLOR: Any = TyperOption(
 )
 
 
+# As `git --no-pager log`, and also after the command.
+_NO_PAGER: Any = TyperOption(
+    param_decls=["--no-pager"],
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    hidden=True,
+    callback=lambda _ctx, _parameter, wanted: pager.forbid() if wanted else None,
+)
+
+
 def _with_common(parameters: list[Any]) -> list[Any]:
     """Return the parameters and those of ``videodb`` itself, which every command also accepts after its name."""
     named = {name for parameter in parameters for name in parameter.opts}
-    return [*parameters, *(common for common in (_VERBOSE, _COLOR) if not named & set(common.opts))]
+    return [*parameters, *(common for common in (_VERBOSE, _COLOR, _NO_PAGER) if not named & set(common.opts))]
 
 
 class PanelCommand(TyperCommand):
@@ -135,7 +147,7 @@ class PanelCommand(TyperCommand):
         return names
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters of the command, with ``-v`` and ``--color``."""
+        """Return the parameters of the command, with ``-v``, ``--color`` and ``--no-pager``."""
         return _with_common(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from videodb_cli.commands.events.view import Rows
 from videodb_cli.eventlog.write.store import Keeping, LogStore
 from videodb_cli.listener.capture_watch import CaptureWatch
 from videodb_cli.listener.journal import Journal
@@ -16,6 +15,7 @@ from videodb_cli.listener.stalls import Stall, StallWatch
 from videodb_cli.model import event as ev
 from videodb_cli.process.clock import Clock, boot_id, uptime_s
 from videodb_cli.process.start_token import current_start_token
+from videodb_cli.render.rows import EventRows
 from videodb_cli.rundir import state
 from videodb_cli.rundir.capture_state import CaptureState, ChannelState
 
@@ -180,6 +180,6 @@ def test_the_listener_writes_it_down_and_tail_shows_a_rule(tmp_path: Path) -> No
     assert resumed["seconds"] == pytest.approx(19.0, abs=0.1)
     assert resumed["from"] == stalled["last_media_at"]
     for line in lines:
-        row = Rows(80, color=False).render(line)[-1]
+        row = EventRows(80).render(line)[-1]
         assert row.startswith("─── ") or "──── mic:default" in row
         assert row.endswith("─")

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import sys
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from videodb_cli import console
+from videodb_cli.commands.events.filter_output import JqFlags, chosen, sink
 from videodb_cli.commands.events.flags import CursorOption, with_selection
 from videodb_cli.commands.events.jq_options import FilterCommand, variables_of
-from videodb_cli.commands.events.output import CursorOutput
 from videodb_cli.commands.events.reading import Failures, open_log, tell_broken, tell_skipped
 from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption
+from videodb_cli.commands.output_options import OutputOptions, with_output
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
 from videodb_cli.eventlog.matches import ReadOptions
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.jq_plan import prepared
-from videodb_cli.eventlog.query.json_text import Style
-from videodb_cli.eventlog.query.output import Form
 from videodb_cli.eventlog.query.times import parse_duration
 from videodb_cli.eventlog.read.cursor import Cursor
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
+    from videodb_cli.commands.events.filter_output import Sink
     from videodb_cli.eventlog.matches import Batch, Matches
     from videodb_cli.eventlog.query.jq_run import Halt
     from videodb_cli.eventlog.query.output import Shaper
@@ -46,10 +47,12 @@ def _output(*names: str, text: str) -> Any:
     epilog="--arg NAME VALUE, --argjson NAME JSON and --slurpfile NAME FILE set $NAME, each as often as needed.",
 )
 @with_selection
+@with_output
 @hints_at_unread_input
 def filter_events(
     ctx: typer.Context,
     criteria: Criteria,
+    output: OutputOptions,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
@@ -97,32 +100,31 @@ def filter_events(
     videodb events filter --since 10m --channel transcript --final -r .data.text
     """
     program, files = _program_and_files(arguments or [], from_file)
-    on_terminal = console.is_terminal()
-    form = _form(
-        on_terminal=on_terminal, raw=raw, join=join, compact=compact, sort_keys=sort_keys, tab=tab, indent=indent,
-        color=color or (not monochrome and _is_colored(on_terminal=on_terminal)),
-    )  # fmt: skip
-    plan, shaper = prepared(program, form, variables_of(ctx), strict=strict, whole=slurp or null_input)
-    if null_input:
-        return _run_whole(shaper, b"null").status(exit_status=exit_status)
     if slurp and (follow or cursor_file is not None or around is not None):
         raise UsageError("-s takes all events at once: it goes with neither --follow, --around nor --cursor-file")
     cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
     around_s = None if around is None else parse_duration(around)
-    options = ReadOptions(limit=limit, around_s=around_s, cursor=cursor, strict=strict, plan=plan)
-    with open_log(files, directory, env_file).read(criteria, options, follow=follow) as reading:
-        matches = reading.matches
-        if slurp:
-            ended = _slurped(matches, shaper, strict)
-        else:
-            console.flush()
-            ended = _whole(matches, shaper, strict) if matches.is_whole else _streamed(matches, shaper, cursor, strict)
-    return ended.status(exit_status=exit_status)
+    flags = JqFlags(raw, join, compact, sort_keys, tab, indent, color, monochrome)
+    whole = slurp or null_input
+    with output.destination(is_followed=follow or cursor is not None, is_paged=not follow) as is_continued:
+        printing = chosen(output, flags, is_identity=program.strip() in {"", "."} and not whole)
+        plan, shaper = prepared(program, printing.form, variables_of(ctx), strict=strict, whole=whole)
+        redraws = follow and not criteria.interim
+        results = partial(sink, printing, redraws=redraws, is_followed=follow, is_continued=is_continued)
+        if null_input:
+            return _run_whole(shaper, b"null", results(None)).status(exit_status=exit_status)
+        options = ReadOptions(limit=limit, around_s=around_s, cursor=cursor, strict=strict, plan=plan)
+        with open_log(files, directory, env_file).read(criteria, options, follow=follow) as reading:
+            output.check(reading.sources)
+            with closing(results(cursor)) as put:
+                return _run(reading.matches, shaper, put, slurp=slurp, strict=strict).status(exit_status=exit_status)
 
 
-def _is_colored(*, on_terminal: bool) -> bool:
-    """Tell whether output is coloured. In a pipe only --color does it: FORCE_COLOR would spoil data for programs."""
-    return console.is_color_forced() or (on_terminal and console.wants_color(sys.stdout))
+def _run(matches: Matches, shaper: Shaper, put: Sink, *, slurp: bool, strict: bool) -> _Ended:
+    if slurp:
+        return _slurped(matches, shaper, put, strict)
+    console.flush()
+    return _whole(matches, shaper, put, strict) if matches.is_whole else _streamed(matches, shaper, put, strict)
 
 
 class _Ended(NamedTuple):
@@ -144,9 +146,9 @@ class _Ended(NamedTuple):
         return 4 if self.last is None else 1
 
 
-def _whole(matches: Matches, shaper: Shaper, strict: bool) -> _Ended:
+def _whole(matches: Matches, shaper: Shaper, put: Sink, strict: bool) -> _Ended:
     """Writes the output for all matches, in two processes if that is faster."""
-    outcome = matches.shape_all(shaper, _write, console.pass_on)
+    outcome = matches.shape_all(shaper, put.put, console.pass_on)
     tell_skipped(outcome.broken, outcome.broken_count, outcome.damage, strict=strict)
     failures = Failures()
     failures.tell(outcome.failures, outcome.failure_count, strict=strict)
@@ -154,9 +156,8 @@ def _whole(matches: Matches, shaper: Shaper, strict: bool) -> _Ended:
     return _Ended(outcome.last, outcome.failure_count > 0, outcome.halt)
 
 
-def _streamed(matches: Matches, shaper: Shaper, cursor: Cursor | None, strict: bool) -> _Ended:
+def _streamed(matches: Matches, shaper: Shaper, put: Sink, strict: bool) -> _Ended:
     """Writes the output for every batch, in order."""
-    out = None if cursor is None else CursorOutput(cursor)
     failures = Failures()
     last: bool | None = None
     halt: Halt | None = None
@@ -167,11 +168,8 @@ def _streamed(matches: Matches, shaper: Shaper, cursor: Cursor | None, strict: b
         failures.tell([(_place(matches, batch, one.place), one.message) for one in done.failures], strict=strict)
         last = last if done.last is None else done.last
         halt = done.halt
-        if out is not None:
-            # Lines after a halt were not read: the cursor stays before them.
-            out.write(done.output, batch if halt is None else batch.up_to(halt.place))
-        elif done.output:
-            _write(done.output)
+        # Lines after a halt were not read: the cursor stays before them.
+        put.put(done.output, batch if halt is None else batch.up_to(halt.place))
         if halt is not None:
             break
     tell_broken(matches.broken, strict=strict)
@@ -184,15 +182,10 @@ def _place(matches: Matches, batch: Batch, number: int) -> LinePlace:
     return matches.broken.place(batch.source, batch.lines[number].offset)
 
 
-def _slurped(matches: Matches, shaper: Shaper, strict: bool) -> _Ended:
+def _slurped(matches: Matches, shaper: Shaper, put: Sink, strict: bool) -> _Ended:
     collected = [line.raw for batch in matches.batches() for line in batch.lines]
     tell_broken(matches.broken, strict=strict)
-    return _run_whole(shaper, b"[" + b",".join(collected) + b"]")
-
-
-def _write(output: bytes) -> None:
-    console.data_bytes(output)
-    console.flush()
+    return _run_whole(shaper, b"[" + b",".join(collected) + b"]", put)
 
 
 def _program_and_files(arguments: list[str], from_file: str | None) -> tuple[str, list[str]]:
@@ -229,25 +222,10 @@ def _exists(name: str) -> bool:
         return False
 
 
-def _form(
-    *,
-    on_terminal: bool, raw: bool, join: bool, compact: bool,
-    sort_keys: bool, tab: bool, indent: int | None, color: bool,
-) -> Form:  # fmt: skip
-    unit = "  " if on_terminal else None
-    if tab:
-        unit = "\t"
-    elif indent is not None:
-        unit = " " * indent
-    if compact:
-        unit = None
-    return Form(Style(unit, sort_keys, color, safe=on_terminal), raw or join, join)
-
-
-def _run_whole(shaper: Shaper, text: bytes) -> _Ended:
+def _run_whole(shaper: Shaper, text: bytes, put: Sink) -> _Ended:
     done = shaper.shape([text])
     console.pass_on(done.told)
-    _write(done.output)
+    put.put(done.output)
     if done.failures:
         # There is only one input, so its failure is a failure of the command.
         raise UsageError(done.failures[0].message, code="jq_failed")

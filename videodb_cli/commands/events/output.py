@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from videodb_cli import console
 from videodb_cli.errors import ReaderGoneError
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.matches import Batch
     from videodb_cli.eventlog.query.scan import Line
     from videodb_cli.eventlog.read.cursor import Cursor
+
+
+class LineOutput(Protocol):
+    """Prints selected lines in one form."""
+
+    def write(self, lines: Sequence[Line]) -> None:
+        """Print lines, and flush. Raises as `console.writing` does."""
+
+    def close(self) -> None:
+        """Print what was kept until the end."""
 
 
 class RawOutput:
@@ -69,13 +79,38 @@ def _taken_until(output: bytes, batch: Batch, taken: int) -> int:
     return ends[count - 1] if 0 < count <= len(ends) else batch.begin
 
 
-@contextmanager
-def line_output(cursor: Cursor | None, *, as_rows: bool) -> Iterator[Callable[[Batch], None]]:
-    """Yields a function that writes batches, as rows on a terminal, else unchanged, and moves the cursor."""
-    if as_rows:
-        from videodb_cli.commands.events.rows import RowOutput
+def _by_line(batch: Batch) -> Iterator[Batch]:
+    """Yields a batch for each line, so that a cursor can stop between two whatever their output is."""
+    begin = batch.begin
+    for line in batch.lines:
+        end = max(line.offset + len(line.raw) + 1, begin)
+        yield batch._replace(lines=[line], begin=begin, end=end)
+        begin = end
+    yield batch._replace(lines=[], begin=begin)
 
-        rows = RowOutput()
+
+@contextmanager
+def line_output(
+    cursor: Cursor | None,
+    form: str,
+    *,
+    redraws: bool = False,
+    is_followed: bool = False,
+    is_continued: bool = False,
+) -> Iterator[Callable[[Batch], None]]:
+    """Yields a function that writes batches in a form, and moves the cursor.
+
+    Args:
+        cursor: Where to note how far the output has come.
+        form: ``pretty`` for rows in columns, ``json`` for lines as logged, else a table.
+        redraws: Redraw interim transcripts in place.
+        is_followed: More lines will come.
+        is_continued: The output has the header of its table already.
+    """
+    if form == "pretty":
+        from videodb_cli.commands.events.row_output import RowOutput
+
+        rows = RowOutput(redraws=redraws, is_followed=is_followed)
 
         def write_rows(batch: Batch) -> None:
             if batch.lines:
@@ -87,12 +122,50 @@ def line_output(cursor: Cursor | None, *, as_rows: bool) -> Iterator[Callable[[B
             yield write_rows
         finally:
             rows.close()
-    elif cursor is not None:
-        out = CursorOutput(cursor)
-        yield lambda batch: out.write(_joined(batch.lines), batch)
+    elif form == "json":
+        if cursor is None:
+            raw = RawOutput()
+            yield lambda batch: raw.write(batch.lines) if batch.lines else None
+        else:
+            out = CursorOutput(cursor)
+            yield lambda batch: out.write(_joined(batch.lines), batch)
     else:
-        raw = RawOutput()
-        yield lambda batch: raw.write(batch.lines) if batch.lines else None
+        from videodb_cli.commands.events.table_output import EventTable, TableOutput
+
+        table = EventTable(form, is_continued=is_continued)
+        output = TableOutput(table)
+        if cursor is None:
+            yield lambda batch: output.write(batch.lines) if batch.lines else None
+        else:
+            yield cursor_writer(cursor, lambda lines: table.rows(line.raw for line in lines))
+
+
+def cursor_writer(cursor: Cursor, shape: Callable[[Sequence[Line]], bytes]) -> Callable[[Batch], None]:
+    """Returns a function that writes batches in any shape, and moves the cursor behind each line that was taken."""
+    out = CursorOutput(cursor)
+
+    def write(batch: Batch) -> None:
+        whole = shape(batch.lines)
+        if whole.count(b"\n") == len(batch.lines):
+            out.write(whole, batch)
+            return
+        for part in _by_line(batch):
+            out.write(shape(part.lines), part)
+
+    return write
+
+
+def event_output(form: str, *, is_continued: bool = False) -> LineOutput:
+    """Returns an output for lines that need no cursor."""
+    if form == "json":
+        return RawOutput()
+    if form == "pretty":
+        from videodb_cli.commands.events.row_output import RowOutput
+
+        return RowOutput()
+    from videodb_cli.commands.events.table_output import EventTable, TableOutput
+
+    return TableOutput(EventTable(form, is_continued=is_continued))
 
 
 def _joined(lines: Sequence[Line]) -> bytes:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 import re
-import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import typer
 
-from videodb_cli import console
+from videodb_cli import cells, console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
-from videodb_cli.commands.events.output import RawOutput
+from videodb_cli.commands.events.output import event_output
 from videodb_cli.commands.events.progress import ProgressBar
 from videodb_cli.commands.events.reading import open_log, tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
+from videodb_cli.commands.output_options import OutputOptions, with_output
 from videodb_cli.commands.tree import new_app, places_of_values
 from videodb_cli.errors import NoMatchError, RefusedError, UsageError
 from videodb_cli.eventlog.matches import ReadOptions
@@ -41,6 +42,7 @@ app = new_app()
 
 _META = "videodb_cli.unwanted_words"
 _FEW = 20
+_LEAST_SNIPPET = 8
 _BATCH = 32  # lines, of up to a megabyte each
 _HELD_BYTES = 16 << 20
 # The index of a log up to this size may be in memory; it needs a third of that.
@@ -62,12 +64,13 @@ class SearchCommand(SelectingCommand):
         self.check_values(ctx, args)
         rest: list[str] = []
         unwanted: list[str] = []
-        values = {place for _, place in places_of_values(args, self.option_names(ctx))}
+        names = self.option_names(ctx)
+        values = {place for _, place in places_of_values(args, names)}
         for number, argument in enumerate(args):
             if argument == "--":
                 rest += args[number:]
                 break
-            is_unwanted = re.match(r'-["\w]', argument) and argument != "-h" and number not in values
+            is_unwanted = re.match(r'-["\w]', argument) and argument not in {"-h", *names} and number not in values
             (unwanted if is_unwanted else rest).append(argument)
         ctx.meta[_META] = unwanted
         left: list[str] = super().parse_args(ctx, rest)
@@ -83,9 +86,11 @@ class _Hit(NamedTuple):
 
 @app.command(cls=SearchCommand)
 @with_selection
+@with_output
 def search(
     ctx: typer.Context,
     criteria: Criteria,
+    output: OutputOptions,
     words: Annotated[
         list[str] | None, typer.Argument(metavar="WORDS...", help="Words, '\"exact phrases\"', prefix*, -not.")
     ] = None,
@@ -111,33 +116,42 @@ def search(
     """
     terms = parse_terms(" ".join(_as_typed(word) for word in _utf8([*(words or []), *ctx.meta[_META]])))
     around_s = None if around is None else parse_duration(around)
-    wanted = _FEW if limit is None and console.is_terminal() and not as_json else limit
-    with open_log(files, directory, env_file).read(criteria, ReadOptions(without_own=True)) as reading:
-        sources = reading.sources
-        if any(source.is_stream for source in sources):
-            raise UsageError(
-                "search reads more than once, which standard input and pipes do not allow",
-                hint="videodb events filter --grep REGEX . -",
-            )
-        for source in sources:
-            if not source.is_rotated:
-                open_source(source).close()  # an error of the log itself is no fault of the index
-        index, found = _searched(sources, fts5_query(terms), no_index=no_index)
-        try:
-            tell_broken(index.faults(), strict=strict)
-            hits = _hits(found, reading.matches.selection)
-            best = hits if wanted is None else itertools.islice(hits, wanted)
-            count = _print_json(best, terms) if as_json else _print(best, terms, sources, around_s)
-            more = count == wanted and next(hits, None) is not None
-        finally:
-            index.close()
-    if not count:
-        if as_json:
-            return 1
-        raise NoMatchError("nothing matched")
-    if more:
-        console.talk(f"the best {count}; there are more: --limit")
+    with output.destination(is_paged=True):
+        form = output.chosen(as_json=as_json)
+        is_object = as_json or output.form == "json"
+        wanted = _FEW if limit is None and console.is_terminal() and form == "pretty" else limit
+        with open_log(files, directory, env_file).read(criteria, ReadOptions(without_own=True)) as reading:
+            sources = reading.sources
+            output.check(sources)
+            _check_sources(sources)
+            index, found = _searched(sources, fts5_query(terms), no_index=no_index)
+            try:
+                tell_broken(index.faults(), strict=strict)
+                hits = _hits(found, reading.matches.selection)
+                best = hits if wanted is None else itertools.islice(hits, wanted)
+                count = _print_json(best, terms) if is_object else _print(best, terms, sources, around_s, form)
+                more = count == wanted and next(hits, None) is not None
+            finally:
+                index.close()
+        if not count:
+            if is_object:
+                return 1
+            raise NoMatchError("nothing matched")
+        if more:
+            console.talk(f"the best {count}; there are more: --limit")
     return 0
+
+
+def _check_sources(sources: list[LogSource]) -> None:
+    """Raise an error of the log itself, which is no fault of the index; UsageError for what can be read only once."""
+    if any(source.is_stream for source in sources):
+        raise UsageError(
+            "search reads more than once, which standard input and pipes do not allow",
+            hint="videodb events filter --grep REGEX . -",
+        )
+    for source in sources:
+        if not source.is_rotated:
+            open_source(source).close()
 
 
 def _utf8(words: list[str]) -> list[str]:
@@ -253,43 +267,62 @@ def _print_json(hits: Iterator[_Hit], terms: list[Term]) -> int:
     return count
 
 
-def _print(hits: Iterator[_Hit], terms: list[Term], sources: list[LogSource], around_s: float | None) -> int:
+def _print(hits: Iterator[_Hit], terms: list[Term], sources: list[LogSource], around_s: float | None, form: str) -> int:
     """Print results as they come. Returns their number."""
     if around_s is not None:
-        return _print_around(hits, sources, around_s)
+        return _print_around(hits, terms, sources, around_s, form)
+    output = None if form == "pretty" else event_output(form)
     count = 0
-    on_terminal = console.is_terminal()
     while some := list(itertools.islice(hits, _BATCH)):
         count += len(some)
-        if on_terminal:
+        if output is None:
             _print_rows(some, terms)
         else:
-            RawOutput().write([hit.line for hit in some])
+            output.write([hit.line for hit in some])
     console.flush()
     return count
 
 
 def _print_rows(hits: list[_Hit], terms: list[Term]) -> None:
-    from videodb_cli.commands.events.view import Rows
+    from videodb_cli.commands.events.row_output import event_rows
 
-    rows = Rows(console.terminal_width(), color=console.wants_color(sys.stdout))
+    rows = event_rows()
+    rows.measure(hit.event for hit in hits)
     for hit in hits:
-        text = console.one_line(ev.text_of(hit.event) or "")
-        for row in rows.found(hit.event, text, found_spans(text, terms)):
+        for row in rows.excerpt(hit.event, partial(_excerpt, hit.event, terms)):
             console.data(row)
 
 
-def _print_around(hits: Iterator[_Hit], sources: list[LogSource], seconds: float) -> int:
+def _excerpt(event: ev.Event, terms: list[Term], room: int | None) -> tuple[str, list[tuple[int, int]]]:
+    """Return a piece of the words of an event, of at most so many cells around the found words, and their places."""
+    from videodb_cli.render.words import safe
+
+    text = safe(ev.text_of(event) or "")
+    spans = found_spans(text, terms)
+    if room is None:
+        return text, spans
+    characters = room
+    while True:
+        shown, moved = snippet(text, spans, characters)
+        over = cells.width(shown) - room
+        if over <= 0:
+            return shown, moved
+        if characters <= _LEAST_SNIPPET:
+            break
+        characters = max(characters - (over + 1) // 2, _LEAST_SNIPPET)
+    # A found word is longer than the available width.
+    shown = cells.cut(shown, room)
+    return shown, [(begin, min(end, len(shown))) for begin, end in moved if begin < len(shown)]
+
+
+def _print_around(hits: Iterator[_Hit], terms: list[Term], sources: list[LogSource], seconds: float, form: str) -> int:
+    from videodb_cli.commands.events.row_output import RowOutput
     from videodb_cli.eventlog.query.context import TimeContext
     from videodb_cli.eventlog.query.last_events import MatchPosition, with_surroundings
     from videodb_cli.eventlog.read.time_range import stamp_of
 
     matches = [MatchPosition(hit.source, hit.line.offset, stamp_of(hit.line.raw)) for hit in hits]
-    output: Any = RawOutput()
-    if console.is_terminal():
-        from videodb_cli.commands.events.rows import RowOutput
-
-        output = RowOutput()
+    output = RowOutput(found=partial(found_spans, terms=terms)) if form == "pretty" else event_output(form)
     for lines in with_surroundings(TimeContext(seconds), sources, matches, lambda _: None):
         if lines:
             output.write(lines)

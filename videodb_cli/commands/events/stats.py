@@ -15,6 +15,7 @@ from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_s
 from videodb_cli.commands.events.reading import open_log, tell_broken
 from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
+from videodb_cli.commands.output_options import OutputOptions, with_output
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.matches import ReadOptions
@@ -48,9 +49,11 @@ class StatsCommand(SelectingCommand):
 
 @app.command(cls=StatsCommand)
 @with_selection
+@with_output
 @hints_at_unread_input
 def stats(
     criteria: Criteria,
+    output: OutputOptions,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
@@ -72,18 +75,32 @@ def stats(
     if by not in BY:
         raise UsageError(f"cannot count by {by}", hint=f"--by takes one of: {', '.join(BY)}")
     counts = EventCounts(by, full=full)
-    log = open_log(files, directory, env_file)
-    with log.read(criteria, ReadOptions(limit=limit, strict=strict)) as reading:
-        reading.matches.count(counts)
-        broken = reading.matches.broken
-        tell_broken(broken, strict=strict)
-    report = counts.report(broken.count, broken.damaged)
-    if as_json:
-        console.data_json(_finite(report))
-        return 0
-    for row in _fitting(report, full=full):
-        console.data(row)
+    with output.destination(is_paged=True):
+        form = output.chosen(as_json=as_json, default="pretty")
+        log = open_log(files, directory, env_file)
+        with log.read(criteria, ReadOptions(limit=limit, strict=strict)) as reading:
+            output.check(reading.sources)
+            reading.matches.count(counts)
+            broken = reading.matches.broken
+            tell_broken(broken, strict=strict)
+        _print(counts.report(broken.count, broken.damaged), form, full=full)
     return 0
+
+
+def _print(report: Mapping[str, Any], form: str, *, full: bool) -> None:
+    if form == "json":
+        console.data_json(_finite(report))
+    elif form == "pretty":
+        for row in _fitting(report, full=full):
+            console.data(row)
+    else:
+        from videodb_cli.commands.events.table_output import print_table
+
+        groups = [{report["by"]: group["name"], **_finite(group)} for group in report["groups"]]
+        columns = [
+            name for name in (groups[0] if groups else (report["by"], "count", "first", "last")) if name != "name"
+        ]
+        print_table(form, columns, groups)
 
 
 def _finite(value: Any) -> Any:
@@ -97,7 +114,8 @@ def _finite(value: Any) -> Any:
 
 def _fitting(report: Mapping[str, Any], *, full: bool) -> list[str]:
     """Return the report as aligned rows; on a narrow terminal with shorter times, or with one group below the other."""
-    room = console.terminal_width() - 1 if console.is_terminal() else sys.maxsize
+    width = console.row_width() if console.is_terminal() else None
+    room = sys.maxsize if width is None else width - 1
     days = report["first"] is not None and _day(report["first"]) != _day(report["last"])
     for stamps in (_LONG, _SHORT) if days else (_TODAY,):
         table = _aligned(_rows(report, stamps, full=full))

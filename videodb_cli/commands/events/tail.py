@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from videodb_cli import console
 from videodb_cli.commands.events.flags import CursorOption, with_selection
 from videodb_cli.commands.events.output import line_output
 from videodb_cli.commands.events.reading import open_log, tell_broken
 from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption
+from videodb_cli.commands.output_options import OutputOptions, with_output
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UsageError
 from videodb_cli.eventlog.matches import ReadOptions
@@ -26,9 +26,11 @@ app = new_app()
 
 @app.command(cls=PanelCommand)
 @with_selection
+@with_output
 @hints_at_unread_input
 def tail(
     criteria: Criteria,
+    output: OutputOptions,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
@@ -60,35 +62,40 @@ def tail(
     """
     if number is not None and not number.removeprefix("+").isdecimal():
         raise UsageError(f"-n takes a number, or +N to begin with the Nth event, not {number!r}")
-    as_rows = console.is_terminal() and not as_json
     cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
     if number is None:
         number = "+1" if criteria.since or cursor is not None else "10"
-    options = ReadOptions(
-        limit=count,
-        around_s=None if around is None else parse_duration(around),
-        cursor=cursor,
-        strict=strict,
-        last=None if number.startswith("+") else int(number),
-        skip=max(int(number) - 1, 0) if number.startswith("+") else 0,
-        # On a terminal a later transcript replaces an interim one, so old interim ones are left out.
-        final_backlog=as_rows and not criteria.interim,
-    )
+    around_s = None if around is None else parse_duration(around)
     deadline = None if timeout is None else time.monotonic() + timeout
     seen = False
-    with (
-        open_log(files, directory, env_file).read(criteria, options, follow=follow) as reading,
-        line_output(cursor, as_rows=as_rows) as write,
-    ):
-        try:
-            for batch in reading.matches.batches():
-                seen = seen or bool(batch.lines)
-                write(batch)
+    with output.destination(is_followed=follow or cursor is not None) as is_continued:
+        form = output.chosen(as_json=as_json)
+        redraws = form == "pretty" and not criteria.interim
+        options = ReadOptions(
+            limit=count,
+            around_s=around_s,
+            cursor=cursor,
+            strict=strict,
+            last=None if number.startswith("+") else int(number),
+            skip=max(int(number) - 1, 0) if number.startswith("+") else 0,
+            # A later transcript replaces an interim one for people, so old interim ones are left out.
+            final_backlog=redraws,
+        )
+        shape = {"redraws": redraws, "is_followed": follow, "is_continued": is_continued}
+        with (
+            open_log(files, directory, env_file).read(criteria, options, follow=follow) as reading,
+            line_output(cursor, form, **shape) as write,
+        ):
+            output.check(reading.sources)
+            try:
+                for batch in reading.matches.batches():
+                    seen = seen or bool(batch.lines)
+                    write(batch)
+                    tell_broken(reading.matches.broken, strict=strict)
+                    if follow and deadline is not None and time.monotonic() >= deadline:
+                        raise TimedOutError(f"stopped after {timeout:g} s (--timeout)")
+            finally:
                 tell_broken(reading.matches.broken, strict=strict)
-                if follow and deadline is not None and time.monotonic() >= deadline:
-                    raise TimedOutError(f"stopped after {timeout:g} s (--timeout)")
-        finally:
-            tell_broken(reading.matches.broken, strict=strict)
-    if must_match and not seen:
-        raise NoMatchError("nothing matched")
+        if must_match and not seen:
+            raise NoMatchError("nothing matched")
     return 0

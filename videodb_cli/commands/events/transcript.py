@@ -6,13 +6,13 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from videodb_cli import console
+from videodb_cli import cells, console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
 from videodb_cli.commands.events.reading import open_log, tell_broken
 from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
+from videodb_cli.commands.output_options import OutputOptions, with_forms
 from videodb_cli.commands.tree import new_app
-from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.matches import ReadOptions
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.scan import Line
@@ -22,7 +22,9 @@ from videodb_cli.model import event as ev
 
 app = new_app()
 
-_FORMATS = ("text", "srt", "vtt", "md")
+_FORMATS = ("text", "srt", "vtt", "md", "pretty", "json", "csv", "tsv")
+_COLUMNS = ("stream", "start", "end", "text", "visual")
+_WIDTH = 98  # of text in a pipe
 
 
 class TranscriptCommand(SelectingCommand):
@@ -42,14 +44,15 @@ class TranscriptCommand(SelectingCommand):
 
 @app.command(cls=TranscriptCommand)
 @with_selection
+@with_forms(*_FORMATS, default="text")
 @hints_at_unread_input
 def transcript(
     criteria: Criteria,
+    output: OutputOptions,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
     ] = None,
-    kind: Annotated[str, typer.Option("--format", metavar="|".join(_FORMATS), help="How it is written.")] = "text",
     visuals: Annotated[bool, typer.Option("--visuals", help="What was on screen beside it.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Of the first N events.")] = None,
     around: Annotated[
@@ -64,29 +67,41 @@ def transcript(
 
     videodb events transcript --session last --format md > notes.md
     """
-    if kind not in _FORMATS:
-        raise UsageError(f"no format is called {kind}", hint=f"--format takes one of: {', '.join(_FORMATS)}")
     around_s = None if around is None else parse_duration(around)
     options = ReadOptions(limit=limit, around_s=around_s, strict=strict, without_own=True)
     channels = ("transcript", "visual_index") if visuals else ("transcript",)
-    found: list[spoken.Said] = []
-    with open_log(files, directory, env_file).read(_spoken(criteria, channels), options) as reading:
-        for batch in reading.matches.batches():
-            for line in batch.lines:
-                one = _said_of(line)
-                if one is not None and (visuals or not one.is_visual):
-                    found.append(one)
-        tell_broken(reading.matches.broken, strict=strict)
-    said = spoken.in_order(found)
-    if as_json:
+    with output.destination(is_paged=True):
+        form = output.chosen(as_json=as_json, forms=_FORMATS, default="text")
+        found: list[spoken.Said] = []
+        with open_log(files, directory, env_file).read(_spoken(criteria, channels), options) as reading:
+            output.check(reading.sources)
+            for batch in reading.matches.batches():
+                for line in batch.lines:
+                    one = _said_of(line)
+                    if one is not None and (visuals or not one.is_visual):
+                        found.append(one)
+            tell_broken(reading.matches.broken, strict=strict)
+        _print(spoken.in_order(found), form)
+    return 0
+
+
+def _print(said: list[spoken.Said], form: str) -> None:
+    if form == "json":
         console.data_json(spoken.as_json(said))
-        return 0
+        return
     if not said:
         console.talk("nothing final was said in what was selected")
-    renderers = {"text": spoken.as_text, "md": spoken.as_markdown}
-    text = renderers[kind](said) if kind in renderers else spoken.as_subtitles(said, kind)
+    if form in {"csv", "tsv"}:
+        from videodb_cli.commands.events.table_output import print_table
+
+        print_table(form, _COLUMNS, spoken.as_json(said)["paragraphs"])
+        return
+    if form in {"text", "pretty"}:
+        width = (console.row_width() if console.is_terminal() or form == "pretty" else None) or _WIDTH + 1
+        text = spoken.as_text(said, lambda words, indent: cells.wrap(words, min(width - 1, _WIDTH) - indent))
+    else:
+        text = spoken.as_markdown(said) if form == "md" else spoken.as_subtitles(said, form)
     console.data_bytes(text.encode("utf-8", "replace"))
-    return 0
 
 
 def _spoken(criteria: Criteria, channels: tuple[str, ...]) -> Criteria:

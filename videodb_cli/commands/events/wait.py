@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -10,9 +9,10 @@ import typer
 
 from videodb_cli import console
 from videodb_cli.commands.events.flags import CursorOption, Refusals, SelectingCommand, with_selection
-from videodb_cli.commands.events.output import RawOutput
+from videodb_cli.commands.events.output import LineOutput, event_output
 from videodb_cli.commands.events.reading import open_log, tell_broken
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption
+from videodb_cli.commands.output_options import OutputOptions, with_output
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UnreachableError, UsageError
 from videodb_cli.eventlog.matches import ReadOptions
@@ -23,10 +23,7 @@ from videodb_cli.model import event as ev
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from videodb_cli.eventlog.matches import Batch
-    from videodb_cli.eventlog.query.scan import Line
     from videodb_cli.rundir.paths import RunDir
 
 app = new_app()
@@ -49,8 +46,10 @@ class WaitCommand(SelectingCommand):
 
 @app.command(cls=WaitCommand)
 @with_selection
+@with_output
 def wait(
     criteria: Criteria,
+    output: OutputOptions,
     files: Annotated[
         list[str] | None, typer.Argument(metavar="[FILE]...", help="Files or directories.", show_default=False)
     ] = None,
@@ -88,7 +87,8 @@ def wait(
     looks_back = criteria.session is not None or criteria.since is not None
     # Events of --fail-on are not part of the selection, so every line is read.
     options = ReadOptions(cursor=cursor, strict=strict, from_now=not looks_back, every_line=True)
-    with log.read(criteria, options, follow=True) as reading:
+    with output.destination(is_followed=True) as is_continued, log.read(criteria, options, follow=True) as reading:
+        output.check(reading.sources)
         for source in reading.sources:
             if source.is_stream:
                 raise UsageError(f"{source.name} is a pipe: wait follows files", hint="videodb events filter --limit 1")
@@ -96,7 +96,9 @@ def wait(
         reading.matches.skip_backlog()
         session = reading.matches.selection.session
         last = session.ident if session is not None and criteria.session == "last" else None
-        waiting = _MatchCounter(condition, count, cursor, last)
+        waiting = _MatchCounter(
+            condition, count, cursor, last, event_output(output.chosen(), is_continued=is_continued)
+        )
         health = None if files else _Health(log.run_dir)
         deadline = None if timeout is None else started + timeout
         for batch in reading.matches.batches():
@@ -113,12 +115,14 @@ def wait(
 class _MatchCounter:
     """Prints the awaited events and counts them down. ``last`` is the id of the session of ``--session last``."""
 
-    def __init__(self, condition: WaitCondition, count: int, cursor: Cursor | None, last: str | None) -> None:
+    def __init__(
+        self, condition: WaitCondition, count: int, cursor: Cursor | None, last: str | None, output: LineOutput
+    ) -> None:
         self._condition = condition
         self._left = count
         self._cursor = cursor
         self._last = last
-        self._output = _RowByRow() if console.is_terminal() else RawOutput()
+        self._output = output
 
     def take(self, batch: Batch) -> bool:
         """Takes lines in order; returns whether the wait is over.
@@ -156,19 +160,6 @@ def _tell_old(event: ev.Event, last: str) -> None:
     if age_s > _OLD_S:
         age = f"{age_s / 60:.0f} min" if age_s < 7200 else f"{age_s / 3600:.0f} h"
         console.talk(f"this came {age} ago: --session last is {console.one_line(last)}")
-
-
-class _RowByRow(RawOutput):
-    """Prints rows on a terminal."""
-
-    def write(self, lines: Sequence[Line]) -> None:
-        from videodb_cli.commands.events.view import Rows
-
-        rows = Rows(console.terminal_width(), color=console.wants_color(sys.stdout))
-        for line in lines:
-            for row in rows.render(line.decode()):
-                console.data(row)
-        console.flush()
 
 
 class _Health:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from videodb_cli.model.event import Event
 
@@ -93,14 +93,16 @@ def paragraphs(said: Sequence[Said]) -> list[Said]:
     return sorted([*done, *open_ones.values()], key=lambda s: (s.start, s.end))
 
 
-def as_text(said: Sequence[Said]) -> str:
-    """Return paragraphs as text, each under its time and stream."""
+def as_text(said: Sequence[Said], wrap: Callable[[str, int], list[str]]) -> str:
+    """Return paragraphs as text, each under its time and stream.
+
+    ``wrap`` returns the lines of a text before which so many cells are taken.
+    """
     blocks = []
     for one in paragraphs(said):
         what = f"{one.stream} (screen)" if one.is_visual else one.stream
-        blocks.append(
-            f"{clock(one.start)}  {what}\n" + textwrap.fill(one.text, 98, initial_indent="  ", subsequent_indent="  ")
-        )
+        lines = "".join(f"\n  {line}" for line in wrap(one.text, 2))
+        blocks.append(f"{clock(one.start)}  {what}{lines}")
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
 

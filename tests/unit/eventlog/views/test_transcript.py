@@ -70,7 +70,7 @@ def test_markdown_is_escaped_and_the_screen_is_quoted() -> None:
 
 
 def test_control_characters_do_not_get_through() -> None:
-    assert "\x1b" not in t.as_text(_said(_event("a\x1b[31m b\u202e", T0)))
+    assert "\x1b" not in t.as_text(_said(_event("a\x1b[31m b\u202e", T0)), lambda text, _: [text])
 
 
 def test_times_that_no_calendar_has_are_replaced_by_those_of_receipt() -> None:
@@ -80,8 +80,9 @@ def test_times_that_no_calendar_has_are_replaced_by_those_of_receipt() -> None:
         event["data"] |= {"start": start, "end": end}
         said.append(t.said_of(event))
     assert said == [t.Said(T0 + 1.0, T0 + 2.0, "mic", "one two")] * 5
-    for render in (t.as_text, t.as_markdown):
-        assert "one two" in render(t.in_order(one for one in said if one))
+    ordered = t.in_order(one for one in said if one)
+    assert "one two" in t.as_text(ordered, lambda text, _: [text])
+    assert "one two" in t.as_markdown(ordered)
 
 
 def test_cues_of_both_kinds_of_times_begin_at_zero() -> None:
