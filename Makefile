@@ -30,7 +30,7 @@ $(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
 	@$(LOCKED) $(BIN)/pip install --quiet --editable '.[all,dev]'
 	@touch $@
 
-# The pinned speech model: 67 MB, verified by its checksum, kept in the user's data directory.
+# The pinned speech model: 71 MB to download, verified by its checksum, kept in the user's data directory.
 models: $(VENV)/.python
 	@$(BIN)/videodb local models install
 

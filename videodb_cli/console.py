@@ -239,15 +239,19 @@ def talk(line: str) -> None:
         _write_at_once(sys.stderr, line + "\n")
 
 
-def talk_if_ready(line: str) -> bool:
+def talk_if_ready(line: str, *, is_safe: bool = False) -> bool:
     """Write one line to stderr if that takes it now, and tell whether it did. Never waits, never raises.
 
     For diagnostics: a pipe that nobody reads must not stop the work. A very long line is cut to what any pipe that is
-    ready takes at once.
+    ready takes at once. One that ``is_safe`` is a single line without control characters, and keeps its spaces.
     """
     import select
 
-    content = one_line(line).encode("utf-8", "backslashreplace")[: _ALWAYS_FITS - 1].decode("utf-8", "ignore")
+    content = (
+        (line if is_safe else one_line(line))
+        .encode("utf-8", "backslashreplace")[: _ALWAYS_FITS - 1]
+        .decode("utf-8", "ignore")
+    )
     try:
         fd = sys.stderr.fileno()
     except (OSError, ValueError, AttributeError):

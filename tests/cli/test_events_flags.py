@@ -98,8 +98,3 @@ def test_what_was_said_around_a_word(run: Run) -> None:
     assert "screen" not in out
     assert "screen" in run("transcript", "--grep", "pager", "--around", "30s", "--visuals")[1]
     assert "three" not in run("transcript", "--grep", "one", "--around", "5s")[1]
-
-
-def test_search_refuses_what_it_cannot_read_twice(run: Run) -> None:
-    status, _, err = run("search", "pager", "--file", "-")
-    assert (status, "standard input" in err) == (2, True)

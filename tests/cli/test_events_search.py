@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,9 +52,32 @@ def test_search_prints_lines_as_logged(run: Run, log: Path) -> None:
         assert run("search", "keys", "--around", "5s", *extra) == (0, lines[0] + lines[1], "")
         assert run("search", "nothing", *extra)[0] == 1
     assert run("search", "acc* -keys")[1] == lines[2]  # all of the query in one argument
-    for nothing in (("--", "-x"), ("-x",), ()):
+    assert run("search", "--", "-keys")[1] == lines[0]  # after -- it is a word
+    for nothing in (("--", "--"), ("-x",), ()):
         status, _, err = run("search", *nothing)
         assert (status, "no word to look for" in err) == (2, True)
+
+
+def test_search_reads_standard_input_where_a_dash_is_named(run: Run, log: Path, tmp_path: Path) -> None:
+    log.write_text(log.read_text() + "broken\n" + line("接続を拒否しました", 200))
+    lines = log.read_text().splitlines(keepends=True)
+    saved = os.dup(0)
+    try:
+        for arguments in (("拒", "-"), ("--file", "-", "拒"), ("拒", "--around", "5s", "-"), ("拒", "-", "--no-index")):
+            fd = os.open(log, os.O_RDONLY)
+            os.dup2(fd, 0)
+            os.close(fd)
+            status, out, err = run("search", *arguments)
+            assert (status, out) == (0, lines[4])
+            assert "standard input line 4" in err
+        assert not list(tmp_path.glob("*.index"))
+        fd = os.open(log, os.O_RDONLY)
+        os.dup2(fd, 0)
+        os.close(fd)
+        assert "name - to read it" in run("search", "拒")[2]
+    finally:
+        os.dup2(saved, 0)
+        os.close(saved)
 
 
 def test_search_without_an_index_fits_into_memory_and_its_answer_need_not(log: Path) -> None:

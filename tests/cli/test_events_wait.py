@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,3 +119,43 @@ def test_the_end_of_the_listener_ends_it(run: Run, log: Path, monkeypatch: pytes
     ending.join()
     assert (status, out) == (5, "")
     assert "listener ended" in err
+
+
+@contextmanager
+def _standard_input(*lines: str, stays_open: bool = False) -> Iterator[None]:
+    """Make a pipe standard input, with these lines in it."""
+    reader, writer = os.pipe()
+    saved = os.dup(0)
+    os.dup2(reader, 0)
+    os.close(reader)
+    os.write(writer, "".join(lines).encode())
+    if not stays_open:
+        os.close(writer)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 0)
+        os.close(saved)
+        if stays_open:
+            os.close(writer)
+
+
+def test_standard_input_where_a_dash_is_named(run: Run) -> None:
+    lines = session("active"), "broken\n", session("exported")
+    with _standard_input(*lines, stays_open=True):
+        status, out, err = run("--event", "exported", "--timeout", "10", "-")
+        assert (status, out) == (0, lines[2])
+        assert "standard input line 2" in err
+    with _standard_input(*lines, stays_open=True):
+        assert run("--event", "nothing", "--timeout", "0.3", "-")[0] == 124
+    with _standard_input(*lines):
+        status, out, err = run("--event", "nothing", "-q", "-")
+        assert (status, out, "ended before" in err) == (1, "", True)
+    with _standard_input(*lines):
+        assert run("--event", "exported", "--fail-on", "active", "-")[0] == 1
+
+
+def test_standard_input_that_is_not_named_is_hinted_at(run: Run, log: Path) -> None:
+    log.write_text(session("active"))
+    with _standard_input("data\n"):
+        assert "name - to read it" in run("--event", "active", "--since", "2020-01-01")[2]

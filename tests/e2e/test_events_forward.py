@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -332,3 +333,65 @@ def test_the_hint_of_detach_keeps_its_cursor_beside_the_log(directory: Path) -> 
     process = forward(directory, "--to", "http://127.0.0.1:1/", "--detach")
     _, talk = process.communicate(timeout=15)
     assert f"hint: --cursor-file {directory}/forward.cursor" in str(talk)
+
+
+def test_each_delivery_is_told_and_the_totals(directory: Path, endpoint: Endpoint) -> None:
+    write(directory, 1, 2, 3)
+    endpoint.script = [(200, {}), (400, {})]
+    options = ("--to", endpoint.url, "--since", "2020-01-01", "--limit", "3")
+    told = forward(directory, *options).communicate(timeout=15)[1].decode().splitlines()
+    assert [re.sub(r"\d\d:\d\d:\d\d|\d+ ms", "T", line) for line in told if line.startswith("→")] == [
+        "→ transcript  T  200  T"
+    ] * 2
+    assert told[-1] == "2 events handed on · 1 refused"
+    together = forward(directory, *options, "--batch", "3").communicate(timeout=15)[1].decode().splitlines()
+    assert together[0].startswith("→ 3 events  ")
+    assert together[1] == "3 events handed on in 1 delivery"
+    assert forward(directory, *options, "--quiet").communicate(timeout=15)[1] == b""
+
+
+def test_a_stderr_that_nobody_reads_stops_nothing(directory: Path, endpoint: Endpoint) -> None:
+    count = 2500  # more lines than a pipe holds
+    write(directory, *range(count))
+    process = forward(directory, "--to", endpoint.url, "--since", "2020-01-01", "--limit", str(count))
+    wait_for(lambda: len(endpoint.taken) == count, "it was stopped by its stderr", timeout_s=60)
+    process.communicate(timeout=15)
+
+
+def test_standard_input_is_handed_on_to_its_end(directory: Path, endpoint: Endpoint) -> None:
+    write(directory, 1, 2, 3)
+    lines = (directory / "videodb_events.jsonl").read_bytes()
+    command = [
+        sys.executable,
+        "-m",
+        "videodb_cli",
+        "events",
+        "forward",
+        "--dir",
+        str(directory),
+        "--to",
+        endpoint.url,
+        "-",
+    ]
+    done = subprocess.run(command, input=lines + b"broken\n" + lines, capture_output=True, timeout=30, check=True)
+    assert endpoint.numbers() == [1, 2, 3, 1, 2, 3]
+    assert b"standard input line 4" in done.stderr
+    waiting = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert waiting.stdin is not None
+    waiting.stdin.write(lines)
+    waiting.stdin.flush()
+    wait_for(lambda: len(endpoint.taken) == 9, "lines of a pipe wait for its end")
+    waiting.send_signal(signal.SIGINT)  # the pipe is open, and nothing comes
+    assert waiting.wait(timeout=15) == 0
+    waiting.communicate()
+    for option in (("--cursor-file", "cursor"), ("--cursor-file", "cursor", "--detach")):
+        refused = subprocess.run([*command, *option], input=b"", capture_output=True, timeout=30, check=False)
+        assert refused.returncode == 2
+
+
+def test_a_command_for_a_shell_is_hinted_at(directory: Path) -> None:
+    write(directory, 1)
+    talk = forward(directory, "--exec", "echo a | wc", "--since", "2020-01-01", "--limit", "1").communicate(timeout=15)[
+        1
+    ]
+    assert b"sh -c 'echo a | wc'" in talk

@@ -158,6 +158,31 @@ def test_a_listener_hears_what_is_triggered(shell: Shell) -> None:
     assert [number for number in numbers if number] == list(range(1, 501))
 
 
+def test_a_listener_is_back_as_soon_as_the_service_is(shell: Shell) -> None:
+    shell.run("local", "start", "--detach")
+    listener = shell.spawn("listen", "--local")
+    log = shell.directory / "videodb_events.jsonl"
+
+    def connections() -> int:
+        return log.read_text().count('"event":"listener.connected"') if log.exists() else 0
+
+    until(lambda: connections() == 1, "the first connection")
+
+    def restart(number: int) -> None:
+        os.kill(json.loads(shell.state_file.read_text())["pid"], signal.SIGKILL)
+        # Let an attempt fail, so that the next one is far away.
+        until(lambda: shell.answer("status", status=5)["retry_at"] is not None, "a failed attempt")
+        shell.run("local", "start", "--detach")
+        began = time.monotonic()
+        until(lambda: connections() == number, "another connection")
+        assert time.monotonic() - began < 5, "it waited for its backoff"
+
+    restart(2)
+    restart(3)
+    listener.send_signal(signal.SIGTERM)
+    assert listener.wait(timeout=20) == 0
+
+
 def test_one_that_was_started_for_a_command_ends_when_idle_and_stays_when_asked(shell: Shell) -> None:
     child = shell.spawn("local", "start", "--idle-exit", "1")
     assert child.wait(timeout=20) == 0

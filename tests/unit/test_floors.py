@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "videodb_cli"
 
 # Below everything else: they import nothing of ours but the errors.
 LOWEST = {"errors", "hints", "userpaths", "diagnostics"}
-GROUND = {"cells", "errors", "settings", "mediafile", "network", "console", "model"}
+GROUND = {"cells", "quantities", "errors", "settings", "mediafile", "network", "console", "model"}
 _BASE = {"errors", "settings", "model", "network"}
 MAY_IMPORT = {
     "errors": set(),
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "cells": set(),
     # The embedded service and reports show the same page; it knows nothing of either.
     "page": set(),
+    "quantities": set(),
     "mediafile": {"errors"},
     "console": {"errors"},
     "render": {"cells", "console", "errors", "model"},

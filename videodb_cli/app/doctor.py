@@ -18,6 +18,7 @@ from videodb_cli import __version__
 from videodb_cli.app.doctor_service import examine_service
 from videodb_cli.app.findings import Finding, failing, ok, warning
 from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
+from videodb_cli.quantities import size
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials, Directory
@@ -91,7 +92,7 @@ def _directory(directory: Directory) -> Iterator[Finding]:
             raise RefusedError(f"{place} cannot be written", code="directory", hint=f"ls -ld {place}")
         status = f"{place} ({mode:04o})"
         if run_dir.log.exists():
-            status += f" · {run_dir.log.stat().st_size / 1e6:.1f} MB"
+            status += f" · {size(run_dir.log.stat().st_size)}"
     except NotFoundError:
         parent = next(p for p in place.parents if p.exists())
         if not os.access(parent, os.W_OK | os.X_OK):
@@ -108,7 +109,7 @@ def _directory(directory: Directory) -> Iterator[Finding]:
         yield Finding("failing", "log", f"{place}: {error.strerror}", None, 6)
         return
     free = shutil.disk_usage(place).free
-    text = f"{status} · {free / 1e9:.1f} GB free · from {directory.source}"
+    text = f"{status} · {size(free)} free · from {directory.source}"
     if free < _NO_DISK:
         yield Finding("failing", "log", text, "make room, or name another directory: --dir DIR", 6)
     elif free < _LITTLE_DISK:
@@ -204,7 +205,7 @@ def _models() -> Iterator[Finding]:
         if model.status == "installed":
             where = model.path if isinstance(model.path, Path) else ""
             checked = f" · sha256 {model.sha256[:12]}…" if model.sha256 else ""
-            yield ok(f"{model.purpose} model", f"{model.name} · {model.size_bytes / 1e6:.0f} MB{checked} · {where}")
+            yield ok(f"{model.purpose} model", f"{model.name} · {size(model.size_bytes)} on disk{checked} · {where}")
         else:
             hint = "videodb local models install" if model.purpose == "speech" else "pip install 'videodb-cli[local]'"
             yield warning(f"{model.purpose} model", f"{model.name} is {model.status}", hint)

@@ -11,10 +11,13 @@ from videodb_cli.app.findings import Finding, failing, ok, warning
 from videodb_cli.errors import VideodbError
 from videodb_cli.network.failures import FINAL, CannotReachError, reason_of
 from videodb_cli.network.route import decide, ignored_bypasses, unusable_proxies
+from videodb_cli.quantities import span
 from videodb_cli.settings import Credentials
 
 _CALL_S: Final = 10.0
 _SKEW_S: Final = 5.0
+_LEAST_SKEW_S: Final = 2.0
+_DATE_RESOLUTION_S: Final = 1.0
 
 
 def examine_service(credentials: Credentials) -> Iterator[Finding]:
@@ -67,14 +70,31 @@ async def _ask(credentials: Credentials, findings: list[Finding]) -> None:
         took = time.monotonic() - began
         offset = service.clock_offset_s
     text = f"{credentials.host} answers in {took * 1000:.0f} ms"
-    if offset is None:
+    skew = None if offset is None else clock_skew_s(offset, took)
+    if skew is None:
         findings.append(ok("service", text))
-    elif abs(offset) <= _SKEW_S:
-        findings.append(ok("service", f"{text} · clock {offset:+.1f} s"))
     else:
-        skew = f"{text} · this clock differs by {offset:+.0f} s, so times of events will look wrong"
-        findings.append(warning("service", skew, "timedatectl set-ntp true"))
+        text += f" · this clock is {span(abs(skew))} {'behind' if skew > 0 else 'ahead'}"
+        if abs(skew) <= _SKEW_S:
+            findings.append(ok("service", text))
+        else:
+            findings.append(warning("service", f"{text}: times of events will look wrong", "timedatectl set-ntp true"))
     findings.append(await _socket(url))
+
+
+def clock_skew_s(offset_s: float, took_s: float) -> float | None:
+    """Return by how many seconds the service's clock is surely ahead of ours; negative if it is behind.
+
+    Args:
+        offset_s: The ``Date`` of an answer, which has whole seconds only, minus our time when it had come.
+        took_s: How long the call took; the ``Date`` was written at some moment of it.
+
+    Returns:
+        None if the difference may be rounding, or is too small to matter.
+    """
+    least, most = offset_s, offset_s + _DATE_RESOLUTION_S + took_s
+    skew = least if least > 0 else min(most, 0.0)
+    return skew if abs(skew) >= _LEAST_SKEW_S else None
 
 
 async def _socket(url: str) -> Finding:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from videodb_cli import settings
 from videodb_cli.api.control_plane import ControlPlane
@@ -26,6 +27,9 @@ from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir import process_log
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
 from videodb_cli.rundir.paths import RunDir
+
+if TYPE_CHECKING:
+    from videodb_cli.app.local_return import LocalReturn
 
 _LAST_WRITES_S = 0.5
 
@@ -87,6 +91,7 @@ async def listen(request: ListenRequest, audience: Audience, *, stopping: asynci
         if stopping is None:
             loop.set_default_executor(_ImpatientExecutor(thread_name_prefix="asyncio"))
         async with ControlPlane(request.credentials) as service:
+            local = _local_return(request)
             troubles = TroubleInbox()
             store = LogStore(request.run_dir.log, keeping=request.options.keeping(), on_trouble=troubles.put)
             listener = assemble(
@@ -95,7 +100,7 @@ async def listen(request: ListenRequest, audience: Audience, *, stopping: asynci
                     store=store,
                     troubles=troubles,
                     host=request.credentials.host,
-                    fresh_url=lambda: _fresh_url(request, service),
+                    fresh_url=lambda: _fresh_url(request, service, local),
                     policy=request.options.policy(),
                     on_update=audience.on_update,
                     on_line=audience.on_line,
@@ -103,6 +108,7 @@ async def listen(request: ListenRequest, audience: Audience, *, stopping: asynci
                     calls=StreamCalls(service),
                     recovery=request.options.recovery(),
                     collection=request.options.collection,
+                    came_back=None if local is None else local.wait,
                 )
             )
             if stopping is None:
@@ -158,7 +164,18 @@ def force_end(store: LogStore, forced: Callable[[], None]) -> None:
     forced()
 
 
-async def _fresh_url(request: ListenRequest, service: ControlPlane) -> str:
+def _local_return(request: ListenRequest) -> LocalReturn | None:
+    """Returns what notices the return of the embedded service; None for another service."""
+    if request.find_again is None:
+        return None
+    from videodb_cli.app.local_return import LocalReturn
+
+    return LocalReturn(request.run_dir.path)
+
+
+async def _fresh_url(request: ListenRequest, service: ControlPlane, local: LocalReturn | None) -> str:
+    if local is not None:
+        await local.begin_attempt()
     try:
         return await service.websocket_url(request.options.collection)
     except VideodbError:

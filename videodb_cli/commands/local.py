@@ -23,6 +23,7 @@ from videodb_cli.commands.local_options import (
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, made_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
+from videodb_cli.quantities import size
 from videodb_cli.settings import KEY_NAMES, resolve_directory
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def status(as_json: JsonOption = False, directory: DirectoryOption = None, env_f
     playing = [item["name"] for item in found["rtstreams"] if item["status"] == "connected"]
     shown = " · " + ", ".join(playing) if playing else ""
     show_field("streams", f"{found['streams']} playing of {len(found['rtstreams'])}{shown}", 9)
-    show_field("media", f"{found['media_bytes'] / 1e6:.1f} MB in {found['media_dir']}", 9)
+    show_field("media", f"{size(found['media_bytes'])} in {found['media_dir']}", 9)
     if (described := found.get("describe")) is not None:
         why = f" · {described['reason']}" if described["reason"] else ""
         show_field("describes", f"{described['url']} · {described['state']}{why}", 9)

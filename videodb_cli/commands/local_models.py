@@ -8,6 +8,7 @@ from videodb_cli import console
 from videodb_cli.commands.fields import show_field
 from videodb_cli.commands.options import JsonOption
 from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.quantities import size
 
 app = new_app(help="The models with which the embedded service hears and reads.", no_args_is_help=True)
 
@@ -33,12 +34,12 @@ def list_models(as_json: JsonOption = False) -> None:
         console.data_json({"models": [_model(item) for item in found]})
         return
     for item in found:
-        size = f"{item.size_bytes / 1e6:.0f} MB" if item.size_bytes else "-"
+        on_disk = size(item.size_bytes) if item.size_bytes else "-"
         if console.is_terminal():
-            parts = (item.name, item.purpose, size, str(item.path or ""))
+            parts = (item.name, item.purpose, on_disk, str(item.path or ""))
             show_field(item.status, " · ".join(filter(None, parts)), 10)
             continue
-        console.data(f"{item.status:<10} {item.name:<16} {item.purpose:<7} {size:>7}  {item.path or ''}".rstrip())
+        console.data(f"{item.status:<10} {item.name:<16} {item.purpose:<7} {on_disk:>7}  {item.path or ''}".rstrip())
 
 
 def _model(item: Any) -> dict[str, Any]:

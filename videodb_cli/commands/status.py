@@ -12,9 +12,13 @@ from videodb_cli.commands.fields import show_field
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError, TimedOutError, UnreachableError, UsageError, VideodbError
+from videodb_cli.eventlog.views.log_size import log_size
+from videodb_cli.quantities import ago, count_of, size, span
 from videodb_cli.rundir.paths import RunDir
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from videodb_cli.app.capture.status import CaptureStatus
     from videodb_cli.app.listener_status import ListenerStatus
     from videodb_cli.rundir.listener_state import ListenerState
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 app = new_app()
 _LOOK_S = 0.05
 _MAX_DEAD_ROWS = 5
+# A rate needs some time, and some events.
+_RATE_FROM_S = 10.0
+_LEAST_RATE = 0.05
 _STYLES = {"listening": "green", "connecting": "yellow", "deaf": "red", "died": "red", "not written": "red"}
 # The members of the state file that a program has no use for, or finds under another name.
 _OWN_MEMBERS = frozenset(("pid", "start_token", "state", "boot_id", "uptime_s", "connection_id", "last_bytes_at"))
@@ -61,11 +68,12 @@ def status(
             console.data(console_id)
         return 0
     found = look()
-    capture = _capture(existing_run_dir(directory, env_file, directory_argument, clean=False))
+    run_dir = existing_run_dir(directory, env_file, directory_argument, clean=False)
+    capture = _capture(run_dir)
     if as_json:
         console.data_json({**_as_json(found), "capture": None if capture is None else _capture_json(capture)})
     else:
-        _show(found)
+        _show(found, None if run_dir is None else run_dir.log)
         if capture is not None:
             for number, row in enumerate(_capture_rows(capture)):
                 _row("" if number else "capture", row)
@@ -117,7 +125,7 @@ def _capture_rows(capture: CaptureStatus) -> list[str]:
         return [capture.status]
     parts = [f"{state.session_id} {state.status}"]
     if capture.running and state.started_at is not None:
-        parts[0] += f" {_span(capture.now - state.started_at)}"
+        parts[0] += f" {span(capture.now - state.started_at)}"
     if state.error is not None:
         parts.append(state.error.message)
     rows = [" · ".join([*parts, *([capture.why] if capture.why else [])])]
@@ -145,7 +153,7 @@ def _as_json(found: ListenerStatus) -> dict[str, Any]:
     }
 
 
-def _show(found: ListenerStatus) -> None:
+def _show(found: ListenerStatus, log: Path | None) -> None:
     if found.state == "died":
         _row("died", hints.placed(f"{found.why} · start another: videodb listen --detach"))
         return
@@ -154,18 +162,18 @@ def _show(found: ListenerStatus) -> None:
         _row("stopped", hints.placed("no listener runs here · start one: videodb listen --detach"))
         return
     if found.state == "listening":
-        parts = [str(found.connection_id), _span(found.age("connected_since"))]
-        parts.append(f"last pong {_ago(found.age('last_pong_at'))}")
-        parts.append(f"last event {_ago(found.age('last_message_at'))}")
+        parts = [str(found.connection_id), span(found.age("connected_since"))]
+        parts.append(f"last pong {ago(found.age('last_pong_at'))}")
+        parts.append(f"last event {ago(found.age('last_message_at'))}")
     else:
         parts = [found.why, f"pid {found.pid}"]
         if listener.retry_at is not None and listener.retry_at > found.now:
             parts.append(f"next try in {listener.retry_at - found.now:.0f} s")
     rows = [(found.state, " · ".join(parts))]
     if listener.written_at is not None:
-        rows.append(("log", _log_row(listener)))
+        rows.append(("log", _log_row(found, listener, log)))
         if found.trouble is not None:
-            rows.append(("not written", f"{found.trouble} · {listener.pending_bytes} bytes of events wait in memory"))
+            rows.append(("not written", f"{found.trouble} · {size(listener.pending_bytes)} of events wait in memory"))
         gaps = f"{listener.gaps} ({listener.gap_s:.1f} s)" if listener.gaps else "none"
         unknown = f" · alerts of {listener.gap_s:.1f} s unknown" if listener.gaps else ""
         rows.append(("gaps", f"{gaps} · {listener.recovered} recovered{unknown}"))
@@ -178,11 +186,18 @@ def _row(name: str, text: str) -> None:
     show_field(name, text, 11, _STYLES.get(name, "dim"))
 
 
-def _log_row(listener: ListenerState) -> str:
-    size = listener.log_bytes / 1e6
-    row = f"{listener.events:,} events · {size:.1f} MB · {listener.events_per_s:.1f} events/s in the last minute"
+def _log_row(found: ListenerStatus, listener: ListenerState, path: Path | None) -> str:
+    """Return what this run has logged, and what stands in the log."""
+    row = f"this run: {count_of(listener.events, 'event')}"
+    if listener.events_per_s >= _LEAST_RATE and (found.age("started_at") or 0) >= _RATE_FROM_S:
+        row += f", {listener.events_per_s:.1f}/s in the last minute"
+    log = None if path is None else log_size(path)
+    if log is None:
+        row += f" · log: {size(listener.log_bytes)}"
+    else:
+        row += f" · log: {'' if log.is_exact else 'about '}{count_of(log.events, 'event')}, {size(log.bytes)}"
     if listener.output_dropped:
-        row += f" · {listener.output_dropped} lines not printed"
+        row += f" · {count_of(listener.output_dropped, 'line')} not printed"
     return row
 
 
@@ -194,16 +209,3 @@ def _dead_rows(dead: list[dict[str, Any]]) -> list[str]:
         for item in dead[:_MAX_DEAD_ROWS]
     ]
     return rows + ([f"and {len(dead) - _MAX_DEAD_ROWS} more"] if len(dead) > _MAX_DEAD_ROWS else [])
-
-
-def _ago(seconds: float | None) -> str:
-    return "never" if seconds is None else f"{_span(seconds)} ago"
-
-
-def _span(seconds: float | None) -> str:
-    if seconds is None:
-        return "?"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = int(seconds // 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

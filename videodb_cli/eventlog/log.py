@@ -123,11 +123,18 @@ class EventLog:
         feed = Feed(self.run_dir, self._names, follow=follow, on_notice=self._on_notice)
         try:
             if isinstance(selection, Criteria):
-                selection = selection.resolve(feed.sources, self._capture_state(selection))
+                selection = self.selection_of(selection, feed.sources)
             return Reading(feed, Matches(feed, selection, options or ReadOptions(), self._on_notice))
         except BaseException:
             feed.close()
             raise
+
+    def selection_of(self, criteria: Criteria, sources: Sequence[LogSource]) -> Selection:
+        """Returns what flags select; a session's streams are looked up in these sources.
+
+        Raises what `Criteria.resolve` raises.
+        """
+        return criteria.resolve(sources, self._capture_state(criteria))
 
     def _capture_state(self, criteria: Criteria) -> CaptureState | None:
         if criteria.session is None:

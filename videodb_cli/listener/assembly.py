@@ -54,6 +54,7 @@ class ListenerInputs:
         recovery: How to read back; None reads nothing back. Needs ``calls``.
         collection: The collection of capture sessions whose own is not known.
         backoff: When to try again; by default as the policy says.
+        came_back: Returns when there is reason to try again at once; None: there is never one.
     """
 
     run_dir: RunDir
@@ -69,6 +70,7 @@ class ListenerInputs:
     recovery: RecoveryPolicy | None = None
     collection: str = "default"
     backoff: Backoff | None = None
+    came_back: Callable[[], Awaitable[None]] | None = None
 
 
 def assemble(given: ListenerInputs) -> Listener:
@@ -114,6 +116,7 @@ def assemble(given: ListenerInputs) -> Listener:
             intake=intake,
             connector=Connector(given.fresh_url, policy.timing, intake),
             retries=Retries(policy, given.backoff or default),
+            came_back=given.came_back,
             gaps=gaps,
             recoverer=recoverer,
             current=current,

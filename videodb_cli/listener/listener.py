@@ -155,7 +155,11 @@ class Listener:
         parts.on_update(Retrying(None if was_lost else reason, delay_s))
         # Not waited for: a stuck disk must not make the gap longer.
         self._background.start(parts.files.write_state())
-        await asyncio.sleep(delay_s)
+        if parts.came_back is None:
+            await asyncio.sleep(delay_s)
+        else:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(parts.came_back(), delay_s)
         # What waits for the disk must go first, or the next connection fills the memory at once.
         while parts.log.is_open and parts.store.pending_bytes > MAX_PENDING_BYTES // 2:  # noqa: ASYNC110 - a thread
             await asyncio.sleep(0.2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from videodb_cli.eventlog.write.store import LogStore
@@ -33,6 +33,7 @@ class ListenerParts:
 
     Attributes:
         stopping: Set when the run is to end.
+        came_back: Returns when there is reason to try again before the next attempt is due.
     """
 
     policy: ListenerPolicy
@@ -47,6 +48,7 @@ class ListenerParts:
     intake: Intake
     connector: Connector
     retries: Retries
+    came_back: Callable[[], Awaitable[None]] | None
     gaps: GapTracker
     recoverer: Recoverer | None
     current: CurrentConnection

@@ -89,7 +89,7 @@ ALL_TEXTS = [squeezed(text) for text, _ in TEXTS]
 FITTING = [
     (("events", "tail"), 0, [*ALL_TEXTS, "gap1.2s"]),
     (("--color", "events", "tail"), 0, [*ALL_TEXTS, "gap1.2s"]),
-    (("events", "wait", "--since", "2000-01-01", "--count", "5"), 0, ALL_TEXTS),
+    (("events", "wait", "--quiet", "--since", "2000-01-01", "--count", "5"), 0, ALL_TEXTS),
     (("events", "search", "明日は大阪で会議があります", "--no-index"), 0, ["明日は"]),
     (("events", "search", "keycap", "--no-index"), 0, ["keycap"]),
     (("events", "search", "one", "--no-index"), 0, ["one-"]),

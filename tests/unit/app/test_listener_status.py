@@ -155,7 +155,7 @@ def test_no_state_file_breaks_status(standing: RunDir, content: bytes) -> None:
         except RefusedError:
             return
         assert found.state in {"listening", "connecting", "deaf"}
-        status_command._show(found)
+        status_command._show(found, run_dir.log)
         json.dumps(status_command._as_json(found))
 
 

@@ -24,7 +24,7 @@ from videodb_cli.listener.listener import Listener
 from videodb_cli.listener.policy import ListenerPolicy
 from videodb_cli.listener.run_files import RunFiles
 from videodb_cli.listener.trouble import TroubleInbox
-from videodb_cli.listener.updates import Connected, ListenerUpdate, LogUnwritable
+from videodb_cli.listener.updates import Connected, ListenerUpdate, LogUnwritable, Retrying
 from videodb_cli.process.clock import uptime_s
 from videodb_cli.rundir.paths import RunDir
 
@@ -73,6 +73,8 @@ class Setting:
         self.updates: list[ListenerUpdate] = []
         self.asked = 0
         self.listener: Listener | None = None
+        self.backoff = Backoff(first_s=0.001, cap_s=0.002)
+        self.came_back: Callable[[], Awaitable[None]] | None = None
 
         async def open_connection(url: str, _: object) -> Any:
             del url
@@ -100,7 +102,8 @@ class Setting:
                 host="service",
                 policy=ListenerPolicy(**policy),
                 on_update=self.updates.append,
-                backoff=Backoff(first_s=0.001, cap_s=0.002),
+                backoff=self.backoff,
+                came_back=self.came_back,
             )
         )
         return self.listener
@@ -241,3 +244,32 @@ async def test_what_comes_is_logged_while_an_id_cannot_be_published(
         listener.stop()
         await asyncio.wait_for(run, 10)
     assert not setting.run_dir.ws_id.exists()
+
+
+async def test_a_service_that_came_back_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next attempt is an hour away: only the news that the service runs again can bring it forward."""
+    setting = Setting(tmp_path, monkeypatch)
+    setting.backoff = Backoff(first_s=3600, cap_s=3600, uniform=lambda _low, high: high)
+    back = asyncio.Event()
+
+    async def came_back() -> None:
+        await back.wait()
+
+    async def seen(kind: type[ListenerUpdate]) -> None:
+        while not any(isinstance(update, kind) for update in setting.updates):  # noqa: ASYNC110 - a callback
+            await asyncio.sleep(0.01)
+
+    setting.came_back = came_back
+    setting.answers = [RequestFailedError("away"), FakeConnection(1, stays=True)]
+    listener = setting.make()
+    running = asyncio.create_task(listener.run())
+    try:
+        async with asyncio.timeout(20):
+            await seen(Retrying)
+            assert setting.asked == 1
+            back.set()
+            await seen(Connected)
+        assert setting.asked == 2
+    finally:
+        listener.stop()
+        await running

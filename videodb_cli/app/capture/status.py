@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from videodb_cli.capture import running
 from videodb_cli.process.clock import present
+from videodb_cli.quantities import ago
 from videodb_cli.rundir import capture_state
 from videodb_cli.rundir.capture_state import CaptureState, ChannelState
 from videodb_cli.rundir.paths import RunDir
@@ -62,7 +63,7 @@ class CaptureStatus:
             words.append("paused")
         age_s = self.media_age_s(channel)
         if age_s is not None:
-            words.append(f"last {channel.media_word} {_age(age_s)} ago")
+            words.append(f"last {channel.media_word} {ago(age_s)}")
         elif self.running and channel.state == "flowing":
             words.append(f"the recorder does not say when the last {channel.media_word} came")
         return words
@@ -78,9 +79,3 @@ def capture_status(run_dir: RunDir, now: float | None = None) -> CaptureStatus |
     silent_s = now - found.written_at if is_running and found.written_at is not None else 0.0
     why = f"its process has said nothing for {silent_s:.0f} s" if silent_s > _SILENT_AFTER_S else None
     return CaptureStatus(is_running, found, now, why)
-
-
-def _age(seconds: float) -> str:
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

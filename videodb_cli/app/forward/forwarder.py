@@ -37,6 +37,14 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """The receiver took the delivery: its answer, such as ``200``, and how long that took."""
+
+    answer: str
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The receiver refused the delivery for good; ``why`` in words."""
 
@@ -50,8 +58,8 @@ class StoppedError(Exception):
 class DeliveryTarget(Protocol):
     """The receiver of deliveries. It waits and retries by itself until a delivery is accepted or refused."""
 
-    def deliver(self, delivery: Delivery) -> Refused | None:
-        """Deliver and return None, or return why it was refused. Raises StoppedError when asked to end."""
+    def deliver(self, delivery: Delivery) -> Accepted | Refused:
+        """Deliver, and return whether it was accepted. Raises StoppedError when asked to end."""
 
 
 class Forwarder:
@@ -69,6 +77,7 @@ class Forwarder:
         limit: int | None = None,
         cursor: Cursor | None = None,
         refused_log: Path | None = None,
+        on_accepted: Callable[[Delivery, Accepted], None] = lambda _delivery, _accepted: None,
         on_refused: Callable[[Delivery, str], None] = lambda _delivery, _why: None,
     ) -> None:
         self._target = target
@@ -77,8 +86,8 @@ class Forwarder:
         self._left = limit
         self._cursor = cursor
         self._refused_log = refused_log
+        self._on_accepted = on_accepted
         self._on_refused = on_refused
-        self.refused = 0
 
     @property
     def is_done(self) -> bool:
@@ -115,9 +124,10 @@ class Forwarder:
             tuple(line for _, line, _ in chosen), tuple(event for _, _, event in chosen), digest.hexdigest()[:32]
         )
         outcome = self._target.deliver(delivery)
-        if outcome is not None:
-            self.refused += len(chosen)
+        if isinstance(outcome, Refused):
             self._note_refused(delivery, outcome.why)
+        else:
+            self._on_accepted(delivery, outcome)
         if self._left is not None:
             self._left -= len(chosen)
         if self._cursor is not None:

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from videodb_cli.app.forward.forwarder import Delivery, Forwarder, Stop, StoppedError
+from videodb_cli.app.forward.forwarder import Accepted, Delivery, Forwarder, Stop, StoppedError
 from videodb_cli.app.forward.targets import CommandTarget, HttpTarget
+from videodb_cli.app.polled import polled
 from videodb_cli.errors import ConflictError, UnreachableError
 from videodb_cli.eventlog.log import EventLog
 from videodb_cli.eventlog.matches import ReadOptions
@@ -27,6 +28,7 @@ from videodb_cli.rundir.lock import DirectoryLock, LockHeldError, holder, is_hel
 from videodb_cli.rundir.paths import RunDir
 
 _START_TIMEOUT_S = 15.0
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ class ForwardObserver(Protocol):
     def trouble(self, sentence: str) -> None:
         """The endpoint does not take events for now, or takes them again."""
 
+    def accepted(self, delivery: Delivery, accepted: Accepted) -> None:
+        """A delivery was accepted."""
+
     def refused(self, delivery: Delivery, why: str) -> None:
         """A delivery was refused for good and is passed over; ``why`` in words."""
 
@@ -86,8 +91,8 @@ class ForwardObserver(Protocol):
         """Lines of the log could not be read."""
 
 
-def run_forward(log: EventLog, request: ForwardRequest, observer: ForwardObserver) -> None:
-    """Forwards events until a signal or the limit ends it.
+def run_forward(log: EventLog, request: ForwardRequest, observer: ForwardObserver, *, follow: bool = True) -> None:
+    """Forwards events until a signal or the limit ends it; without ``follow``, until the end of what is there.
 
     It is ready after the first attempt to deliver, or when there is nothing to deliver. In the background it then
     retries every failure, because nobody would see that it ends.
@@ -128,17 +133,21 @@ def run_forward(log: EventLog, request: ForwardRequest, observer: ForwardObserve
             limit=request.limit,
             cursor=cursor,
             refused_log=None if request.cursor_file is None else beside(request.cursor_file, ".refused"),
+            on_accepted=observer.accepted,
             on_refused=observer.refused,
         )
-        from_now = cursor is None and request.criteria.since is None
+        from_now = follow and cursor is None and request.criteria.since is None
         options = ReadOptions(cursor=cursor, from_now=from_now, without_own=True)
         with (
             contextlib.suppress(StoppedError),
-            log.read(request.criteria, options, follow=True) as reading,
+            log.read(request.criteria, options, follow=follow) as reading,
             ask_on_signals(stop.ask),
         ):
-            for found in reading.matches.batches():
+            batches = reading.matches.batches()
+            for found in batches if follow else polled(batches, _LOOK_S):
                 stop.check()
+                if found is None:
+                    continue  # nothing has come on standard input
                 if found.is_news:
                     ready()
                 forwarder.take(found)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from videodb_cli import diagnostics
 from videodb_cli.api.control_plane import answered_at, retry_after_s
-from videodb_cli.app.forward.forwarder import Delivery, Refused, Stop
+from videodb_cli.app.forward.forwarder import Accepted, Delivery, Refused, Stop
 from videodb_cli.errors import MissingDependencyError, UsageError
 from videodb_cli.listener.backoff import Backoff
 from videodb_cli.model import event as ev
@@ -88,7 +88,7 @@ class HttpTarget:
         """Retry every failure from now on, because nobody would see that the process ends."""
         self._persists = True
 
-    def deliver(self, delivery: Delivery) -> Refused | None:
+    def deliver(self, delivery: Delivery) -> Accepted | Refused:
         """POST one event as an object, or a batch as an array. 4xx (but 408, 429) is a refusal, others are retried."""
         body = b"[" + b",".join(delivery.lines) + b"]" if self._is_batch else delivery.lines[0]
         headers = {"content-type": "application/json", "idempotency-key": delivery.key}
@@ -106,7 +106,7 @@ class HttpTarget:
             if trouble is None and 200 <= status < 300:
                 if said is not None:
                     self._on_trouble(f"{self.host} takes events again")
-                return None
+                return Accepted(str(status), time.monotonic() - began)
             if trouble is None and 400 <= status < 500 and status not in _TRY_AGAIN:
                 # For plain http the proxy itself may have answered.
                 return Refused(f"HTTP {status}" if self._route.is_tls else f"HTTP {status}{self._route.by}")
@@ -182,7 +182,7 @@ class CommandTarget:
         self._stop = stop
         self._timeout_s = timeout_s
 
-    def deliver(self, delivery: Delivery) -> Refused | None:
+    def deliver(self, delivery: Delivery) -> Accepted | Refused:
         """Run the command once."""
         self._stop.check()
         began = time.monotonic()
@@ -199,10 +199,10 @@ class CommandTarget:
             _end(child)
             self._stop.check()
             return Refused(f"took longer than {self._timeout_s:g} s")
-        took_ms = (time.monotonic() - began) * 1000
-        _log.debug("command (pid %d) ended with %d after %.0f ms", child.pid, child.returncode, took_ms)
+        took_s = time.monotonic() - began
+        _log.debug("command (pid %d) ended with %d after %.0f ms", child.pid, child.returncode, took_s * 1000)
         if child.returncode == 0:
-            return None
+            return Accepted("exit 0", took_s)
         if child.returncode < 0:
             return Refused(f"ended by signal {-child.returncode}")
         return Refused(f"exit status {child.returncode}")

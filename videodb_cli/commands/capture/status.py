@@ -10,6 +10,7 @@ from videodb_cli.commands.fields import show_field
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption, existing_run_dir
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError
+from videodb_cli.quantities import size
 
 if TYPE_CHECKING:
     from videodb_cli.app.capture.status import CaptureStatus
@@ -74,7 +75,7 @@ def _pipeline(pipeline: PipelineState, connection_id: str | None) -> str:
 def _channel(channel: ChannelState, found: CaptureStatus) -> str:
     parts = found.channel_words(channel)
     if channel.bytes is not None:
-        parts.append(f"{channel.bytes / 1e6:.1f} MB")
+        parts.append(size(channel.bytes))
     if channel.frames is not None:
         parts.append(f"{channel.frames} frames")
     if channel.drops:

@@ -64,7 +64,7 @@ _OPTIONS: dict[str, Any] = {
     ],
     "session": Annotated[str | None, _option("--session", "ID|last", "Of this capture session, its streams included.")],
     "since": Annotated[
-        str | None, _option("--since", "TIME", "Received since: 10m, 2h30m, 10:15, 2026-03-02T10:15, epoch.")
+        str | None, _option("--since", "TIME", "Received since: 10m, '3 min ago', 'yesterday 14:00', 2026-03-02.")
     ],
     "until": Annotated[str | None, _option("--until", "TIME", "Received until.")],
     "grep": Annotated[

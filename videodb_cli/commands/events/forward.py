@@ -11,18 +11,21 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
 from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.events.shell_signs import shell_sign
+from videodb_cli.commands.events.unread_input import hints_before_it_follows
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.log import EventLog
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.read.cursor import Cursor
+from videodb_cli.quantities import count_of
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from videodb_cli.app.forward.forwarder import Delivery
+    from videodb_cli.app.forward.forwarder import Accepted, Delivery
     from videodb_cli.eventlog.read.broken import BrokenLines
     from videodb_cli.process.background import ReadyPipe
     from videodb_cli.rundir.paths import RunDir
@@ -43,8 +46,13 @@ class ForwardCommand(SelectingCommand):
 
 @app.command(cls=ForwardCommand)
 @with_selection
+@hints_before_it_follows
 def forward(
     criteria: Criteria,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-]", help="- for the events on standard input, to its end.", show_default=False),
+    ] = None,
     to: Annotated[
         str | None, typer.Option("--to", metavar="URL", help="POST each event there.", show_default=False)
     ] = None,
@@ -73,6 +81,9 @@ def forward(
     recovered: Annotated[
         bool, typer.Option("--recovered", help="Hand on events of more than a minute ago that were recovered.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print no line for each delivery, and no totals.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Go to the background. Needs --cursor-file.")] = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -84,15 +95,22 @@ def forward(
     """
     if (to is None) == (command is None):
         raise UsageError("either --to URL or --exec CMD", hint="videodb events forward --to https://… --cursor-file F")
-    log = open_log(None, directory, env_file)
+    _check_input(files or [], cursor_file, detach=detach)
+    log = open_log(files, directory, env_file)
     if cursor_file is not None:
         cursor_file = absolute(cursor_file)
         Cursor(cursor_file)  # fails early if no file can be created there
     from videodb_cli.app.forward.run import ForwardRequest, forward_in_background, run_forward
 
+    if command is not None:
+        _tell_no_shell(command)
     request = ForwardRequest(to, command, criteria, cursor_file, batch, limit, timeout, recovered)
     if not detach:
-        run_forward(log, request, _Talk())
+        talk = _Talk(quiet=quiet)
+        try:
+            run_forward(log, request, talk, follow=not files)
+        finally:
+            talk.totals()
         return 0
     if cursor_file is None:
         hint = f"--cursor-file {shlex.quote(str(log.run_dir.path / 'forward.cursor'))}"
@@ -105,14 +123,69 @@ def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe)
     """Runs the forwarder of `videodb events forward --detach`."""
     from videodb_cli.app.forward.run import ForwardRequest, run_forward
 
-    run_forward(EventLog(run_dir), ForwardRequest.from_json(fields), _Talk(lambda pid: ready.say({"pid": pid})))
+    run_forward(
+        EventLog(run_dir), ForwardRequest.from_json(fields), _Talk(lambda pid: ready.say({"pid": pid}), quiet=True)
+    )
+
+
+def _check_input(files: list[str], cursor_file: Path | None, *, detach: bool) -> None:
+    """Raises UsageError for files, and for what standard input cannot have."""
+    if files and files != ["-"]:
+        raise UsageError(
+            "forward takes the log, or - for standard input",
+            hint=f"videodb events filter . {shlex.join(files)} | videodb events forward --to URL -",
+        )
+    if files and (cursor_file is not None or detach):
+        option = "--detach" if detach else "--cursor-file"
+        raise UsageError(f"{option} is for the log: standard input is read once, from here to its end")
+
+
+def _tell_no_shell(command: str) -> None:
+    """Print a hint if a command seems to be written for a shell."""
+    sign = shell_sign(command)
+    if sign is not None:
+        console.talk(console.escape_controls(f"--exec starts the command without a shell, which gets {sign} as it is"))
+        # Quotes in quotes are hard to read, so such a command is left for the user to place.
+        shown = "…" if set(command) & set("\"'$`\\!") else command
+        console.talk(console.escape_controls(f"hint: --exec \"sh -c '{shown}'\""))
+
+
+def _delivery_line(delivery: Delivery, accepted: Accepted) -> str:
+    """Return the line for a delivery: ``→ alert  10:15:35  200  4 ms``."""
+    from videodb_cli.model import event as ev
+    from videodb_cli.render.words import clock_text
+
+    count, event = len(delivery.lines), delivery.events[0]
+    what = ev.channel_of(event) or "event" if count == 1 else f"{count:,} events"
+    at = clock_text(ev.received_at(event), 8)
+    parts = (console.one_line(what), at, accepted.answer, f"{accepted.took_s * 1000:.0f} ms")
+    return "→ " + "  ".join(filter(None, parts))
 
 
 class _Talk:
     """The messages of a forwarder: on stderr, and to the parent process in the background."""
 
-    def __init__(self, on_ready: Callable[[int], None] | None = None) -> None:
+    def __init__(self, on_ready: Callable[[int], None] | None = None, *, quiet: bool) -> None:
         self.on_ready = on_ready
+        self._quiet = quiet
+        self._accepted = self._refused = self._deliveries = 0
+
+    def accepted(self, delivery: Delivery, accepted: Accepted) -> None:
+        """A delivery was accepted."""
+        self._accepted += len(delivery.lines)
+        self._deliveries += 1
+        if not self._quiet:
+            # There may be many of these, and somebody may start this with a stderr that is never read.
+            console.talk_if_ready(_delivery_line(delivery, accepted), is_safe=True)
+
+    def totals(self) -> None:
+        """Print how much was handed on."""
+        if self._quiet:
+            return
+        said = f"{count_of(self._accepted, 'event')} handed on"
+        if self._deliveries != self._accepted:
+            said += f" in {count_of(self._deliveries, 'delivery', 'deliveries')}"
+        console.talk(f"{said} · {self._refused:,} refused" if self._refused else said)
 
     def trouble(self, sentence: str) -> None:
         """An endpoint does not take events for now, or takes them again."""
@@ -121,6 +194,7 @@ class _Talk:
     def refused(self, delivery: Delivery, why: str) -> None:
         """A delivery was refused for good and is passed over."""
         count = len(delivery.lines)
+        self._refused += count
         what = f"{count} events passed over" if count > 1 else "event passed over"
         console.talk(f"{what} ({why}): {delivery.events[0].get('ts')} {delivery.events[0].get('channel')}")
 

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import itertools
-import re
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from videodb_cli import cells, console
-from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
+from videodb_cli.commands.events.flags import with_selection
 from videodb_cli.commands.events.output import event_output
 from videodb_cli.commands.events.progress import ProgressBar
 from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.events.search_query import SearchCommand, typed_terms
+from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
 from videodb_cli.commands.output_options import OutputOptions, with_output
-from videodb_cli.commands.tree import new_app, places_of_values
+from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, RefusedError, UsageError
 from videodb_cli.eventlog.matches import ReadOptions
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.scan import Line
 from videodb_cli.eventlog.query.times import parse_duration
+from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.decode import decode
 from videodb_cli.eventlog.read.sources import open_source
+from videodb_cli.eventlog.read.spool import Spool
 from videodb_cli.eventlog.views.lookup import lines_at
 from videodb_cli.eventlog.views.search_db import IndexUnusableError
 from videodb_cli.eventlog.views.search_index import Found, SearchIndex
-from videodb_cli.eventlog.views.search_words import Term, found_spans, fts5_query, parse_terms, snippet
+from videodb_cli.eventlog.views.search_words import Term, found_spans, fts5_query, snippet
 from videodb_cli.eventlog.write.rotation import log_name_of
 from videodb_cli.model import event as ev
 
@@ -35,46 +38,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from videodb_cli.eventlog.log import EventLog
     from videodb_cli.eventlog.query.selection import Selection
     from videodb_cli.eventlog.read.sources import LogSource
 
 app = new_app()
 
-_META = "videodb_cli.unwanted_words"
 _FEW = 20
 _LEAST_SNIPPET = 8
 _BATCH = 32  # lines, of up to a megabyte each
 _HELD_BYTES = 16 << 20
 # The index of a log up to this size may be in memory; it needs a third of that.
 _IN_MEMORY_BYTES = 512 << 20
-
-
-class SearchCommand(SelectingCommand):
-    """A command that takes ``-word`` as a word that must not occur."""
-
-    without: ClassVar[Refusals] = {
-        "--cursor-file": (
-            "search ranks all that is selected, and has no place to go on from",
-            "videodb events filter --cursor-file PATH --grep REGEX",
-        )
-    }
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the command line, with unwanted words (``-word``) taken out of it first."""
-        self.check_values(ctx, args)
-        rest: list[str] = []
-        unwanted: list[str] = []
-        names = self.option_names(ctx)
-        values = {place for _, place in places_of_values(args, names)}
-        for number, argument in enumerate(args):
-            if argument == "--":
-                rest += args[number:]
-                break
-            is_unwanted = re.match(r'-["\w]', argument) and argument not in {"-h", *names} and number not in values
-            (unwanted if is_unwanted else rest).append(argument)
-        ctx.meta[_META] = unwanted
-        left: list[str] = super().parse_args(ctx, rest)
-        return left
 
 
 class _Hit(NamedTuple):
@@ -87,12 +62,16 @@ class _Hit(NamedTuple):
 @app.command(cls=SearchCommand)
 @with_selection
 @with_output
+@hints_at_unread_input
 def search(
     ctx: typer.Context,
     criteria: Criteria,
     output: OutputOptions,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="WORDS...", help="Words, '\"exact phrases\"', prefix*, -not.")
+        list[str] | None,
+        typer.Argument(
+            metavar="WORDS...", help="Words, '\"exact phrases\"', prefix*, this OR that, -not; after --: as they are."
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="The best N.  [default: 20 on a terminal]")
@@ -103,7 +82,12 @@ def search(
     no_index: Annotated[bool, typer.Option("--no-index", help="Read everything instead of keeping an index.")] = False,
     files: Annotated[
         list[str] | None,
-        typer.Option("--file", metavar="FILE", help="Search this file or directory instead.", show_default=False),
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="Search this file or directory instead, or - for standard input. Repeatable.",
+            show_default=False,
+        ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 2 when a line is not JSON.")] = False,
     as_json: JsonOption = False,
@@ -114,25 +98,29 @@ def search(
 
     videodb events search '"access keys"' rotat* -draft --around 30s
     """
-    terms = parse_terms(" ".join(_as_typed(word) for word in _utf8([*(words or []), *ctx.meta[_META]])))
+    # A dash is no word, so it names standard input here too.
+    files = [*(files or ()), *(word for word in words or () if word == "-")]
+    terms = typed_terms(ctx, [word for word in words or () if word != "-"])
     around_s = None if around is None else parse_duration(around)
-    with output.destination(is_paged=True):
+    is_object = as_json or output.form == "json"
+    if is_object and around_s is not None:
+        raise UsageError(
+            "one JSON object has no place for what came around", hint="without it, lines are as logged: … | jq -s ."
+        )
+    with output.destination(is_paged=True), Spool() as spool:
         form = output.chosen(as_json=as_json)
-        is_object = as_json or output.form == "json"
         wanted = _FEW if limit is None and console.is_terminal() and form == "pretty" else limit
-        with open_log(files, directory, env_file).read(criteria, ReadOptions(without_own=True)) as reading:
-            sources = reading.sources
-            output.check(sources)
-            _check_sources(sources)
-            index, found = _searched(sources, fts5_query(terms), no_index=no_index)
-            try:
-                tell_broken(index.faults(), strict=strict)
-                hits = _hits(found, reading.matches.selection)
-                best = hits if wanted is None else itertools.islice(hits, wanted)
-                count = _print_json(best, terms) if is_object else _print(best, terms, sources, around_s, form)
-                more = count == wanted and next(hits, None) is not None
-            finally:
-                index.close()
+        sources, selection = _opened(open_log(files, directory, env_file), criteria, spool, output, strict=strict)
+        keeps_index = not no_index and not any(source.fd is not None for source in sources)
+        index, found = _searched(sources, fts5_query(terms), no_index=not keeps_index)
+        try:
+            tell_broken(index.faults(), strict=strict)
+            hits = _hits(found, selection)
+            best = hits if wanted is None else itertools.islice(hits, wanted)
+            count = _print_json(best, terms) if is_object else _print(best, terms, sources, around_s, form)
+            more = count == wanted and next(hits, None) is not None
+        finally:
+            index.close()
         if not count:
             if is_object:
                 return 1
@@ -142,32 +130,25 @@ def search(
     return 0
 
 
-def _check_sources(sources: list[LogSource]) -> None:
-    """Raise an error of the log itself, which is no fault of the index; UsageError for what can be read only once."""
-    if any(source.is_stream for source in sources):
-        raise UsageError(
-            "search reads more than once, which standard input and pipes do not allow",
-            hint="videodb events filter --grep REGEX . -",
-        )
+def _opened(
+    log: EventLog, criteria: Criteria, spool: Spool, output: OutputOptions, *, strict: bool
+) -> tuple[list[LogSource], Selection]:
+    """Return what is searched, standard input and pipes as copies that can be read more than once, and what to select.
+
+    Raises the errors of opening a file of the log; one that was rotated is reported instead.
+    """
+    with log.read(criteria._replace(session=None), ReadOptions(without_own=True)) as reading:
+        output.check(reading.sources)
+        broken = BrokenLines()
+        sources = spool.seekable(reading.sources, broken)
+        tell_broken(broken, strict=strict)
+        selection = reading.matches.selection
+    if criteria.session is not None:
+        selection = log.selection_of(criteria, sources)._replace(without_own=True)
     for source in sources:
         if not source.is_rotated:
-            open_source(source).close()
-
-
-def _utf8(words: list[str]) -> list[str]:
-    """Return the words. Raises UsageError for bytes that are no text: SQLite takes none, and no event has any."""
-    for word in words:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            raise UsageError(f"the word {word} is not UTF-8", hint="use a terminal with UTF-8") from None
-    return words
-
-
-def _as_typed(word: str) -> str:
-    """Quote an argument with spaces: it is one phrase, although the shell has removed the quotes."""
-    is_query = '"' in word or any(part.startswith("-") or part.endswith("*") for part in word.split())
-    return f'"{word}"' if " " in word.strip() and not is_query else word
+            open_source(source).close()  # an error of the log itself is no fault of the index
+    return sources, selection
 
 
 def _searched(sources: list[LogSource], query: str, *, no_index: bool) -> tuple[SearchIndex, Iterator[Found]]:
@@ -316,13 +297,14 @@ def _excerpt(event: ev.Event, terms: list[Term], room: int | None) -> tuple[str,
 
 
 def _print_around(hits: Iterator[_Hit], terms: list[Term], sources: list[LogSource], seconds: float, form: str) -> int:
-    from videodb_cli.commands.events.row_output import RowOutput
+    from videodb_cli.commands.events.search_around import AroundRows
     from videodb_cli.eventlog.query.context import TimeContext
     from videodb_cli.eventlog.query.last_events import MatchPosition, with_surroundings
     from videodb_cli.eventlog.read.time_range import stamp_of
 
-    matches = [MatchPosition(hit.source, hit.line.offset, stamp_of(hit.line.raw)) for hit in hits]
-    output = RowOutput(found=partial(found_spans, terms=terms)) if form == "pretty" else event_output(form)
+    best = list(hits)
+    output = AroundRows({hit.line.raw for hit in best}, terms) if form == "pretty" else event_output(form)
+    matches = [MatchPosition(hit.source, hit.line.offset, stamp_of(hit.line.raw)) for hit in best]
     for lines in with_surroundings(TimeContext(seconds), sources, matches, lambda _: None):
         if lines:
             output.write(lines)

@@ -144,7 +144,7 @@ def _rows(report: Mapping[str, Any], stamps: str, *, full: bool) -> list[list[st
             console.one_line(group["name"]),
             f"{group['count']:,}",
             f"{100 * group['count'] / total:.1f} %" if total else "",
-            "" if group["rate"] is None else f"{group['rate'] * 60:,.1f}",
+            _per_minute(group, is_minute=report["by"] == "minute" and "groups" not in group),
             _clock(group["first"], stamps),
             _clock(group["last"], stamps),
         ]
@@ -152,6 +152,13 @@ def _rows(report: Mapping[str, Any], stamps: str, *, full: bool) -> list[list[st
             row += [f"{group['words']:,}", _late(group["latency_p50_s"]), _late(group["latency_p95_s"])]
         rows.append(row)
     return rows
+
+
+def _per_minute(group: Mapping[str, Any], *, is_minute: bool) -> str:
+    """Return events a minute: of one minute their number, over a short time nothing."""
+    if is_minute:
+        return f"{group['count']:,}"
+    return "" if group["rate"] is None else f"{group['rate'] * 60:,.1f}"
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:

@@ -20,18 +20,24 @@ if TYPE_CHECKING:
 HINT = "standard input is ignored; name - to read it"
 
 
-def hints_at_unread_input(command: Callable[..., Any]) -> Callable[..., Any]:
+def hints_before_it_follows(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a command that always follows the log, as `hints_at_unread_input` does."""
+    return hints_at_unread_input(command, follows=True)
+
+
+def hints_at_unread_input(command: Callable[..., Any], *, follows: bool = False) -> Callable[..., Any]:
     """Decorates a command that can read standard input: prints the hint once, even if the command fails.
 
-    The command's parameter ``files`` or ``arguments`` holds the names that were typed.
+    The command's parameters ``files``, ``arguments`` and ``words`` hold the names that were typed. One that ``follows``
+    may never end, so it prints the hint first.
     """
 
     @wraps(command)
     def run(**values: Any) -> Any:
-        names = values.get("files") or values.get("arguments") or []
+        names = [name for place in ("files", "arguments", "words") for name in values.get(place) or ()]
         is_ignored = "-" not in names and not values.get("null_input")
         # Checked after the command, because the writer may start late; with --follow before it, because it never ends.
-        is_told = is_ignored and values.get("follow", False) and _tell()
+        is_told = is_ignored and (follows or values.get("follow", False)) and _tell()
         try:
             return command(**values)
         finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
@@ -11,25 +13,30 @@ from videodb_cli import console
 from videodb_cli.commands.events.flags import CursorOption, Refusals, SelectingCommand, with_selection
 from videodb_cli.commands.events.output import LineOutput, event_output
 from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.events.unread_input import hints_before_it_follows
+from videodb_cli.commands.events.wait_words import did_not_come, waiting_for
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption
 from videodb_cli.commands.output_options import OutputOptions, with_output
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import NoMatchError, TimedOutError, UnreachableError, UsageError
-from videodb_cli.eventlog.matches import ReadOptions
+from videodb_cli.eventlog.matches import Batch, ReadOptions
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.read.cursor import Cursor
 from videodb_cli.eventlog.views.wait_condition import Verdict, WaitCondition
 from videodb_cli.model import event as ev
+from videodb_cli.quantities import ago
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
-    from videodb_cli.eventlog.matches import Batch
+    from collections.abc import Iterator
+
     from videodb_cli.rundir.paths import RunDir
 
 app = new_app()
 
 _DEFAULT_TIMEOUT_S = 300.0
 _LOOK_S = 1.0
+_POLL_S = 0.1
 _OLD_S = 60.0
 
 
@@ -47,11 +54,13 @@ class WaitCommand(SelectingCommand):
 @app.command(cls=WaitCommand)
 @with_selection
 @with_output
+@hints_before_it_follows
 def wait(
     criteria: Criteria,
     output: OutputOptions,
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help="Files or directories.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
     ] = None,
     count: Annotated[int, typer.Option("--count", "--limit", metavar="N", min=1, help="Wait for N events.")] = 1,
     timeout: Annotated[
@@ -69,6 +78,7 @@ def wait(
     ] = False,
     cursor_file: CursorOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say what is waited for.")] = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> int:
@@ -76,22 +86,24 @@ def wait(
 
     videodb events wait --event exported --fail-on failed --session last --timeout 120
     """
-    if "-" in (files or []):
-        raise UsageError("there is nothing to wait for on standard input", hint="videodb events filter --limit 1 . -")
     started = time.monotonic()
     if timeout is None and not console.is_terminal():
         timeout = _DEFAULT_TIMEOUT_S
-        console.talk("waiting for 300 s at most; --timeout changes that")
+        if not quiet:
+            console.talk("waiting for 300 s at most; --timeout changes that")
     log = open_log(files, directory, env_file)
     cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
     looks_back = criteria.session is not None or criteria.since is not None
     # Events of --fail-on are not part of the selection, so every line is read.
-    options = ReadOptions(cursor=cursor, strict=strict, from_now=not looks_back, every_line=True)
-    with output.destination(is_followed=True) as is_continued, log.read(criteria, options, follow=True) as reading:
+    is_stream = files is not None and len(files) == 1 and (files[0] == "-" or Path(files[0]).is_fifo())
+    options = ReadOptions(cursor=cursor, strict=strict, from_now=not looks_back and not is_stream, every_line=True)
+    with (
+        output.destination(is_followed=True) as is_continued,
+        log.read(criteria, options, follow=not is_stream) as reading,
+    ):
         output.check(reading.sources)
-        for source in reading.sources:
-            if source.is_stream:
-                raise UsageError(f"{source.name} is a pipe: wait follows files", hint="videodb events filter --limit 1")
+        if not is_stream and (stream := next((each for each in reading.sources if each.is_stream), None)):
+            raise UsageError(f"{stream.name} can only be waited for alone, without other files")
         condition = WaitCondition(reading.matches.selection, tuple(fail_on or ()), recovered=recovered)
         reading.matches.skip_backlog()
         session = reading.matches.selection.session
@@ -100,16 +112,31 @@ def wait(
             condition, count, cursor, last, event_output(output.chosen(), is_continued=is_continued)
         )
         health = None if files else _Health(log.run_dir)
+        if sys.stderr.isatty() and not quiet:
+            now = time.time()
+            console.talk(waiting_for(criteria, count=count, fail_on=fail_on or (), timeout_s=timeout, now=now))
         deadline = None if timeout is None else started + timeout
-        for batch in reading.matches.batches():
+        batches = reading.matches.batches()
+        for batch in _polled(batches) if is_stream else batches:
             tell_broken(reading.matches.broken, strict=strict)  # the wait may be over with one of these lines
             if waiting.take(batch):
                 return 0
             if deadline is not None and batch.is_news and time.monotonic() >= deadline:
-                raise TimedOutError("what was waited for did not come in time (--timeout)")
+                raise TimedOutError(did_not_come(criteria, timeout or 0.0))
             if health is not None and batch.source is None:
                 health.look()
-    return 0
+        tell_broken(reading.matches.broken, strict=strict)
+    raise NoMatchError(f"{'standard input' if files == ['-'] else (files or [''])[0]} ended before the event came")
+
+
+def _polled(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield the batches of a stream, and an empty one of news whenever nothing comes: a read of a pipe may block."""
+    from videodb_cli.app.polled import polled
+
+    for batch in polled(batches, _POLL_S):
+        if batch is not None:
+            yield batch
+        yield Batch([], is_news=True)
 
 
 class _MatchCounter:
@@ -158,8 +185,7 @@ def _tell_old(event: ev.Event, last: str) -> None:
     received_at = ev.received_at(event)
     age_s = 0.0 if received_at is None else time.time() - received_at
     if age_s > _OLD_S:
-        age = f"{age_s / 60:.0f} min" if age_s < 7200 else f"{age_s / 3600:.0f} h"
-        console.talk(f"this came {age} ago: --session last is {console.one_line(last)}")
+        console.talk(f"this came {ago(age_s)}: --session last is {console.one_line(last)}")
 
 
 class _Health:

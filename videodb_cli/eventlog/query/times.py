@@ -1,58 +1,99 @@
-"""Times as people type them: ``10m``, ``2h30m``, ``10:15``, ``2026-03-02T10:15``, or a count since 1970."""
+"""Times as people type them: ``3 min ago``, ``yesterday 14:00``, ``10m``, ``2026-03-02T10:15``, or a count since 1970.
+
+docs/reading.md has a table of all forms, which a test reads and runs.
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 
 from videodb_cli.errors import UsageError
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_NAMES = {
+    "ms": "ms msec msecs millisecond milliseconds",
+    "s": "s sec secs second seconds",
+    "m": "m min mins minute minutes",
+    "h": "h hr hrs hour hours",
+    "d": "d day days",
+    "w": "w week weeks",
+}
 # Compiled at first use: most commands get no time, and would pay for it at import.
-_DURATION = r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+"
-_PART = r"(\d+(?:\.\d+)?)(ms|[smhdw])"
-_CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?"
 _NUMBER = r"\d+(?:\.\d+)?"
+_PART = rf"({_NUMBER}) ?([a-z]+)"
+_DURATION = rf"(?:{_NUMBER} ?[a-z]+(?: and)? ?)+"
 _EPOCH = rf"-?{_NUMBER}"
 _ANY_YEAR = r"([+-]?\d{4,})(-\d{2}-\d{2}(?:[T ].*)?)"
 _LONGEST_YEAR = 20
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
-_HINT = "for example 10m, 2h30m, 10:15, 2026-03-02T10:15, 1772446530"
+_HINT = "for example 10m, 'yesterday 14:00', 2026-03-02T10:15"
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of ``30s``, ``2h30m`` or a bare number of seconds. Raises ``UsageError``."""
+    """Return the seconds of ``30s``, ``2h30m``, ``3 min`` or a bare number of seconds. Raises ``UsageError``."""
     if re.fullmatch(_NUMBER, text, re.ASCII):
         return float(text)
-    if not re.fullmatch(_DURATION, text, re.ASCII):
+    seconds = _span(_words(text))
+    if seconds is None:
         raise UsageError(f"not a length of time: {text}", hint="for example 30s, 10m, 2h30m")
-    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text, re.ASCII))
+    return seconds
 
 
-def parse_time(text: str, now: float) -> float:
-    """Return the Unix seconds of a moment that was typed, given the present in Unix seconds.
+def parse_time(text: str, now: float, zone: tzinfo | None = None) -> float:
+    """Return the Unix seconds of a moment that was typed.
 
-    A duration means that long ago. A time of day is the latest one that has passed. A bare number counts seconds,
-    milliseconds, microseconds or nanoseconds since 1970, by its size. A time without a zone is local. A date outside of
-    the calendar is far in the past or future, up to infinity. Raises ``UsageError``.
+    Args:
+        text: A length of time means that long ago; a time of day, a day of the week or a date without its year the
+            latest one that has passed; a day its beginning. A bare number counts seconds, milliseconds, microseconds
+            or nanoseconds since 1970, by its size. A date outside of the calendar is far in the past or future, up to
+            infinity.
+        now: The present in Unix seconds.
+        zone: The zone of a time that names none; None is that of this machine.
+
+    Raises:
+        UsageError: The text is no time.
     """
-    text = text.strip()
-    if re.fullmatch(_EPOCH, text, re.ASCII):
-        return _epoch(float(text))
-    if re.fullmatch(_DURATION, text, re.ASCII):
-        return now - parse_duration(text)
-    if text == "now":
+    typed = " ".join(text.split())
+    if re.fullmatch(_EPOCH, typed, re.ASCII):
+        return _epoch(float(typed))
+    words = _words(typed)
+    if words == "now":
         return now
-    if text in {"today", "yesterday"}:
-        midnight = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-        return _local(midnight.replace(tzinfo=None) - timedelta(days=text == "yesterday"))
-    if clock := re.fullmatch(_CLOCK, text, re.ASCII):
-        return _latest_past(clock, now, text)
+    span = _span(re.sub(r"^an? ", "1 ", words).removesuffix(" ago"))
+    if span is not None:
+        return now - span
+    from videodb_cli.eventlog.query.calendar_words import instant, instant_in_words
+
     try:
-        moment = datetime.fromisoformat(text.upper())  # RFC 3339 allows a small t and z
+        moment = datetime.fromisoformat(typed.upper())  # RFC 3339 allows a small t and z
     except ValueError:
-        return _beyond_calendar(text)
-    return (moment - _BEGIN).total_seconds() if moment.tzinfo else _local(moment)
+        pass
+    else:
+        return (moment - _BEGIN).total_seconds() if moment.tzinfo else instant(moment, zone)
+    try:
+        is_utc = words.endswith(" utc")
+        said = instant_in_words(words.removesuffix(" utc"), now, UTC if is_utc else zone)
+    except (ValueError, OverflowError):
+        raise UsageError(f"not a time: {text}", hint=_HINT) from None
+    return _beyond_calendar(typed) if said is None else said
+
+
+def _words(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _span(words: str) -> float | None:
+    """Return the seconds of a length of time; None for anything else."""
+    if not re.fullmatch(_DURATION, words, re.ASCII) or words.endswith((" ", " and")):
+        return None
+    total = 0.0
+    for number, name in re.findall(_PART, words, re.ASCII):
+        unit = next((unit for unit, names in _NAMES.items() if name in names.split()), None)
+        if unit is None:
+            return None
+        total += float(number) * _SECONDS[unit]
+    return total
 
 
 def _epoch(value: float) -> float:
@@ -74,25 +115,3 @@ def _beyond_calendar(text: str) -> float:
     except ValueError:
         raise UsageError(f"not a time: {text}", hint=_HINT) from None
     return float("inf") if year > 0 else float("-inf")
-
-
-def _latest_past(clock: re.Match[str], now: float, text: str) -> float:
-    try:
-        today = datetime.fromtimestamp(now).replace(  # noqa: DTZ006 - the user's own clock is meant
-            hour=int(clock[1]),
-            minute=int(clock[2]),
-            second=int(clock[3] or 0),
-            microsecond=int((clock[4] or "0").ljust(6, "0")),
-        )
-    except ValueError:
-        raise UsageError(f"not a time: {text}", hint=_HINT) from None
-    moment = _local(today)
-    return moment if moment <= now else _local(today - timedelta(days=1))
-
-
-def _local(moment: datetime) -> float:
-    try:
-        return moment.timestamp()
-    except (OverflowError, ValueError, OSError):
-        # In the first and last hours of the calendar the local time is outside of it; a day makes no difference there.
-        return (moment.replace(tzinfo=UTC) - _BEGIN).total_seconds()

@@ -36,10 +36,20 @@ def split(
             break
         if pieces.end == 0:
             chunk = pieces.without_mark(source, chunk)
-        if block := pieces.add(chunk):
+        block = pieces.add(chunk)
+        if pieces.held > _LONGEST_LINE:
+            # A device such as /dev/zero, or a compressed file of nothing but zeros, would fill the memory.
+            pieces.drop()
+            failure = DamagedError(
+                f"{source.name} has a line of more than {_LONGEST_LINE >> 20} MiB, which is no event; "
+                "what stands before was read"
+            )
+        if block:
             if is_stream and broken is not None:
                 broken.enter(source, block)
             yield block
+        if failure is not None:
+            break
     rest = pieces.rest()
     # Nobody completes the last line of a stream, so it counts even if it is torn.
     line = rest + b"\n" if is_stream and rest and failure is None else finished(source, rest)
@@ -54,6 +64,10 @@ def split(
         raise failure
 
 
+# An event has at most 64 MiB (docs/contract.md §5), and some more as JSON text.
+_LONGEST_LINE = 256 << 20
+
+
 class _Pieces:
     """Turns chunks of any size into blocks of whole lines. A line longer than a block is joined only once."""
 
@@ -61,6 +75,8 @@ class _Pieces:
         # Offsets of the first byte that was not returned yet, and of the end of what was read.
         self.offset = self.end = offset
         self._parts: list[bytes] = []
+        # How many bytes of an unfinished line are kept.
+        self.held = 0
 
     def without_mark(self, source: LogSource, chunk: bytes) -> bytes:
         """The first chunk of a source without its byte order mark. Raises ``RefusedError`` for that of another."""
@@ -76,12 +92,18 @@ class _Pieces:
         cut = chunk.rfind(b"\n") + 1
         if not cut:
             self._parts.append(chunk)
+            self.held += len(chunk)
             return None
         whole = b"".join((*self._parts, chunk[:cut])) if self._parts else chunk[:cut]
         block = Block(self.offset, whole)
         self.offset += len(whole)
         self._parts = [chunk[cut:]] if cut < len(chunk) else []
+        self.held = len(chunk) - cut
         return block
+
+    def drop(self) -> None:
+        """Drop the unfinished line."""
+        self._parts, self.held = [], 0
 
     def rest(self) -> bytes:
         """Return the bytes after the last newline."""

@@ -12,6 +12,7 @@ from videodb_cli.eventlog.query.scan import is_regular, is_utf8
 from videodb_cli.eventlog.read.block import iter_lines
 from videodb_cli.eventlog.read.broken import BrokenLines, DamagedError
 from videodb_cli.eventlog.read.decode import decode
+from videodb_cli.eventlog.views.search_tokens import for_index
 from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Indexer:
         return self.faults
 
     def texts(self, block: Block) -> Iterator[tuple[int, str]]:
-        """Yield offset and text of every event with a text that is not the listener's own."""
+        """Yield offset and words of every event with a text that is not the listener's own."""
         data = block.data
         count = is_regular(data)
         if count and is_utf8(data):
@@ -132,4 +133,4 @@ def _with_text(events: Any) -> Iterator[tuple[int, str]]:
         if isinstance(event, dict) and not ev.is_own(event):
             text = ev.text_of(event)
             if text:
-                yield offset, text if text.isascii() else text.encode("utf-8", "replace").decode()
+                yield offset, for_index(text)

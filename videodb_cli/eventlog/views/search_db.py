@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-_VERSION = 3
+_VERSION = 4
 _PATIENCE_S = 120.0
 _CACHE_KIB = 16_000
 _SCHEMA = """
 CREATE TABLE files (id INTEGER PRIMARY KEY, head TEXT, recent TEXT, offset INTEGER, stamp TEXT, faults TEXT);
-CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize="unicode61 remove_diacritics 2");
+CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize="ascii");
 INSERT INTO words(words, rank) VALUES ('hashsize', 16777216);
 """
 # SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_FORMAT and SQLITE_NOTADB (https://sqlite.org/rescode.html).

@@ -9,6 +9,7 @@ it, and it is indexed again.
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -21,7 +22,6 @@ from videodb_cli.eventlog.views import search_db
 from videodb_cli.eventlog.views.indexing import Indexer, ReadFaults
 
 if TYPE_CHECKING:
-    import os
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
@@ -238,6 +238,8 @@ def _stamp(source: LogSource) -> str:
 
 def _status(source: LogSource) -> os.stat_result | None:
     try:
+        if source.fd is not None:
+            return os.fstat(source.fd)
         return None if source.path is None else source.path.stat()
     except OSError:
         return None  # rotated away while we looked

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LATENCY_STEP_S = 0.01
 _LATENCY_MAX_S = 3600.0
+_LEAST_SPAN_S = 10.0
 
 
 class Group:
@@ -143,25 +144,28 @@ class EventCounts:
         for group in self.groups.values():
             total.add(group.dump())
         in_time = self.by in {"minute", "hour"}
+        span_s = 60.0 if self.by == "minute" else None
         order = sorted(self.groups.items(), key=lambda item: item[0] if in_time else (-item[1].count, item[0]))
         return {
             "by": self.by,
             **self._row(total),
-            "groups": [{"name": name, **self._row(group)} for name, group in order],
+            "groups": [{"name": name, **self._row(group, span_s)} for name, group in order],
             "gaps": {"count": self.gaps, "seconds": round(self.gap_s, 3)},
             "recovered": self.recovered,
             "broken": broken,
             "damaged": damaged,
         }
 
-    def _row(self, group: Group) -> dict[str, Any]:
+    def _row(self, group: Group, span_s: float | None = None) -> dict[str, Any]:
+        """Return a row of the report; ``span_s`` is how long the group is, if that is known without its events."""
         known = group.first <= group.last
-        span = group.last - group.first if known else 0.0
+        # A rate over a few seconds means nothing.
+        span = span_s or (group.last - group.first if known else 0.0)
         row: dict[str, Any] = {
             "count": group.count,
             "first": group.first if known else None,
             "last": group.last if known else None,
-            "rate": round(group.count / span, 3) if span > 0 else None,
+            "rate": round(group.count / span, 3) if span >= _LEAST_SPAN_S else None,
         }
         if self.full:
             row["characters"], row["words"] = group.characters, group.words

@@ -49,7 +49,7 @@ async def test_times_move_with_the_clock(tmp_path: Path, monkeypatch: pytest.Mon
     shown = found.state.channels[0]
     assert found.now - (shown.last_progress_at or 0) == pytest.approx(5.0, abs=0.01)
     assert found.media_age_s(shown) == pytest.approx(5.0, abs=0.01)
-    assert found.channel_words(shown) == ["flowing", "last sound 5.0 s ago"]
+    assert found.channel_words(shown) == ["flowing", "last sound 5 s ago"]
     found.state.status = "active"
     assert found.for_users()["channels"][0]["stalled"] is False
     time.passes(60.0)
@@ -58,6 +58,6 @@ async def test_times_move_with_the_clock(tmp_path: Path, monkeypatch: pytest.Mon
     assert found.why == "its process has said nothing for 63 s"
     assert found.state is not None
     found.state.status = "active"
-    assert found.channel_words(found.state.channels[0]) == ["stalled", "last sound 65 s ago"]
+    assert found.channel_words(found.state.channels[0]) == ["stalled", "last sound 1 min ago"]
     members = found.for_users()["channels"][0]
     assert (members["stalled"], members["last_media_age_s"]) == (True, pytest.approx(65.0, abs=0.01))

@@ -5,18 +5,43 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import sqlite3
 import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.read.sources import LogSource, log_sources
 from videodb_cli.eventlog.views.lookup import lines_at
 from videodb_cli.eventlog.views.search_index import SearchIndex
-from videodb_cli.eventlog.views.search_words import Term, found_spans, fts5_query, parse_terms, snippet
+from videodb_cli.eventlog.views.search_words import Term, found_spans, fts5_query, matches, parse_terms, snippet
 from videodb_cli.rundir.paths import RunDir
+
+QUERY_PARTS = [
+    "OR",
+    "AND",
+    "NOT",
+    "-a",
+    '"the keys"',
+    '"',
+    "*",
+    "(",
+    "a*",
+    "-",
+    "--x",
+    "NEAR(",
+    "text:",
+    "^a",
+    "+",
+    "\0",
+    "'",
+]
+WORDS = ["access", "Keys", "the", "a", "foo_bar", "cafe\u0301", "Café", "拒否", "接続を", "否", "서버", "กิน", "ปฏิเสธ",
+         "👍🏽", "✅", "हिन्दी", "me@b.example", "--since", "E1234", "straße", "ｶﾞ", "“x”", "Łódź", "かが"]  # fmt: skip
 
 
 def line(text: str, channel: str = "transcript") -> str:
@@ -158,14 +183,129 @@ def test_lines_at_leaves_out_what_is_no_line(log: Path) -> None:
     assert set(lines_at(LogSource(log), [0, 5, size, size + 99])) == {0}
 
 
+@given(st.text(max_size=40) | st.lists(st.sampled_from(QUERY_PARTS), max_size=8).map(" ".join))
+def test_nothing_that_is_typed_is_an_error_of_sqlite(typed: str) -> None:
+    try:
+        terms = parse_terms(typed)
+    except UsageError:
+        return
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='ascii')")
+    db.execute("SELECT rowid FROM words WHERE words MATCH ?", (fts5_query(terms),)).fetchall()
+    db.close()
+
+
+LONG_QUERIES = [
+    *("a " * 5000, "b -c " * 5000, "a OR " * 5000 + "b", "x" * 100_000, "拒" * 10_000, '"' + "w " * 10_000),
+    " ".join(f"w{n} OR v{n} -u{n}" for n in range(2000)),
+]
+
+
+@pytest.mark.parametrize("typed", LONG_QUERIES)
+def test_a_long_query_is_no_error(log: Path, typed: str) -> None:
+    assert texts(log, typed) == []
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A log of texts in many languages, and the texts."""
+    draw = random.Random(12)
+    held = [" ".join(draw.choices(WORDS, k=draw.randint(1, 7))) for _ in range(400)]
+    held += ["".join(draw.choices(WORDS, k=draw.randint(1, 4))) for _ in range(100)]
+    path = tmp_path_factory.mktemp("many") / "videodb_events.jsonl"
+    path.write_text("".join(line(text) for text in held))
+    return path, held
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(typed=st.lists(st.sampled_from([*WORDS, *QUERY_PARTS]), min_size=1, max_size=4).map(" ".join))
+def test_kept_index_index_of_one_run_and_plain_reading_agree(many: tuple[Path, list[str]], typed: str) -> None:
+    log, held = many
+    try:
+        terms = parse_terms(typed)
+    except UsageError:
+        return
+    wanted = sorted(text for text in held if matches(text, terms))
+    assert texts(log, typed) == wanted
+    ranked = []
+    for index in (SearchIndex(log.with_name("index")), SearchIndex(None), SearchIndex(None, in_memory=True)):
+        index.update(log_sources(RunDir(log.parent)), lambda _done, _total: None)
+        ranked.append([(found.offset, found.rank) for found in index.search(fts5_query(terms))])
+        index.close()
+    assert ranked[0] == ranked[1] == ranked[2]
+    assert len(ranked[0]) == len(wanted)
+    for text in wanted:
+        assert found_spans(text, terms)
+
+
+def test_an_index_of_an_older_version_is_built_again(log: Path) -> None:
+    index = log.with_name(log.name + ".index")
+    with sqlite3.connect(index) as db:  # as the release before made it
+        db.executescript(
+            "CREATE TABLE files (id INTEGER PRIMARY KEY, head TEXT, recent TEXT, offset INTEGER, stamp TEXT,"
+            " faults TEXT);"
+            "CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize=\"unicode61 remove_diacritics 2\");"
+            "PRAGMA user_version = 3;"
+        )
+    db.close()
+    with log.open("a") as file:
+        file.write(line("接続を拒否しました"))
+    assert texts(log, "拒否") == ["接続を拒否しました"]
+    with sqlite3.connect(index) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] > 3
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("接続を拒否しました", "拒否 拒 否 接続 拒否* ました"),
+        ("无法连接到服务器", "服务器 连接 器"),
+        ("서버가 연결을 거부했습니다", "거부 서버 했습니다"),
+        ("ระบบปฏิเสธการเชื่อมต่อ", "ปฏิเสธ เชื่อม"),
+        ("deploy done ✅ 👍🏽", "✅ 👍 done✅ 👍🏽"),
+        ("called getUserId(foo_bar) with --since, E1234", 'getUserId getuser* foo_bar "--since" --since E1234'),
+        (
+            "see https://a.example/x?y=1 or mail me@b.example",
+            "https://a.example/x?y=1 me@b.example a.example b.example",
+        ),
+        ("Cafe\u0301 Łódź naïve", "cafe café LODZ naive CAFE\u0301"),
+        ("हिन्दी में", "हिन्दी हिन*"),
+    ],
+)
+def test_any_language_is_found(log: Path, text: str, typed: str) -> None:
+    log.write_text(line("other") + line(text))
+    for word in typed.split():
+        assert texts(log, word) == [text], word
+        assert found_spans(text, parse_terms(word)), word
+
+
+def test_part_of_a_sign_is_not_found(log: Path) -> None:
+    with log.open("a") as file:
+        file.write(line("接続を拒否しました") + line("กิน") + line("が"))
+    assert texts(log, "否拒") == texts(log, "กัน") == texts(log, "か") == []
+
+
 def test_terms() -> None:
     assert parse_terms('one "two three" -four five* -"six 7"') == [
         Term("one"), Term("two three"), Term("four", is_unwanted=True), Term("five", is_prefix=True),
         Term("six 7", is_unwanted=True),
     ]  # fmt: skip
-    for nothing in ("", "-only", "!!"):
+    assert parse_terms("--since") == [Term("--since")]
+    assert parse_terms("a AND b OR c NOT d") == [
+        Term("a"), Term("b"), Term("c", is_alternative=True), Term("d", is_unwanted=True),
+    ]  # fmt: skip
+    assert parse_terms('OR "AND" and NOT') == [Term("OR"), Term("AND"), Term("and"), Term("NOT")]
+    assert parse_terms("✅") == [Term("✅")]
+    for nothing in ("", "-only", "!!", "NOT only", "- --", "a OR -b", "-a OR b"):
         with pytest.raises(UsageError):
             parse_terms(nothing)
+
+
+def test_alternatives_bind_closer_than_the_words_beside_them(log: Path) -> None:
+    assert texts(log, "rotate OR draft keys -regulier") == ["draft: access the keys", "rotate the access keys"]
+    assert texts(log, "keys rotate OR régulier") == ["rotate the access keys"]
+    assert texts(log, "régulier OR rotate OR draft NOT draft") == ["Café régulier", "rotate the access keys"]
 
 
 def test_snippets_show_what_was_found() -> None:

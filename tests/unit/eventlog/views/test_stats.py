@@ -109,3 +109,16 @@ def test_gaps_recovered_and_what_full_adds() -> None:
     spoken = report["groups"][0]
     assert (spoken["name"], spoken["count"], spoken["first"], spoken["words"]) == ("transcript", 2, 1772446500.0, 2)
     assert spoken["latency_p50_s"] == 0.25
+
+
+def test_there_is_no_rate_over_a_short_time() -> None:
+    def rates(by: str, *times: float) -> list[float | None]:
+        counts = EventCounts(by)
+        counts.add_lines(json.dumps({"unix_ts": at, "channel": "alert"}).encode() for at in times)
+        report = counts.report(0)
+        return [report["rate"], *(group["rate"] for group in report["groups"])]
+
+    assert rates("channel", 0.0) == [None, None]
+    assert rates("channel", 0.0, 9.9) == [None, None]
+    assert rates("channel", 0.0, 10.0) == [0.2, 0.2]
+    assert rates("minute", 0.0, 1.0, 2.0, 60.0) == [0.067, 0.05, 0.017]
