@@ -11,12 +11,28 @@ def run() -> None:
     """Run the command line of this process and end it with the right exit status."""
     # Imports create tens of thousands of lasting objects; garbage collections among them cost a tenth of the start-up.
     gc.set_threshold(50_000, 10, 10)
+    if sys.argv[1:2] == ["__complete"]:
+        _complete()
     from videodb_cli.main import main
 
     status = main(sys.argv[1:])
     if sys.argv[1:2] == ["events"] or _has_stuck_worker():
         _leave_at_once(status)
     sys.exit(status)
+
+
+def _complete() -> None:
+    """Answer a shell that completes a command line, and end. The commands are not imported: that takes too long."""
+    from videodb_cli.completion.answer import answer
+
+    # The words of a command line, and the names of a log, may be any bytes.
+    content = answer(sys.argv[2:]).encode("utf-8", "surrogateescape")
+    try:
+        while content:
+            content = content[os.write(1, content) :]
+    except OSError:
+        pass  # nobody waits for the answer any more
+    os._exit(0)
 
 
 def _has_stuck_worker() -> bool:

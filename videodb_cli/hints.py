@@ -13,7 +13,7 @@ from pathlib import Path
 
 # The commands that have --dir; `local models`, `demo` and `capture channels` do not have it.
 _COMMAND = re.compile(
-    r"videodb (?:listen|status|stop|path|doctor|events [a-z]+"
+    r"videodb (?:listen|status|stop|path|doctor|events [a-z]+|sessions(?: (?:list|show|open))?"
     r"|capture (?:start|stop|status|create|pause|resume)|local (?:start|stop|status|trigger|replay))(?![\w-])"
 )
 _END_OF_COMMAND = re.compile(r" · |; |\)| \| | && |$")

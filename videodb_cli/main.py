@@ -22,20 +22,22 @@ _COMMANDS = {
     "stop": "videodb_cli.commands.stop",
     "capture": "videodb_cli.commands.capture",
     "events": "videodb_cli.commands.events",
+    "sessions": "videodb_cli.commands.sessions",
     "local": "videodb_cli.commands.local",
     "path": "videodb_cli.commands.path",
     "doctor": "videodb_cli.commands.doctor",
     "demo": "videodb_cli.commands.demo",
+    "completion": "videodb_cli.commands.completion",
     "background": "videodb_cli.commands.background",
 }
 
-_COMPLETION_OPTIONS = {"--install-completion", "--show-completion"}
+_FORMER_OPTIONS = {"--install-completion", "--show-completion"}
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 _BUG = {"error": {"code": "bug", "message": "this is a bug in videodb", "hint": "report it with what stderr says"}}
 
-app = new_app(cls=lazy_group(_COMMANDS), add_completion=True, context_settings={"help_option_names": ["-h", "--help"]})
+app = new_app(cls=lazy_group(_COMMANDS), context_settings={"help_option_names": ["-h", "--help"]})
 
 
 def _print_version(wanted: bool) -> None:
@@ -86,35 +88,19 @@ def _wants_json(argv: Sequence[str]) -> bool:
 
 def _run(argv: list[str]) -> int:
     command: Any = typer.main.get_command(app)
-    if "_VIDEODB_COMPLETE" in os.environ:
-        command.main(args=argv, prog_name="videodb")
     try:
-        with _parsed(command, argv) as ctx:
+        if argv and argv[0].partition("=")[0] in _FORMER_OPTIONS:
+            raise UsageError(
+                f"{argv[0].partition('=')[0]} is now a command that prints the script for your shell",
+                hint="videodb completion bash · videodb completion zsh · videodb completion fish",
+            )
+        with command.make_context("videodb", argv) as ctx:
             outcome = command.invoke(ctx)
     except typer.Exit as leave:
         outcome = int(leave.exit_code)
     # Flushed here, because a failure of the interpreter's last flush could not be reported properly.
     console.flush()
     return outcome if isinstance(outcome, int) else 0
-
-
-def _parsed(command: Any, argv: list[str]) -> Any:
-    """Return the context of a command line. Typer's completion options already write files while it is made."""
-    if not _COMPLETION_OPTIONS & {argument.partition("=")[0] for argument in argv}:
-        return command.make_context("videodb", argv)
-    try:
-        with console.writing():
-            return command.make_context("videodb", argv)
-    except OutputError as error:
-        cause = error.__cause__
-        if isinstance(cause, OSError) and cause.filename is not None:
-            raise RefusedError(f"cannot write {cause.filename}: {error}", code="file") from error
-        raise
-    except RuntimeError as error:
-        if type(error) is not RuntimeError:
-            raise
-        # pathlib raises this for a user with neither HOME nor an entry in the password database.
-        raise UsageError(str(error).rstrip("."), code="no_home", hint="export HOME=DIR") from error
 
 
 def _is_usage_error(error: Exception) -> bool:
@@ -129,7 +115,9 @@ def _usage_error(error: Any) -> VideodbError:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command line and return its exit status. Never raises, but for SystemExit of shell completion."""
+    """Run one command line and return its exit status. Never raises."""
+    if "_VIDEODB_COMPLETE" in os.environ:
+        return 0  # a completion script of an earlier version asks: it gets no candidates, and no command runs
     console.prepare()
     keep_own_files_usable()
     show_records(diagnostics.is_wanted())

@@ -77,7 +77,6 @@ def _text(*numbers: int) -> str:
         ("--stream mic", (0, 1)),
         ("--stream rts-1", (0, 1)),
         ("--session last", (0, 1, 3)),
-        ("--session cap-2", ()),
         ("--since 1772446533", (3, 4, 5)),
         ("--until 1772446531000", (0,)),
         ("--grep hello", (0,)),

@@ -53,7 +53,40 @@ def test_a_session_by_its_id_and_the_last_one(run: Run) -> None:
     assert run("filter", "--session", "cap-2")[:2] == (0, [2, 3])
     assert run("filter", "--session", "last")[:2] == (0, [2, 3])
     assert run("tail", "--session", "last", "-n", "1")[:2] == (0, [3])
-    assert run("filter", "--session", "cap-9")[:2] == (0, [])
+    assert run("filter", "--session", "-1")[:2] == (0, [2, 3])
+    assert run("filter", "--session", "-2")[:2] == (0, [0, 1, 4])
+    assert run("filter", "--session=-2")[:2] == (0, [0, 1, 4])
+
+
+def test_a_session_by_the_beginning_of_its_id(run: Run, log: Path) -> None:
+    with log.open("a") as file:
+        file.write(life(5, "other-7", "active"))
+    assert run("filter", "--session", "oth")[:2] == (0, [5])
+    status, lines, talk = run("filter", "--session", "cap")
+    assert (status, lines) == (2, [])
+    assert "several sessions begin with 'cap': cap-2, cap-1" in talk
+    assert run("filter", "--session", "cap-1")[:2] == (0, [0, 1, 4])
+
+
+@pytest.mark.parametrize("wanted", ["cap-9", "-3", "-0", "x"])
+@pytest.mark.parametrize("command", ["filter", "tail", "transcript", "stats", "search"])
+def test_a_session_that_is_not_there_is_not_found(run: Run, command: str, wanted: str) -> None:
+    words = ["word"] if command == "search" else []
+    status, lines, talk = run(command, *words, "--session", wanted)
+    assert (status, lines) == (4, [])
+    assert "hint: videodb sessions" in talk
+
+
+def test_a_later_event_of_an_earlier_session_does_not_make_that_the_last(run: Run, log: Path) -> None:
+    with log.open("a") as file:
+        file.write(life(9, "cap-1", "exported"))
+    assert run("filter", "--session", "last")[:2] == (0, [2, 3])
+
+
+def test_following_waits_for_a_session_that_is_not_there_yet(run: Run) -> None:
+    status, lines, talk = run("wait", "--session", "cap-9", "--timeout", "0.1")
+    assert (status, lines) == (124, [])
+    assert "no session 'cap-9' in this log yet; did you mean 'cap-" in talk
 
 
 def test_the_capture_of_the_directory_names_streams_before_the_log_does(run: Run, log: Path) -> None:

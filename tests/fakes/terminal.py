@@ -184,6 +184,10 @@ class Terminal:
             cwd=cwd,
         )
 
+    def type(self, text: str) -> None:
+        """Type on the keyboard of the terminal."""
+        os.write(self._master, text.encode())
+
     def _read(self) -> None:
         while True:
             try:

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "capture": _BASE | {"mediafile", "api", "eventlog", "process", "rundir"},
     "report": {"model", "page"},
     "app": GROUND | {"api", "eventlog", "process", "rundir", "local", "listener", "capture", "page", "report"},
+    "completion": {"errors", "settings", "model", "eventlog", "rundir"},
     "userpaths": set(),
     "hints": set(),
     "commands": None,

@@ -123,18 +123,18 @@ class EventLog:
         feed = Feed(self.run_dir, self._names, follow=follow, on_notice=self._on_notice)
         try:
             if isinstance(selection, Criteria):
-                selection = self.selection_of(selection, feed.sources)
+                selection = self.selection_of(selection, feed.sources, follow=follow)
             return Reading(feed, Matches(feed, selection, options or ReadOptions(), self._on_notice))
         except BaseException:
             feed.close()
             raise
 
-    def selection_of(self, criteria: Criteria, sources: Sequence[LogSource]) -> Selection:
+    def selection_of(self, criteria: Criteria, sources: Sequence[LogSource], *, follow: bool = False) -> Selection:
         """Returns what flags select; a session's streams are looked up in these sources.
 
         Raises what `Criteria.resolve` raises.
         """
-        return criteria.resolve(sources, self._capture_state(criteria))
+        return criteria.resolve(sources, self._capture_state(criteria), follow=follow)
 
     def _capture_state(self, criteria: Criteria) -> CaptureState | None:
         if criteria.session is None:

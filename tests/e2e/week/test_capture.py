@@ -237,7 +237,7 @@ def test_two_stops_at_once_tell_the_same_and_a_third_tells_nothing(tmp_path: Pat
         place.clean_up()
 
 
-@pytest.mark.parametrize(("age_s", "note"), [(7300, "this came 2 h ago: --session last is cap-1\n"), (1, "")])
+@pytest.mark.parametrize(("age_s", "note"), [(7300, "this came 2 h 01 min ago: --session last is cap-1\n"), (1, "")])
 def test_a_wait_says_how_old_the_last_session_is(age_s: float, note: str, tmp_path: Path) -> None:
     place = Place(tmp_path / "events")
     place.path.mkdir(mode=0o700)

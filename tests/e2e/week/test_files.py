@@ -311,7 +311,7 @@ PROGRAMS = {
 
 OPTIONS = {
     "an option's name": in_directory("filter --stream -c .", {}, b"", "--stream takes a value, and -c is", status=2),
-    "given with =": in_directory("filter --stream=-c .", {"": lines(1)}, b""),
+    "given with =": in_directory("filter --stream=-c .", {"": lines(1)}, b"", "no stream '-c' in this log"),
     "a long one": in_directory("tail --grep --follow", {"": lines(1)}, b"", "and --follow is an option", status=2),
     "several short ones": in_directory("filter --grep -rc .", {"": lines(1)}, b"", "and -rc is an option", status=2),
     "search": in_directory("search --stream --strict word1", {"": lines(1)}, b"", "--stream takes a value", status=2),
@@ -751,7 +751,7 @@ def test_pipes_are_followed_as_standard_input_is(shell: Shell) -> None:
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.stdout == lines(1)
-    assert b"is a pipe: wait follows files" in done.stderr
+    assert b"ended before the event came" in done.stderr
     assert done.returncode == 2
 
 

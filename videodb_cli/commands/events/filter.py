@@ -114,10 +114,14 @@ def filter_events(
         if null_input:
             return _run_whole(shaper, b"null", results(None)).status(exit_status=exit_status)
         options = ReadOptions(limit=limit, around_s=around_s, cursor=cursor, strict=strict, plan=plan)
-        with open_log(files, directory, env_file).read(criteria, options, follow=follow) as reading:
+        log = open_log(files, directory, env_file)
+        with log.read(criteria, options, follow=follow) as reading:
             output.check(reading.sources)
             with closing(results(cursor)) as put:
-                return _run(reading.matches, shaper, put, slurp=slurp, strict=strict).status(exit_status=exit_status)
+                ended = _run(reading.matches, shaper, put, slurp=slurp, strict=strict)
+        if ended.last is None:
+            log.tell_unmatched()
+        return ended.status(exit_status=exit_status)
 
 
 def _run(matches: Matches, shaper: Shaper, put: Sink, *, slurp: bool, strict: bool) -> _Ended:

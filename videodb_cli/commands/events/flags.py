@@ -62,7 +62,10 @@ _OPTIONS: dict[str, Any] = {
     "stream": Annotated[
         list[str] | None, _option("--stream", "ID|NAME", "Of this stream: its id or name; mic means mic:default.")
     ],
-    "session": Annotated[str | None, _option("--session", "ID|last", "Of this capture session, its streams included.")],
+    "session": Annotated[
+        str | None,
+        _option("--session", "ID|last", "Of this capture session: its id or the beginning of it, last, -1, -2 …"),
+    ],
     "since": Annotated[
         str | None, _option("--since", "TIME", "Received since: 10m, '3 min ago', 'yesterday 14:00', 2026-03-02.")
     ],

@@ -11,12 +11,12 @@ import typer
 from videodb_cli import console
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
 from videodb_cli.commands.events.reading import open_log, tell_broken
+from videodb_cli.commands.events.selectors import CommandLog
 from videodb_cli.commands.events.shell_signs import shell_sign
 from videodb_cli.commands.events.unread_input import hints_before_it_follows
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption
 from videodb_cli.commands.tree import new_app
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.log import EventLog
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.read.cursor import Cursor
 from videodb_cli.quantities import count_of
@@ -124,7 +124,7 @@ def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe)
     from videodb_cli.app.forward.run import ForwardRequest, run_forward
 
     run_forward(
-        EventLog(run_dir), ForwardRequest.from_json(fields), _Talk(lambda pid: ready.say({"pid": pid}), quiet=True)
+        CommandLog(run_dir), ForwardRequest.from_json(fields), _Talk(lambda pid: ready.say({"pid": pid}), quiet=True)
     )
 
 

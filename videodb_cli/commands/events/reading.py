@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from videodb_cli import console
+from videodb_cli.commands.events.selectors import CommandLog
 from videodb_cli.commands.options import reading_run_dir
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.log import EventLog
 from videodb_cli.eventlog.read.broken import line_numbers
 from videodb_cli.eventlog.read.feed import Notice
 
@@ -29,9 +29,11 @@ _NOTICES = {
 }
 
 
-def open_log(files: Sequence[str] | None, directory: str | None, env_file: str | None) -> EventLog:
-    """Returns the log of the named files, else that of the directory."""
-    return EventLog(reading_run_dir(directory, env_file, files), files or (), on_notice=_tell_notice)
+def open_log(
+    files: Sequence[str] | None, directory: str | None, env_file: str | None, events: Sequence[str] = ()
+) -> CommandLog:
+    """Returns the log of the named files, else that of the directory. ``events`` are names beside those of --event."""
+    return CommandLog(reading_run_dir(directory, env_file, files), files or (), _tell_notice, events)
 
 
 def _tell_notice(notice: Notice, path: Path) -> None:

@@ -107,10 +107,11 @@ def search(
         raise UsageError(
             "one JSON object has no place for what came around", hint="without it, lines are as logged: … | jq -s ."
         )
+    log = open_log(files, directory, env_file)
     with output.destination(is_paged=True), Spool() as spool:
         form = output.chosen(as_json=as_json)
         wanted = _FEW if limit is None and console.is_terminal() and form == "pretty" else limit
-        sources, selection = _opened(open_log(files, directory, env_file), criteria, spool, output, strict=strict)
+        sources, selection = _opened(log, criteria, spool, output, strict=strict)
         keeps_index = not no_index and not any(source.fd is not None for source in sources)
         index, found = _searched(sources, fts5_query(terms), no_index=not keeps_index)
         try:
@@ -122,6 +123,7 @@ def search(
         finally:
             index.close()
         if not count:
+            log.tell_unmatched()
             if is_object:
                 return 1
             raise NoMatchError("nothing matched")
@@ -137,14 +139,12 @@ def _opened(
 
     Raises the errors of opening a file of the log; one that was rotated is reported instead.
     """
-    with log.read(criteria._replace(session=None), ReadOptions(without_own=True)) as reading:
+    with log.read(Criteria(), ReadOptions(without_own=True)) as reading:
         output.check(reading.sources)
         broken = BrokenLines()
         sources = spool.seekable(reading.sources, broken)
         tell_broken(broken, strict=strict)
-        selection = reading.matches.selection
-    if criteria.session is not None:
-        selection = log.selection_of(criteria, sources)._replace(without_own=True)
+    selection = log.selection_of(criteria, sources)._replace(without_own=True)
     for source in sources:
         if not source.is_rotated:
             open_source(source).close()  # an error of the log itself is no fault of the index

@@ -83,7 +83,10 @@ def stats(
             reading.matches.count(counts)
             broken = reading.matches.broken
             tell_broken(broken, strict=strict)
-        _print(counts.report(broken.count, broken.damaged), form, full=full)
+        report = counts.report(broken.count, broken.damaged)
+        if not report["count"]:
+            log.tell_unmatched()
+        _print(report, form, full=full)
     return 0
 
 

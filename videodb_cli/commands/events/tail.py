@@ -82,8 +82,9 @@ def tail(
             final_backlog=redraws,
         )
         shape = {"redraws": redraws, "is_followed": follow, "is_continued": is_continued}
+        log = open_log(files, directory, env_file)
         with (
-            open_log(files, directory, env_file).read(criteria, options, follow=follow) as reading,
+            log.read(criteria, options, follow=follow) as reading,
             line_output(cursor, form, **shape) as write,
         ):
             output.check(reading.sources)
@@ -96,6 +97,8 @@ def tail(
                         raise TimedOutError(f"stopped after {timeout:g} s (--timeout)")
             finally:
                 tell_broken(reading.matches.broken, strict=strict)
+        if not seen:
+            log.tell_unmatched()
         if must_match and not seen:
             raise NoMatchError("nothing matched")
     return 0

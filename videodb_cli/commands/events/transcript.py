@@ -13,6 +13,7 @@ from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
 from videodb_cli.commands.output_options import OutputOptions, with_forms
 from videodb_cli.commands.tree import new_app
+from videodb_cli.errors import NoMatchError
 from videodb_cli.eventlog.matches import ReadOptions
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.scan import Line
@@ -58,6 +59,7 @@ def transcript(
     around: Annotated[
         str | None, typer.Option("--around", metavar="TIME", help="With each, what was said within this time: 30s.")
     ] = None,
+    must_match: Annotated[bool, typer.Option("-e", help="Exit 1 when nothing was said.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
@@ -73,7 +75,8 @@ def transcript(
     with output.destination(is_paged=True):
         form = output.chosen(as_json=as_json, forms=_FORMATS, default="text")
         found: list[spoken.Said] = []
-        with open_log(files, directory, env_file).read(_spoken(criteria, channels), options) as reading:
+        log = open_log(files, directory, env_file)
+        with log.read(_spoken(criteria, channels), options) as reading:
             output.check(reading.sources)
             for batch in reading.matches.batches():
                 for line in batch.lines:
@@ -81,8 +84,10 @@ def transcript(
                     if one is not None and (visuals or not one.is_visual):
                         found.append(one)
             tell_broken(reading.matches.broken, strict=strict)
+        if not found:
+            log.tell_unmatched()
         _print(spoken.in_order(found), form)
-    return 0
+    return NoMatchError.exit_status if must_match and not found else 0
 
 
 def _print(said: list[spoken.Said], form: str) -> None:

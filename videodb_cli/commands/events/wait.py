@@ -91,7 +91,7 @@ def wait(
         timeout = _DEFAULT_TIMEOUT_S
         if not quiet:
             console.talk("waiting for 300 s at most; --timeout changes that")
-    log = open_log(files, directory, env_file)
+    log = open_log(files, directory, env_file, fail_on or ())
     cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
     looks_back = criteria.session is not None or criteria.since is not None
     # Events of --fail-on are not part of the selection, so every line is read.
@@ -107,7 +107,8 @@ def wait(
         condition = WaitCondition(reading.matches.selection, tuple(fail_on or ()), recovered=recovered)
         reading.matches.skip_backlog()
         session = reading.matches.selection.session
-        last = session.ident if session is not None and criteria.session == "last" else None
+        # A session that was not named by its id may be another one than the user thinks.
+        last = f"{criteria.session} is {session.ident}" if session and criteria.session != session.ident else None
         waiting = _MatchCounter(
             condition, count, cursor, last, event_output(output.chosen(), is_continued=is_continued)
         )
@@ -140,7 +141,7 @@ def _polled(batches: Iterator[Batch]) -> Iterator[Batch]:
 
 
 class _MatchCounter:
-    """Prints the awaited events and counts them down. ``last`` is the id of the session of ``--session last``."""
+    """Prints the awaited events and counts them down. ``last`` says which session was meant."""
 
     def __init__(
         self, condition: WaitCondition, count: int, cursor: Cursor | None, last: str | None, output: LineOutput
@@ -185,7 +186,7 @@ def _tell_old(event: ev.Event, last: str) -> None:
     received_at = ev.received_at(event)
     age_s = 0.0 if received_at is None else time.time() - received_at
     if age_s > _OLD_S:
-        console.talk(f"this came {ago(age_s)}: --session last is {console.one_line(last)}")
+        console.talk(f"this came {ago(age_s)}: --session {console.one_line(last)}")
 
 
 class _Health:

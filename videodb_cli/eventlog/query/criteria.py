@@ -40,7 +40,12 @@ class Criteria(NamedTuple):
         return cls(**values)
 
     def resolve(
-        self, sources: Sequence[LogSource], capture_state: CaptureState | None = None, *, now: float | None = None
+        self,
+        sources: Sequence[LogSource],
+        capture_state: CaptureState | None = None,
+        *,
+        now: float | None = None,
+        follow: bool = False,
     ) -> Selection:
         """Returns the selection that these flags mean.
 
@@ -48,10 +53,11 @@ class Criteria(NamedTuple):
             sources: The files in which a session's streams are looked up.
             capture_state: The content of ``videodb_capture_info.json``; it names streams of the latest session.
             now: Unix seconds that relative times count from.
+            follow: The log is followed, so that a session which is not known yet is no error.
 
         Raises:
-            UsageError: A flag is malformed, or ``since`` is later than ``until``.
-            NotFoundError: The last session is asked for, and the log has none.
+            UsageError: A flag is malformed, several sessions begin so, or ``since`` is later than ``until``.
+            NotFoundError: There is no such session.
         """
         present = time.time() if now is None else now
         since, until = _moment(self.since, present), _moment(self.until, present)
@@ -62,7 +68,7 @@ class Criteria(NamedTuple):
             not_channels=tuple(self.not_channel or ()),
             events=tuple(self.event or ()),
             streams=tuple(self.stream or ()),
-            session=self._session(sources, capture_state),
+            session=self._session(sources, capture_state, follow),
             since=since,
             until=until,
             greps=tuple(compile_grep(pattern) for pattern in self.grep or ()),
@@ -72,12 +78,14 @@ class Criteria(NamedTuple):
             live=self.live,
         )
 
-    def _session(self, sources: Sequence[LogSource], capture_state: CaptureState | None) -> Session | None:
+    def _session(
+        self, sources: Sequence[LogSource], capture_state: CaptureState | None, follow: bool
+    ) -> Session | None:
         if self.session is None:
             return None
         from videodb_cli.eventlog.views.sessions import resolve_session
 
-        return resolve_session(self.session, sources, capture_state)
+        return resolve_session(self.session, sources, capture_state, may_come=follow)
 
 
 def _moment(text: str | None, now: float) -> float | None:

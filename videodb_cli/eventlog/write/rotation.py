@@ -22,7 +22,8 @@ _DATED = re.compile(
     re.ASCII,
 )
 _TORN = re.compile(r"\.torn-\d[-0-9TZ]*")
-_INDEX = re.compile(r"\.index(?:-(?:journal|wal|shm))?")
+# What is derived from the log: the search index, and the names that occur in it.
+_INDEX = re.compile(r"\.index(?:-(?:journal|wal|shm))?|\.names")
 
 
 class RotatedName(NamedTuple):
