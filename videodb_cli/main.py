@@ -28,6 +28,7 @@ _COMMANDS = {
     "doctor": "videodb_cli.commands.doctor",
     "demo": "videodb_cli.commands.demo",
     "completion": "videodb_cli.commands.completion",
+    "redact": "videodb_cli.commands.redact",
     "background": "videodb_cli.commands.background",
 }
 

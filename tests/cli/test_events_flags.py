@@ -23,7 +23,7 @@ def line(text: str, at: float, channel: str = "transcript") -> str:
 LINES = [line("one", -300), line("two pager", -290), line("screen", -289, "visual_index"), line("three", -100)]
 OWN = json.dumps({"unix_ts": NOW - 95, "channel": "videodb_cli", "event": "listener.gap", "data": {}}) + "\n"
 COMMANDS = {
-    "tail": (), "filter": (".",), "stats": (), "search": ("pager",), "transcript": (),
+    "tail": (), "filter": (".",), "stats": (), "search": ("pager",), "transcript": (), "summary": (),
     "wait": ("--since", "1h", "--timeout", "0.1"),
     "forward": ("--exec", "true", "--since", "1h", "--limit", "1"),
 }  # fmt: skip
@@ -33,7 +33,8 @@ FLAGS = [
     ("--live",), ("--limit", "1"), ("--around", "30s"), ("--cursor-file", "cursor"),
 ]  # fmt: skip
 REFUSED = {
-    ("wait", "--around"), ("stats", "--around"), ("stats", "--cursor-file"), ("search", "--cursor-file"),
+    ("wait", "--around"), ("stats", "--around"), ("stats", "--cursor-file"), ("summary", "--around"),
+    ("summary", "--cursor-file"), ("search", "--cursor-file"),
     ("transcript", "--cursor-file"), ("transcript", "--interim"), ("forward", "--around"),
 }  # fmt: skip
 

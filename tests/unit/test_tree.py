@@ -48,6 +48,8 @@ HELD_BY = {
     "eventlog/query/*.py": "tests/unit/eventlog/query/test_scan.py tests/unit/eventlog/query/test_run.py",
     "eventlog/read/*.py": "tests/unit/eventlog/test_paths.py",
     "eventlog/views/*.py": "tests/cli/test_events_of_session.py tests/unit/eventlog/views/test_search_index.py",
+    "eventlog/redact/*.py": "tests/unit/eventlog/query/test_redact.py",
+    "eventlog/write/prune.py": "tests/cli/test_events_prune.py",
     "eventlog/write/sync.py": "tests/unit/eventlog/write/test_store.py",
     "model/*.py": "tests/e2e/test_python_api.py tests/unit/model/test_event.py",
     "rundir/lenient.py": "tests/unit/rundir/test_capture_state.py tests/unit/rundir/test_listener_state.py",

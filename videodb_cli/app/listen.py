@@ -81,6 +81,7 @@ async def listen(request: ListenRequest, audience: Audience, *, stopping: asynci
 
     Raises ConflictError if a listener runs here, and as `Listener.run` does.
     """
+    redaction = request.options.redaction()
     directory_lock = DirectoryLock(request.run_dir.lock)
     try:
         directory_lock.acquire(current_start_token())
@@ -105,7 +106,8 @@ async def listen(request: ListenRequest, audience: Audience, *, stopping: asynci
                     on_update=audience.on_update,
                     on_line=audience.on_line,
                     output_dropped=audience.output_dropped,
-                    calls=StreamCalls(service),
+                    calls=StreamCalls(service) if redaction is None else redaction.calls(service),
+                    redaction=redaction,
                     recovery=request.options.recovery(),
                     collection=request.options.collection,
                     came_back=None if local is None else local.wait,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.write.store import Keeping
     from videodb_cli.listener.policy import ListenerPolicy
     from videodb_cli.listener.recovery.gap import RecoveryPolicy
+    from videodb_cli.listener.redaction import Redaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class ListenOptions:
         sync: When lines are brought to the disk: ``none``, ``interval`` or ``always``.
         max_size: Begin a new log when one is so large; None never does.
         keep: With ``max_size``, how many older logs stay.
+        max_seconds: End after so long; None: never.
+        max_bytes: End once so many bytes were logged; None: never.
+        redact: What is replaced before anything is written, as `Redactor.from_names` takes it.
     """
 
     collection: str = "default"
@@ -39,6 +43,9 @@ class ListenOptions:
     sync: str = "interval"
     max_size: int | None = None
     keep: int = 5
+    max_seconds: float | None = None
+    max_bytes: int | None = None
+    redact: str | None = None
     poll_interval_s: float = 5.0
     settle_s: float = 60.0
     hold_s: float = 5.0
@@ -72,6 +79,8 @@ class ListenOptions:
             max_retries=self.max_retries,
             healthy_after_s=self.healthy_after_s,
             max_age_s=self.max_age_s or None,
+            max_seconds=self.max_seconds,
+            max_bytes=self.max_bytes,
             first_retry_s=self.first_retry_s,
             timing=Timing(
                 id_timeout_s=self.id_timeout_s,
@@ -94,6 +103,15 @@ class ListenOptions:
             hold_dead_s=min(2.0, self.hold_s / 2.5),
             overlap_s=self.overlap_s,
         )
+
+    def redaction(self) -> Redaction | None:
+        """Returns what replaces things before they are written; None if nothing does. Raises UsageError."""
+        if self.redact is None:
+            return None
+        from videodb_cli.eventlog.query.redact import Redactor
+        from videodb_cli.listener.redaction import Redaction
+
+        return Redaction(Redactor.from_names(self.redact))
 
     def keeping(self) -> Keeping:
         """Returns how the log is synced and rotated."""

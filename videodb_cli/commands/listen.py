@@ -101,6 +101,29 @@ _OPTIONS: dict[str, Any] = {
             parser=parse_duration,
         ),
     ],
+    "max_seconds": Annotated[
+        float | None,
+        typer.Option("--max-seconds", metavar="S", min=0.1, help="End after S seconds, status 0.", show_default=False),
+    ],
+    "max_bytes": Annotated[
+        int | None,
+        typer.Option(
+            "--max-bytes",
+            metavar="SIZE",
+            parser=parse_size,
+            help="End once so much was logged, status 0.",
+            show_default=False,
+        ),
+    ],
+    "redact": Annotated[
+        str | None,
+        typer.Option(
+            "--redact",
+            metavar="KINDS",
+            help="Replace before anything is written: secrets, cards, email, phone, or all of them; also RULES.toml.",
+            show_default=False,
+        ),
+    ],
     "no_recover": Annotated[bool, _advanced("--no-recover", "Read nothing back after a gap.")],
     "poll_interval_s": _hidden("--poll-interval", 0.001),
     "settle_s": _hidden("--settle", 0.0),
@@ -142,6 +165,8 @@ def listen(
 
     # A terminal with `stty tostop` must not stop a background job because it writes a message.
     ignore_terminal_output_stop()
+    options = options.replaced(redact=_with_absolute_files(options.redact))
+    options.redaction()  # what is wrong with it is told before anything starts
     options = options.replaced(local=wants_local(options.local, env_file))
     run_dir = made_run_dir(directory, env_file, directory_argument, quiet=quiet)
     remove_stale(run_dir)
@@ -159,6 +184,14 @@ def listen(
     request = _request(run_dir, credentials, options, env_file)
     view = _view(request, as_json=as_json, print_events=print_events, quiet=quiet)
     _run(request, view, ReadyPipe())
+
+
+def _with_absolute_files(kinds: str | None) -> str | None:
+    """Return the value of --redact with the paths of its files absolute: a background process has another directory."""
+    if kinds is None:
+        return None
+    names = [name.strip() for name in kinds.split(",")]
+    return ",".join(os.path.abspath(name) if name.endswith(".toml") else name for name in names)  # noqa: PTH100
 
 
 def run_in_background(run_dir: RunDir, fields: dict[str, Any], ready: ReadyPipe) -> None:

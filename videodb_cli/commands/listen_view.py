@@ -26,6 +26,7 @@ from videodb_cli.listener.updates import (
     Resumed,
     Retrying,
     Statement,
+    Stopping,
     Unconfirmed,
 )
 from videodb_cli.model import event as ev
@@ -167,6 +168,8 @@ def _words(update: ListenerUpdate) -> str | None:
             return f"the log cannot be written: {reason} · {waiting_bytes} bytes wait in memory"
         case LogWritable(seconds):
             return f"the log can be written again after {seconds:.1f} s, nothing lost"
+        case Stopping(bound) if bound is not None:
+            return f"ending: {bound}"
         case Unconfirmed():
             return "the disk is slow: everything is written, the system still brings the last lines to the disk"
     return None

@@ -45,6 +45,7 @@ def status(
     wait: Annotated[
         float | None, typer.Option("--wait", metavar="S", min=0, help="With --ws-id: wait up to S seconds for it.")
     ] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Every listener and capture of this user.")] = False,
     as_json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> int:
@@ -54,6 +55,13 @@ def status(
     """
     if wait is not None and not ws_id:
         raise UsageError("--wait goes with --ws-id", hint="videodb status --ws-id --wait 10")
+
+    if show_all:
+        if ws_id or directory is not None or directory_argument is not None:
+            raise UsageError("--all looks at every directory, and at more than an id")
+        from videodb_cli.commands.status_all import show_all as show_every_one
+
+        return show_every_one(as_json=as_json)
 
     def look() -> ListenerStatus:
         from videodb_cli.app.listener_status import listener_status
@@ -69,14 +77,11 @@ def status(
         return 0
     found = look()
     run_dir = existing_run_dir(directory, env_file, directory_argument, clean=False)
-    capture = _capture(run_dir)
+    capture = capture_of(run_dir)
     if as_json:
-        console.data_json({**_as_json(found), "capture": None if capture is None else _capture_json(capture)})
+        console.data_json({**as_json_of(found), "capture": None if capture is None else capture_json(capture)})
     else:
-        _show(found, None if run_dir is None else run_dir.log)
-        if capture is not None:
-            for number, row in enumerate(_capture_rows(capture)):
-                _row("" if number else "capture", row)
+        show(found, capture, None if run_dir is None else run_dir.log)
     return 0 if found.is_healthy else 4 if found.state == "stopped" else 5
 
 
@@ -101,7 +106,7 @@ def _no_id(found: ListenerStatus, wait_s: float | None) -> VideodbError:
     return UnreachableError(f"the listener is {found.state}: {found.why}", code=found.state, hint="videodb status")
 
 
-def _capture(run_dir: RunDir | None) -> CaptureStatus | None:
+def capture_of(run_dir: RunDir | None) -> CaptureStatus | None:
     """Return the capture that runs here or has failed; None if it ended without a failure."""
     # Without the file the code for captures is not imported.
     if run_dir is None or not run_dir.capture_info.exists():
@@ -114,7 +119,8 @@ def _capture(run_dir: RunDir | None) -> CaptureStatus | None:
     return found
 
 
-def _capture_json(capture: CaptureStatus) -> dict[str, Any]:
+def capture_json(capture: CaptureStatus) -> dict[str, Any]:
+    """Return a capture as JSON."""
     return {"running": capture.running, "why": capture.why, **capture.for_users()}
 
 
@@ -134,7 +140,7 @@ def _capture_rows(capture: CaptureStatus) -> list[str]:
     return rows
 
 
-def _as_json(found: ListenerStatus) -> dict[str, Any]:
+def as_json_of(found: ListenerStatus) -> dict[str, Any]:
     """Every key in every state, null where nothing is known: programs rely on them."""
     from videodb_cli.rundir.listener_state import ListenerState
 
@@ -151,6 +157,14 @@ def _as_json(found: ListenerStatus) -> dict[str, Any]:
             if name not in _OWN_MEMBERS
         },
     }
+
+
+def show(found: ListenerStatus, capture: CaptureStatus | None, log: Path | None) -> None:
+    """Print the status of a listener, of its log and of a capture as rows."""
+    _show(found, log)
+    if capture is not None:
+        for number, row in enumerate(_capture_rows(capture)):
+            _row("" if number else "capture", row)
 
 
 def _show(found: ListenerStatus, log: Path | None) -> None:
@@ -177,6 +191,9 @@ def _show(found: ListenerStatus, log: Path | None) -> None:
         gaps = f"{listener.gaps} ({listener.gap_s:.1f} s)" if listener.gaps else "none"
         unknown = f" · alerts of {listener.gap_s:.1f} s unknown" if listener.gaps else ""
         rows.append(("gaps", f"{gaps} · {listener.recovered} recovered{unknown}"))
+        if listener.redacted:
+            counted = (f"{name} {count:,}" for name, count in sorted(listener.redacted.items()))
+            rows.append(("redacted", " · ".join(counted)))
     rows += [("pipelines" if not number else "", row) for number, row in enumerate(_dead_rows(listener.dead_pipelines))]
     for name, text in rows:
         _row(name, text)

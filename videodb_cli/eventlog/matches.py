@@ -7,6 +7,7 @@ Limits, context in time, cursors, strictness and broken lines are handled here, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from videodb_cli.errors import UsageError
@@ -215,7 +216,8 @@ class Matches:
         found = last_lines(scanner, self._feed.sources, number, self._feed.end_of)
         kept = found[: len(self._limit.take([line for _, line in found]))]
         if self._context is None:
-            yield Batch([line for _, line in kept], kept[-1][0] if kept else None)
+            for source, some in groupby(kept, key=lambda one: one[0]):
+                yield Batch([line for _, line in some], source)
             self._check()
             return
         positions = [MatchPosition(source, line.offset, stamp_of(line.raw)) for source, line in kept]

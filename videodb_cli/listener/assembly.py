@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from videodb_cli.api.streams import StreamCalls
 from videodb_cli.eventlog.write.store import LogStore, LogTrouble
@@ -35,6 +36,10 @@ from videodb_cli.model.event import Event
 from videodb_cli.process.clock import Clock
 from videodb_cli.rundir.paths import RunDir
 
+if TYPE_CHECKING:
+    # Imported by those who redact only: its rules take time to compile.
+    from videodb_cli.listener.redaction import Redaction
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerInputs:
@@ -53,6 +58,7 @@ class ListenerInputs:
         calls: The control plane, to read back what a gap lost.
         recovery: How to read back; None reads nothing back. Needs ``calls``.
         collection: The collection of capture sessions whose own is not known.
+        redaction: Redacts what is written; None writes everything as it came.
         backoff: When to try again; by default as the policy says.
         came_back: Returns when there is reason to try again at once; None: there is never one.
     """
@@ -71,6 +77,7 @@ class ListenerInputs:
     collection: str = "default"
     backoff: Backoff | None = None
     came_back: Callable[[], Awaitable[None]] | None = None
+    redaction: Redaction | None = None
 
 
 def assemble(given: ListenerInputs) -> Listener:
@@ -79,9 +86,10 @@ def assemble(given: ListenerInputs) -> Listener:
     clock = Clock()
     counters = Counters(clock.uptime())
     gate = LineGate(given.on_line) if given.on_line is not None else None
-    journal = Journal(store, given.host, gate, clock)
+    redaction = given.redaction
+    journal = Journal(store, given.host, gate, clock, redaction)
     history = StreamHistory(clock.corrected)
-    intake = Intake(store, counters, history, gate)
+    intake = Intake(store, counters, history, gate, redaction)
     recoverer = _recoverer(given, clock, counters, journal, history, intake)
     log = ListenerLog(store, clear=policy.clear)
     clock_watch = ClockWatch(clock, log, journal, recoverer, on_update)
@@ -98,6 +106,7 @@ def assemble(given: ListenerInputs) -> Listener:
         draining=draining,
         clock=clock_watch,
         output_dropped=given.output_dropped,
+        redacted=lambda: {} if redaction is None else dict(redaction.counts),
     )
     troubles = given.troubles
     files = RunFilesWriter(RunFiles(given.run_dir), report.state, lambda reason: troubles.put(LogTrouble(reason)))

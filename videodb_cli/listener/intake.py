@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from videodb_cli.eventlog.write.record import compose
 from videodb_cli.eventlog.write.store import LogStore
@@ -14,6 +15,10 @@ from videodb_cli.listener.connection import AttemptFailedError, Connection, conn
 from videodb_cli.listener.counters import Counters
 from videodb_cli.listener.recovery.history import StreamHistory
 from videodb_cli.model.event import Event
+
+if TYPE_CHECKING:
+    # Imported by those who redact only: its rules take time to compile.
+    from videodb_cli.listener.redaction import Redaction
 
 MAX_PENDING_BYTES = 64 << 20
 _LATER_ID_BYTES = 600
@@ -35,7 +40,9 @@ class Intake:
         counters: Counters,
         history: StreamHistory,
         on_line: Callable[[bytes, Event | None], None] | None,
+        redaction: Redaction | None = None,
     ) -> None:
+        self._redaction = redaction
         self._store = store
         self._counters = counters
         self._history = history
@@ -73,6 +80,10 @@ class Intake:
     def take(self, raw: bytes, connection_id: str | None = None) -> None:
         """Take one message that is an event or is kept as it is; ``connection_id`` names the socket that brought it."""
         rest, event = compose(raw)
+        if self._redaction is not None:
+            redacted, event = self._redaction.composed(rest, event)
+            if redacted is not rest:
+                rest, raw = redacted, b"{" + redacted[:-1]  # the message may be logged word for word
         if event is not None and self._absorb is not None and self._absorb(event, raw):
             self._counters.doubles += 1
             if self._watch is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from videodb_cli.eventlog.write.stamps import iso_from_ms
 from videodb_cli.eventlog.write.store import LogStore
@@ -14,6 +14,10 @@ from videodb_cli.listener.updates import Statement
 from videodb_cli.model import own_lines
 from videodb_cli.model.event import Event
 from videodb_cli.process.clock import Clock, ClockSet
+
+if TYPE_CHECKING:
+    # Imported by those who redact only: its rules take time to compile.
+    from videodb_cli.listener.redaction import Redaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,14 @@ class Journal:
     """Writes our own lines, and those of recovered events, into the log and to whoever watches."""
 
     def __init__(
-        self, store: LogStore, host: str, on_line: Callable[[bytes, Event | None], None] | None, clock: Clock
+        self,
+        store: LogStore,
+        host: str,
+        on_line: Callable[[bytes, Event | None], None] | None,
+        clock: Clock,
+        redaction: Redaction | None = None,
     ) -> None:
+        self._redaction = redaction
         self._store = store
         self._host = host
         self._on_line = on_line
@@ -112,6 +122,8 @@ class Journal:
 
     def recovered_event(self, event: Event) -> bytes:
         """An event that was fetched after a gap, in the live envelope. Returns its line."""
+        if self._redaction is not None:
+            event = self._redaction.recovered(event)
         line = self._store.recovered(event)
         if self._on_line is not None:
             self._on_line(line, event)
@@ -143,9 +155,12 @@ class Journal:
             own_lines.CAPTURE_STALLED, f"{stall.channel_id}: no {stall.media_word} for {seconds:.0f} s{why}", data
         )
 
-    def stopped(self, statement: Statement) -> None:
-        """The listener ends: its loss statement."""
-        self._write(own_lines.STOPPED, _statement_text(statement), asdict(statement))
+    def stopped(self, statement: Statement, bound: str | None = None) -> None:
+        """The listener ends: its loss statement, and the bound that it had come to, if one ended it."""
+        text, data = _statement_text(statement), asdict(statement)
+        if bound is not None:
+            text, data = f"{text} ({bound})", {**data, "reason": bound}
+        self._write(own_lines.STOPPED, text, data)
 
     def _write(self, event: str, text: str, data: Mapping[str, Any]) -> None:
         line = self._store.record(event, text, data)

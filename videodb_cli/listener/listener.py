@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 
 from videodb_cli.errors import RefusedError, VideodbError
 from videodb_cli.listener.connection import AttemptFailedError
@@ -30,6 +31,7 @@ from videodb_cli.listener.updates import (
 )
 
 _STOP_TIMEOUT_S = 3.0
+_BOUND_LOOK_S = 0.1
 _log = logging.getLogger(__name__)
 
 
@@ -40,6 +42,7 @@ class Listener:
         self._parts = parts
         self._receiver = Receiver(parts)
         self._background = BackgroundTasks()
+        self._bound: str | None = None
 
     @property
     def journal(self) -> Journal:
@@ -88,10 +91,11 @@ class Listener:
         parts = self._parts
         attempts = asyncio.create_task(self._attempts(), name="attempts")
         stopping = asyncio.create_task(parts.stopping.wait(), name="stop")
+        bounds = asyncio.create_task(self._stop_at_bound(), name="bounds")
         try:
             await asyncio.wait({attempts, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not attempts.done():
-                parts.on_update(Stopping())
+                parts.on_update(Stopping(self._bound))
                 if parts.current.connection is None:
                     attempts.cancel()
                 else:
@@ -102,9 +106,27 @@ class Listener:
             with contextlib.suppress(asyncio.CancelledError):
                 await attempts
         finally:
+            bounds.cancel()
             stopping.cancel()
             attempts.cancel()
             await parts.draining.close()
+
+    async def _stop_at_bound(self) -> None:
+        """Stop the run when it has lasted so long, or logged so much, as its policy says."""
+        policy, store = self._parts.policy, self._parts.store
+        ends_at = None if policy.max_seconds is None else time.monotonic() + policy.max_seconds
+        if ends_at is None and policy.max_bytes is None:
+            return
+        while True:
+            left_s = _BOUND_LOOK_S if ends_at is None else ends_at - time.monotonic()
+            if left_s <= 0:
+                self._bound = f"--max-seconds {policy.max_seconds:g} is over"
+                break
+            if policy.max_bytes is not None and store.received_bytes >= policy.max_bytes:
+                self._bound = f"--max-bytes {policy.max_bytes} is reached"
+                break
+            await asyncio.sleep(min(left_s, _BOUND_LOOK_S))
+        self.stop()
 
     async def _finish(self) -> Statement:
         parts = self._parts
@@ -115,7 +137,7 @@ class Listener:
         await parts.log.open_for_the_rest()
         statement = parts.counters.statement(now)
         if parts.log.is_open:
-            parts.journal.stopped(statement)
+            parts.journal.stopped(statement, self._bound)
         unwritten = await parts.log.close()
         await parts.files.release()
         if unwritten:

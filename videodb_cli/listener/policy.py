@@ -17,6 +17,8 @@ class ListenerPolicy:
         max_retries: Give up after so many retries in a row; None never gives up.
         final_refusal_after_s: After a connection stood, a refused key is final when nothing else came for so long.
         max_age_s: When a connection is that old, the next one is opened beside it; None: never.
+        max_seconds: End after so long; None: never.
+        max_bytes: End once so many bytes were logged in this run; None: never.
     """
 
     clear: bool = False
@@ -26,5 +28,7 @@ class ListenerPolicy:
     heartbeat_s: float = 5.0
     log_warning_s: float = 60.0
     max_age_s: float | None = 6600.0
+    max_seconds: float | None = None
+    max_bytes: int | None = None
     first_retry_s: float = FIRST_S
     timing: Timing = field(default_factory=Timing)

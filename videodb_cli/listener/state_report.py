@@ -31,6 +31,7 @@ class StateReport:
         draining: DrainingConnections,
         clock: ClockWatch,
         output_dropped: Callable[[], int],
+        redacted: Callable[[], dict[str, int]] = dict,
     ) -> None:
         self._host = host
         self._timing = timing
@@ -41,6 +42,7 @@ class StateReport:
         self._draining = draining
         self._clock = clock
         self._output_dropped = output_dropped
+        self._redacted = redacted
 
     def state(self) -> ListenerState:
         """Return the state. Times are Unix seconds by the wall clock as it is now (`process.clock`)."""
@@ -76,6 +78,7 @@ class StateReport:
             log_writable=not store.is_troubled,
             trouble=store.trouble,
             output_dropped=self._output_dropped(),
+            redacted=self._redacted(),
             retry_at=told(self._current.retry_at),
             last_failure=self._current.last_failure,
         )

@@ -105,7 +105,9 @@ class Unconfirmed:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """It was asked to end."""
+    """It was asked to end; or it has come to a ``bound``, which says which one."""
+
+    bound: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

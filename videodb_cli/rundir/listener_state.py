@@ -26,6 +26,7 @@ class ListenerState(msgspec.Struct, frozen=True, kw_only=True):
         pending_bytes: What waits in memory because the log cannot be written.
         trouble: Why the log cannot be written, in the system's words.
         output_dropped: Lines that were logged and not printed.
+        redacted: How many things of each kind were replaced before they were logged.
         retry_at: When the next attempt begins; ``last_failure`` says why the last one failed.
     """
 
@@ -58,6 +59,7 @@ class ListenerState(msgspec.Struct, frozen=True, kw_only=True):
     log_writable: bool | None = None
     trouble: str | None = None
     output_dropped: int = 0
+    redacted: dict[str, int] = {}
     retry_at: float | None = None
     last_failure: str | None = None
 

@@ -156,7 +156,7 @@ def test_no_state_file_breaks_status(standing: RunDir, content: bytes) -> None:
             return
         assert found.state in {"listening", "connecting", "deaf"}
         status_command._show(found, run_dir.log)
-        json.dumps(status_command._as_json(found))
+        json.dumps(status_command.as_json_of(found))
 
 
 @pytest.mark.usefixtures("held")

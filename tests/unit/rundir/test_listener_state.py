@@ -50,7 +50,7 @@ def test_round_trip_and_the_keys_on_disk(run_dir: RunDir) -> None:
         *("connection_id", "connected_since", "last_message_at", "last_pong_at", "last_bytes_at"),
         *("ping_interval_s", "ping_timeout_s", "events", "unparsable", "recovered", "doubles", "reconnects"),
         *("gaps", "gap_s", "events_per_s", "dead_pipelines", "log_bytes", "pending_bytes", "log_writable"),
-        *("trouble", "output_dropped", "retry_at", "last_failure"),
+        *("trouble", "output_dropped", "redacted", "retry_at", "last_failure"),
     ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from videodb_cli import console
+from videodb_cli.commands.events.bounds import Bounds, with_bounds
 from videodb_cli.commands.events.filter_output import JqFlags, chosen, sink
 from videodb_cli.commands.events.flags import CursorOption, with_selection
 from videodb_cli.commands.events.jq_options import FilterCommand, variables_of
@@ -27,10 +28,12 @@ from videodb_cli.eventlog.read.cursor import Cursor
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from videodb_cli.commands.events.filter_output import Sink
     from videodb_cli.eventlog.matches import Batch, Matches
     from videodb_cli.eventlog.query.jq_run import Halt
-    from videodb_cli.eventlog.query.output import Shaper
+    from videodb_cli.eventlog.query.output import Shaped, Shaper
     from videodb_cli.eventlog.read.broken import LinePlace
 
 app = new_app()
@@ -48,11 +51,13 @@ def _output(*names: str, text: str) -> Any:
 )
 @with_selection
 @with_output
+@with_bounds
 @hints_at_unread_input
 def filter_events(
     ctx: typer.Context,
     criteria: Criteria,
     output: OutputOptions,
+    bounds: Bounds,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
@@ -103,6 +108,9 @@ def filter_events(
     if slurp and (follow or cursor_file is not None or around is not None):
         raise UsageError("-s takes all events at once: it goes with neither --follow, --around nor --cursor-file")
     cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
+    if slurp and bounds.limit is not None:
+        raise UsageError("-s gives one answer of all events: --max-bytes cannot end it", hint="--limit N")
+    start = bounds.cursor(cursor)
     around_s = None if around is None else parse_duration(around)
     flags = JqFlags(raw, join, compact, sort_keys, tab, indent, color, monochrome)
     whole = slurp or null_input
@@ -113,22 +121,25 @@ def filter_events(
         results = partial(sink, printing, redraws=redraws, is_followed=follow, is_continued=is_continued)
         if null_input:
             return _run_whole(shaper, b"null", results(None)).status(exit_status=exit_status)
-        options = ReadOptions(limit=limit, around_s=around_s, cursor=cursor, strict=strict, plan=plan)
+        options = ReadOptions(limit=limit, around_s=around_s, cursor=start, strict=strict, plan=plan)
         log = open_log(files, directory, env_file)
         with log.read(criteria, options, follow=follow) as reading:
             output.check(reading.sources)
             with closing(results(cursor)) as put:
-                ended = _run(reading.matches, shaper, put, slurp=slurp, strict=strict)
+                if slurp:
+                    ended = _slurped(reading.matches, shaper, put, bounds, strict)
+                else:
+                    ended = _each(reading.matches, shaper, put, bounds, strict=strict, follow=follow)
         if ended.last is None:
             log.tell_unmatched()
         return ended.status(exit_status=exit_status)
 
 
-def _run(matches: Matches, shaper: Shaper, put: Sink, *, slurp: bool, strict: bool) -> _Ended:
-    if slurp:
-        return _slurped(matches, shaper, put, strict)
+def _each(matches: Matches, shaper: Shaper, put: Sink, bounds: Bounds, *, strict: bool, follow: bool) -> _Ended:
     console.flush()
-    return _whole(matches, shaper, put, strict) if matches.is_whole else _streamed(matches, shaper, put, strict)
+    if matches.is_whole and bounds.limit is None:
+        return _whole(matches, bounds.shaper(shaper), put, strict)
+    return _streamed(matches, bounds.shaped(matches, shaper, follow=follow), put, strict)
 
 
 class _Ended(NamedTuple):
@@ -160,13 +171,12 @@ def _whole(matches: Matches, shaper: Shaper, put: Sink, strict: bool) -> _Ended:
     return _Ended(outcome.last, outcome.failure_count > 0, outcome.halt)
 
 
-def _streamed(matches: Matches, shaper: Shaper, put: Sink, strict: bool) -> _Ended:
+def _streamed(matches: Matches, shaped: Iterable[tuple[Batch, Shaped]], put: Sink, strict: bool) -> _Ended:
     """Writes the output for every batch, in order."""
     failures = Failures()
     last: bool | None = None
     halt: Halt | None = None
-    for batch in matches.batches():
-        done = shaper.shape([line.raw for line in batch.lines])
+    for batch, done in shaped:
         tell_broken(matches.broken, strict=strict)
         console.pass_on(done.told)
         failures.tell([(_place(matches, batch, one.place), one.message) for one in done.failures], strict=strict)
@@ -186,8 +196,8 @@ def _place(matches: Matches, batch: Batch, number: int) -> LinePlace:
     return matches.broken.place(batch.source, batch.lines[number].offset)
 
 
-def _slurped(matches: Matches, shaper: Shaper, put: Sink, strict: bool) -> _Ended:
-    collected = [line.raw for batch in matches.batches() for line in batch.lines]
+def _slurped(matches: Matches, shaper: Shaper, put: Sink, bounds: Bounds, strict: bool) -> _Ended:
+    collected = [bounds.line(line.raw) for batch in matches.batches() for line in batch.lines]
     tell_broken(matches.broken, strict=strict)
     return _run_whole(shaper, b"[" + b",".join(collected) + b"]", put)
 

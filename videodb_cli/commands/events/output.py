@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.query.scan import Line
     from videodb_cli.eventlog.read.cursor import Cursor
 
+    Shown = Callable[[bytes], bytes]
+
 
 class LineOutput(Protocol):
     """Prints selected lines in one form."""
@@ -27,11 +29,14 @@ class LineOutput(Protocol):
 
 
 class RawOutput:
-    """Writes lines byte for byte; on a terminal with their control characters escaped."""
+    """Writes lines byte for byte, or as ``shown`` returns them; on a terminal with their control characters escaped."""
+
+    def __init__(self, shown: Shown | None = None) -> None:
+        self._shown = shown
 
     def write(self, lines: Sequence[Line]) -> None:
         """Write selected lines, and flush. Raises as `console.writing` does."""
-        output = _joined(lines)
+        output = _joined(lines, self._shown)
         if console.is_terminal():
             from videodb_cli.eventlog.query.json_text import escape_unsafe
 
@@ -97,6 +102,7 @@ def line_output(
     redraws: bool = False,
     is_followed: bool = False,
     is_continued: bool = False,
+    shown: Shown | None = None,
 ) -> Iterator[Callable[[Batch], None]]:
     """Yields a function that writes batches in a form, and moves the cursor.
 
@@ -106,11 +112,12 @@ def line_output(
         redraws: Redraw interim transcripts in place.
         is_followed: More lines will come.
         is_continued: The output has the header of its table already.
+        shown: Returns a line as it is printed; without it, that is as it was logged.
     """
     if form == "pretty":
         from videodb_cli.commands.events.row_output import RowOutput
 
-        rows = RowOutput(redraws=redraws, is_followed=is_followed)
+        rows = RowOutput(redraws=redraws, is_followed=is_followed, shown=shown)
 
         def write_rows(batch: Batch) -> None:
             if batch.lines:
@@ -124,15 +131,15 @@ def line_output(
             rows.close()
     elif form == "json":
         if cursor is None:
-            raw = RawOutput()
+            raw = RawOutput(shown)
             yield lambda batch: raw.write(batch.lines) if batch.lines else None
         else:
             out = CursorOutput(cursor)
-            yield lambda batch: out.write(_joined(batch.lines), batch)
+            yield lambda batch: out.write(_joined(batch.lines, shown), batch)
     else:
         from videodb_cli.commands.events.table_output import EventTable, TableOutput
 
-        table = EventTable(form, is_continued=is_continued)
+        table = EventTable(form, is_continued=is_continued, shown=shown)
         output = TableOutput(table)
         if cursor is None:
             yield lambda batch: output.write(batch.lines) if batch.lines else None
@@ -155,18 +162,20 @@ def cursor_writer(cursor: Cursor, shape: Callable[[Sequence[Line]], bytes]) -> C
     return write
 
 
-def event_output(form: str, *, is_continued: bool = False) -> LineOutput:
-    """Returns an output for lines that need no cursor."""
+def event_output(form: str, *, is_continued: bool = False, shown: Shown | None = None) -> LineOutput:
+    """Returns an output for lines that need no cursor. ``shown`` returns a line as it is printed."""
     if form == "json":
-        return RawOutput()
+        return RawOutput(shown)
     if form == "pretty":
         from videodb_cli.commands.events.row_output import RowOutput
 
-        return RowOutput()
+        return RowOutput(shown=shown)
     from videodb_cli.commands.events.table_output import EventTable, TableOutput
 
-    return TableOutput(EventTable(form, is_continued=is_continued))
+    return TableOutput(EventTable(form, is_continued=is_continued, shown=shown))
 
 
-def _joined(lines: Sequence[Line]) -> bytes:
-    return b"".join(line.raw + b"\n" for line in lines)
+def _joined(lines: Sequence[Line], shown: Shown | None) -> bytes:
+    if shown is None:
+        return b"".join(line.raw + b"\n" for line in lines)
+    return b"".join(shown(line.raw) + b"\n" for line in lines)

@@ -25,7 +25,8 @@ _NOTICES = {
     Notice.ROTATED: "{} was replaced; going on in the new file",
     Notice.TRUNCATED: "{} was emptied; going on from its beginning",
     Notice.REMOVED: "{} is gone; waiting for a new one",
-    Notice.CURSOR_LOST: "the log is not the one that the cursor file knows; starting at its beginning",
+    Notice.CURSOR_LOST: "the log is not the one that the cursor file knows, or what it stood at was removed; "
+    "starting at its beginning",
 }
 
 

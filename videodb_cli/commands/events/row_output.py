@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from videodb_cli import console
 from videodb_cli.commands.live import LiveRows
+from videodb_cli.eventlog.read.decode import decode
 from videodb_cli.model import event as ev
 from videodb_cli.render.rows import EventRows
 from videodb_cli.render.style import painter
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from videodb_cli.eventlog.query.scan import Line
-    from videodb_cli.render.rows import Spans
 
 _LIVE_ROWS = 4
 
@@ -33,27 +33,30 @@ class RowOutput:
         redraws: Keep an interim transcript in a row at the bottom until a later one replaces it. Where no row can be
             redrawn, only what was said last is printed. Otherwise an interim transcript is a row like any other.
         is_followed: More events come than those of the first call.
-        found: Returns the places of the words to highlight.
+        shown: Returns a line as it is shown; without it, that is as it was logged.
     """
 
     def __init__(
-        self, *, redraws: bool = False, is_followed: bool = False, found: Callable[[str], Spans] | None = None
+        self, *, redraws: bool = False, is_followed: bool = False, shown: Callable[[bytes], bytes] | None = None
     ) -> None:
         self._rows = event_rows(is_followed=is_followed)
-        self._found = found
+        self._shown = shown
         self._pending: dict[str, ev.Event] = {}
         self._live = LiveRows(sys.stdout) if redraws else None
 
     def write(self, lines: Sequence[Line]) -> None:
         """Print selected lines."""
-        self.show(line.decode() for line in lines)
+        if self._shown is None:
+            self.show(line.decode() for line in lines)
+        else:
+            self.show([decode(self._shown(line.raw)) for line in lines])
 
     def show(self, events: Iterable[Any]) -> None:
         """Print decoded lines, and flush. Raises as `console.writing` does."""
         self._rows.resize(console.row_width())
         final = [event for event in events if self._live is None or not self._is_kept(event)]
         self._rows.measure([*final, *self._pending.values()])
-        above = "".join(f"{row}\n" for event in final for row in self._rows.render(event, found=self._found))
+        above = "".join(f"{row}\n" for event in final for row in self._rows.render(event))
         if self._live is None:
             console.data_text(above)
             console.flush()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from videodb_cli import cells, console
+from videodb_cli.commands.events.bounds import Bounds, with_shown_bounds
 from videodb_cli.commands.events.flags import with_selection
-from videodb_cli.commands.events.output import event_output
+from videodb_cli.commands.events.output import LineOutput, event_output
 from videodb_cli.commands.events.progress import ProgressBar
 from videodb_cli.commands.events.reading import open_log, tell_broken
 from videodb_cli.commands.events.search_query import SearchCommand, typed_terms
@@ -46,6 +47,7 @@ app = new_app()
 
 _FEW = 20
 _LEAST_SNIPPET = 8
+_JSON_FRAME = 80  # bytes of an answer around its results
 _BATCH = 32  # lines, of up to a megabyte each
 _HELD_BYTES = 16 << 20
 # The index of a log up to this size may be in memory; it needs a third of that.
@@ -62,11 +64,13 @@ class _Hit(NamedTuple):
 @app.command(cls=SearchCommand)
 @with_selection
 @with_output
+@with_shown_bounds
 @hints_at_unread_input
 def search(
     ctx: typer.Context,
     criteria: Criteria,
     output: OutputOptions,
+    bounds: Bounds,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -118,7 +122,10 @@ def search(
             tell_broken(index.faults(), strict=strict)
             hits = _hits(found, selection)
             best = hits if wanted is None else itertools.islice(hits, wanted)
-            count = _print_json(best, terms) if is_object else _print(best, terms, sources, around_s, form)
+            if is_object:
+                count = _print_json(best, terms, bounds)
+            else:
+                count = _print(best, terms, sources, around_s, form, bounds)
             more = count == wanted and next(hits, None) is not None
         finally:
             index.close()
@@ -212,24 +219,28 @@ def _event(raw: bytes) -> ev.Event | None:
     return event if isinstance(event, dict) else None
 
 
-def _result(hit: _Hit, terms: list[Term]) -> dict[str, Any]:
-    text = ev.text_of(hit.event) or ""
+def _result(hit: _Hit, terms: list[Term], bounds: Bounds) -> dict[str, Any]:
+    text = bounds.text(ev.text_of(hit.event) or "")
     shown, _ = snippet(text, found_spans(text, terms), 160)
-    return {"score": round(-hit.rank, 4), "snippet": shown, "event": hit.event}
+    return {"score": round(-hit.rank, 4), "snippet": shown, "event": bounds.event(hit.event)}
 
 
-def _print_json(hits: Iterator[_Hit], terms: list[Term]) -> int:
+def _print_json(hits: Iterator[_Hit], terms: list[Term], bounds: Bounds) -> int:
     """Print one object. It begins with the count, so results are first collected in a temporary file."""
-    if console.is_terminal():
-        results = [_result(hit, terms) for hit in hits]
+    if console.is_terminal() and bounds.limit is None:
+        results = [_result(hit, terms, bounds) for hit in hits]
         console.data_json({"count": len(results), "results": results})
         return len(results)
     import tempfile
 
-    count = 0
+    count = left = 0
+    bounds.budget.takes(_JSON_FRAME)
     with tempfile.SpooledTemporaryFile(_HELD_BYTES) as waiting:
         for hit in hits:
-            text = console.json_text(_result(hit, terms)).encode(errors="replace")
+            text = console.json_text(_result(hit, terms, bounds)).encode(errors="replace")
+            if not bounds.budget.takes(len(text) + 1):
+                left += 1
+                continue
             try:
                 waiting.write(b"," + text if count else text)
             except OSError as error:
@@ -243,42 +254,48 @@ def _print_json(hits: Iterator[_Hit], terms: list[Term]) -> int:
         console.data_bytes(b'{"count":%d,"results":[' % count)
         while chunk := waiting.read(1 << 16):
             console.data_bytes(chunk)
-    console.data_bytes(b"]}\n")
+    console.data_bytes(b'],"truncated":{"left":%d,"of":"results"}}\n' % left if left else b"]}\n")
     console.flush()
     return count
 
 
-def _print(hits: Iterator[_Hit], terms: list[Term], sources: list[LogSource], around_s: float | None, form: str) -> int:
+def _print(
+    hits: Iterator[_Hit], terms: list[Term], sources: list[LogSource], around_s: float | None, form: str, bounds: Bounds
+) -> int:
     """Print results as they come. Returns their number."""
     if around_s is not None:
-        return _print_around(hits, terms, sources, around_s, form)
-    output = None if form == "pretty" else event_output(form)
-    count = 0
+        return _print_around(hits, terms, sources, around_s, form, bounds)
+    output = None if form == "pretty" else event_output(form, shown=bounds.shown)
+    count = left = 0
     while some := list(itertools.islice(hits, _BATCH)):
         count += len(some)
+        fitting = bounds.fitting([hit.line for hit in some])
+        left += len(some) - fitting
         if output is None:
-            _print_rows(some, terms)
-        else:
-            output.write([hit.line for hit in some])
+            _print_rows(some[:fitting], terms, bounds)
+        elif fitting:
+            output.write([hit.line for hit in some[:fitting]])
     console.flush()
+    bounds.tell_cut(left, "results")
     return count
 
 
-def _print_rows(hits: list[_Hit], terms: list[Term]) -> None:
+def _print_rows(hits: list[_Hit], terms: list[Term], bounds: Bounds) -> None:
     from videodb_cli.commands.events.row_output import event_rows
 
     rows = event_rows()
     rows.measure(hit.event for hit in hits)
     for hit in hits:
-        for row in rows.excerpt(hit.event, partial(_excerpt, hit.event, terms)):
+        text = bounds.text(ev.text_of(hit.event) or "")
+        for row in rows.excerpt(bounds.event(hit.event), partial(_excerpt, text, terms)):
             console.data(row)
 
 
-def _excerpt(event: ev.Event, terms: list[Term], room: int | None) -> tuple[str, list[tuple[int, int]]]:
-    """Return a piece of the words of an event, of at most so many cells around the found words, and their places."""
+def _excerpt(text: str, terms: list[Term], room: int | None) -> tuple[str, list[tuple[int, int]]]:
+    """Return a piece of a text, of at most so many cells around the found words, and their places."""
     from videodb_cli.render.words import safe
 
-    text = safe(ev.text_of(event) or "")
+    text = safe(text)
     spans = found_spans(text, terms)
     if room is None:
         return text, spans
@@ -296,17 +313,26 @@ def _excerpt(event: ev.Event, terms: list[Term], room: int | None) -> tuple[str,
     return shown, [(begin, min(end, len(shown))) for begin, end in moved if begin < len(shown)]
 
 
-def _print_around(hits: Iterator[_Hit], terms: list[Term], sources: list[LogSource], seconds: float, form: str) -> int:
+def _print_around(
+    hits: Iterator[_Hit], terms: list[Term], sources: list[LogSource], seconds: float, form: str, bounds: Bounds
+) -> int:
     from videodb_cli.commands.events.search_around import AroundRows
     from videodb_cli.eventlog.query.context import TimeContext
     from videodb_cli.eventlog.query.last_events import MatchPosition, with_surroundings
     from videodb_cli.eventlog.read.time_range import stamp_of
 
     best = list(hits)
-    output = AroundRows({hit.line.raw for hit in best}, terms) if form == "pretty" else event_output(form)
     matches = [MatchPosition(hit.source, hit.line.offset, stamp_of(hit.line.raw)) for hit in best]
+    if form == "pretty":
+        output: LineOutput = AroundRows({hit.line.raw for hit in best}, terms, bounds.shown)
+    else:
+        output = event_output(form, shown=bounds.shown)
+    left = 0
     for lines in with_surroundings(TimeContext(seconds), sources, matches, lambda _: None):
-        if lines:
-            output.write(lines)
+        fitting = bounds.fitting(lines)
+        left += len(lines) - fitting
+        if fitting:
+            output.write(lines[:fitting])
     output.close()
+    bounds.tell_cut(left, "events")
     return len(matches)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 
 from videodb_cli import cells, console
+from videodb_cli.commands.events.bounds import Bounds, with_answer_bounds
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
 from videodb_cli.commands.events.reading import open_log, tell_broken
 from videodb_cli.commands.events.unread_input import hints_at_unread_input
@@ -50,10 +51,12 @@ class StatsCommand(SelectingCommand):
 @app.command(cls=StatsCommand)
 @with_selection
 @with_output
+@with_answer_bounds
 @hints_at_unread_input
 def stats(
     criteria: Criteria,
     output: OutputOptions,
+    bounds: Bounds,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
@@ -84,18 +87,18 @@ def stats(
             broken = reading.matches.broken
             tell_broken(broken, strict=strict)
         report = counts.report(broken.count, broken.damaged)
+        report["groups"] = [{**group, "name": bounds.text(group["name"])} for group in report["groups"]]
         if not report["count"]:
             log.tell_unmatched()
-        _print(report, form, full=full)
+        _print(report, form, bounds, full=full)
     return 0
 
 
-def _print(report: Mapping[str, Any], form: str, *, full: bool) -> None:
+def _print(report: dict[str, Any], form: str, bounds: Bounds, *, full: bool) -> None:
     if form == "json":
-        console.data_json(_finite(report))
+        bounds.write_json(_finite(report), "groups")
     elif form == "pretty":
-        for row in _fitting(report, full=full):
-            console.data(row)
+        bounds.write_text("".join(f"{row}\n" for row in _fitting(report, full=full)))
     else:
         from videodb_cli.commands.events.table_output import print_table
 

@@ -10,7 +10,7 @@ from videodb_cli.eventlog.read.decode import decode
 from videodb_cli.render.table import EVENT_COLUMNS, ResultTable, Table, event_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from videodb_cli.eventlog.query.scan import Line
 
@@ -21,15 +21,18 @@ class EventTable:
     Args:
         form: ``csv``, ``tsv`` or ``md``.
         is_continued: The table has its header already, for example in the file to which it is added.
+        shown: Returns a line as it is shown; without it, that is as it was logged.
     """
 
-    def __init__(self, form: str, *, is_continued: bool = False) -> None:
+    def __init__(self, form: str, *, is_continued: bool = False, shown: Callable[[bytes], bytes] | None = None) -> None:
+        self._shown = shown
         self._table = Table(form, EVENT_COLUMNS, is_safe=console.is_terminal())
         self.header = b"" if is_continued else encode(self._table.header())
 
     def rows(self, lines: Iterable[bytes]) -> bytes:
         """Return the rows of lines of the log, which are JSON."""
-        return encode("".join(self._table.row(event_row(decode(line))) for line in lines))
+        shown = lines if self._shown is None else map(self._shown, lines)
+        return encode("".join(self._table.row(event_row(decode(line))) for line in shown))
 
 
 class TableOutput:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from videodb_cli.commands.events.bounds import Bounds, with_bounds
 from videodb_cli.commands.events.flags import CursorOption, with_selection
 from videodb_cli.commands.events.output import line_output
 from videodb_cli.commands.events.reading import open_log, tell_broken
@@ -27,10 +28,12 @@ app = new_app()
 @app.command(cls=PanelCommand)
 @with_selection
 @with_output
+@with_bounds
 @hints_at_unread_input
 def tail(
     criteria: Criteria,
     output: OutputOptions,
+    bounds: Bounds,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
@@ -63,8 +66,9 @@ def tail(
     if number is not None and not number.removeprefix("+").isdecimal():
         raise UsageError(f"-n takes a number, or +N to begin with the Nth event, not {number!r}")
     cursor = None if cursor_file is None else Cursor(absolute(cursor_file))
+    start = bounds.cursor(cursor)
     if number is None:
-        number = "+1" if criteria.since or cursor is not None else "10"
+        number = "+1" if criteria.since or start is not None else "10"
     around_s = None if around is None else parse_duration(around)
     deadline = None if timeout is None else time.monotonic() + timeout
     seen = False
@@ -74,7 +78,7 @@ def tail(
         options = ReadOptions(
             limit=count,
             around_s=around_s,
-            cursor=cursor,
+            cursor=start,
             strict=strict,
             last=None if number.startswith("+") else int(number),
             skip=max(int(number) - 1, 0) if number.startswith("+") else 0,
@@ -85,11 +89,11 @@ def tail(
         log = open_log(files, directory, env_file)
         with (
             log.read(criteria, options, follow=follow) as reading,
-            line_output(cursor, form, **shape) as write,
+            line_output(cursor, form, shown=bounds.shown, **shape) as write,
         ):
             output.check(reading.sources)
             try:
-                for batch in reading.matches.batches():
+                for batch in bounds.batches(reading.matches, follow=follow):
                     seen = seen or bool(batch.lines)
                     write(batch)
                     tell_broken(reading.matches.broken, strict=strict)

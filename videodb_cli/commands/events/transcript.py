@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from videodb_cli import cells, console
+from videodb_cli.commands.events.bounds import Bounds, with_answer_bounds
 from videodb_cli.commands.events.flags import Refusals, SelectingCommand, with_selection
 from videodb_cli.commands.events.reading import open_log, tell_broken
 from videodb_cli.commands.events.unread_input import hints_at_unread_input
@@ -46,10 +47,12 @@ class TranscriptCommand(SelectingCommand):
 @app.command(cls=TranscriptCommand)
 @with_selection
 @with_forms(*_FORMATS, default="text")
+@with_answer_bounds
 @hints_at_unread_input
 def transcript(
     criteria: Criteria,
     output: OutputOptions,
+    bounds: Bounds,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
@@ -82,17 +85,17 @@ def transcript(
                 for line in batch.lines:
                     one = _said_of(line)
                     if one is not None and (visuals or not one.is_visual):
-                        found.append(one)
+                        found.append(one._replace(text=bounds.text(one.text), stream=bounds.text(one.stream)))
             tell_broken(reading.matches.broken, strict=strict)
         if not found:
             log.tell_unmatched()
-        _print(spoken.in_order(found), form)
+        _print(spoken.in_order(found), form, bounds)
     return NoMatchError.exit_status if must_match and not found else 0
 
 
-def _print(said: list[spoken.Said], form: str) -> None:
+def _print(said: list[spoken.Said], form: str, bounds: Bounds) -> None:
     if form == "json":
-        console.data_json(spoken.as_json(said))
+        bounds.write_json(spoken.as_json(said), "paragraphs")
         return
     if not said:
         console.talk("nothing final was said in what was selected")
@@ -106,7 +109,7 @@ def _print(said: list[spoken.Said], form: str) -> None:
         text = spoken.as_text(said, lambda words, indent: cells.wrap(words, min(width - 1, _WIDTH) - indent))
     else:
         text = spoken.as_markdown(said) if form == "md" else spoken.as_subtitles(said, form)
-    console.data_bytes(text.encode("utf-8", "replace"))
+    bounds.write_text(text)
 
 
 def _spoken(criteria: Criteria, channels: tuple[str, ...]) -> Criteria:

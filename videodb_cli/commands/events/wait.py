@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from videodb_cli import console
+from videodb_cli.commands.events.bounds import Bounds, with_bounds
 from videodb_cli.commands.events.flags import CursorOption, Refusals, SelectingCommand, with_selection
 from videodb_cli.commands.events.output import LineOutput, event_output
 from videodb_cli.commands.events.reading import open_log, tell_broken
@@ -54,10 +55,12 @@ class WaitCommand(SelectingCommand):
 @app.command(cls=WaitCommand)
 @with_selection
 @with_output
+@with_bounds
 @hints_before_it_follows
 def wait(
     criteria: Criteria,
     output: OutputOptions,
+    bounds: Bounds,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
@@ -96,7 +99,9 @@ def wait(
     looks_back = criteria.session is not None or criteria.since is not None
     # Events of --fail-on are not part of the selection, so every line is read.
     is_stream = files is not None and len(files) == 1 and (files[0] == "-" or Path(files[0]).is_fifo())
-    options = ReadOptions(cursor=cursor, strict=strict, from_now=not looks_back and not is_stream, every_line=True)
+    options = ReadOptions(
+        cursor=bounds.cursor(cursor), strict=strict, from_now=not looks_back and not is_stream, every_line=True
+    )
     with (
         output.destination(is_followed=True) as is_continued,
         log.read(criteria, options, follow=not is_stream) as reading,
@@ -109,9 +114,8 @@ def wait(
         session = reading.matches.selection.session
         # A session that was not named by its id may be another one than the user thinks.
         last = f"{criteria.session} is {session.ident}" if session and criteria.session != session.ident else None
-        waiting = _MatchCounter(
-            condition, count, cursor, last, event_output(output.chosen(), is_continued=is_continued)
-        )
+        printed = event_output(output.chosen(), is_continued=is_continued, shown=bounds.shown)
+        waiting = _MatchCounter(condition, count, cursor, last, printed, bounds)
         health = None if files else _Health(log.run_dir)
         if sys.stderr.isatty() and not quiet:
             now = time.time()
@@ -144,8 +148,15 @@ class _MatchCounter:
     """Prints the awaited events and counts them down. ``last`` says which session was meant."""
 
     def __init__(
-        self, condition: WaitCondition, count: int, cursor: Cursor | None, last: str | None, output: LineOutput
+        self,
+        condition: WaitCondition,
+        count: int,
+        cursor: Cursor | None,
+        last: str | None,
+        output: LineOutput,
+        bounds: Bounds,
     ) -> None:
+        self._bounds = bounds
         self._condition = condition
         self._left = count
         self._cursor = cursor
@@ -163,7 +174,8 @@ class _MatchCounter:
             verdict = self._condition.check(event)
             if verdict is Verdict.NOTHING:
                 continue
-            self._output.write([line])
+            if self._bounds.takes(line, batch.source):
+                self._output.write([line])
             self._save(batch, line.offset + len(line.raw) + 1)
             if self._last is not None:
                 _tell_old(event, self._last)

@@ -21,7 +21,8 @@ MAX_DEPTH = 500
 # json.loads refuses an integer with more digits than that; orjson has other limits.
 _MAX_DIGITS = 4300
 
-_STAMPS = frozenset(("ts", "unix_ts"))
+# Members that only we write: an event's own are renamed.
+_STAMPS = frozenset(("ts", "unix_ts", "redacted"))
 _SPACE = b" \t\r\n"
 # Possessive quantifiers: a backtracking pattern keeps a state for every escape, gigabytes for a large message.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],]', re.DOTALL)
@@ -64,7 +65,7 @@ def _compose_strange(raw: bytes, event: Event) -> tuple[bytes, Event | None]:
 
 
 def _finish(text: bytes, raw: bytes, event: Event) -> tuple[bytes, Event | None]:
-    if "ts" in event or "unix_ts" in event:
+    if "ts" in event or "unix_ts" in event or "redacted" in event:
         text = _rename_stamps(text, event)
     if "recovered" in event or event.get("channel") == OWN_CHANNEL or ("channel" not in event and is_forged(event)):
         return _kept_raw(raw), None
@@ -173,7 +174,7 @@ def _top_level_keys(text: bytes) -> list[tuple[int, int, str]]:
 
 
 def _rename_stamps(text: bytes, event: Event) -> bytes:
-    """Rename the event's own ``ts`` and ``unix_ts`` to ``source_ts`` and ``source_unix_ts`` (or further)."""
+    """Rename the event's own ``ts``, ``unix_ts`` and ``redacted`` to ``source_ts`` and so on (or further)."""
     parts: list[bytes] = []
     done = 0
     for start, end, name in _top_level_keys(text):

@@ -1,0 +1,1 @@
+"""Replaces secrets, card numbers, e-mail addresses and telephone numbers in what is logged or printed."""
