@@ -103,8 +103,9 @@ format: $(VENV)/.dev ## Format the code.
 golden: $(VENV)/.dev docs ## Rewrite tests/golden/ and docs/cli.md from what the program prints now.
 	@REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/cli/test_golden.py
 
-docs: $(VENV)/.dev ## Rewrite docs/cli.md, and the table of shell completion, from the commands.
+docs: $(VENV)/.dev ## Rewrite docs/cli.md, docs/schemas/ and the table of shell completion, from the commands.
 	@$(BIN)/python scripts/make_cli_docs.py
+	@$(BIN)/python scripts/make_schemas.py
 	@$(BIN)/python scripts/make_completion_table.py
 
 bench: $(VENV)/.dev ## Measure, as ratios against real tools in one run.

@@ -29,6 +29,10 @@ _COMMANDS = {
     "demo": "videodb_cli.commands.demo",
     "completion": "videodb_cli.commands.completion",
     "redact": "videodb_cli.commands.redact",
+    "mcp": "videodb_cli.commands.mcp",
+    "guide": "videodb_cli.commands.guide",
+    "skill": "videodb_cli.commands.skill",
+    "schema": "videodb_cli.commands.schema",
     "background": "videodb_cli.commands.background",
 }
 

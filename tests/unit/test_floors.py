@@ -41,6 +41,9 @@ MAY_IMPORT = {
     "completion": {"errors", "settings", "model", "eventlog", "rundir"},
     "userpaths": set(),
     "hints": set(),
+    "guide": {"errors"},
+    "schemas": {"errors"},
+    "mcp": None,
     "commands": None,
     "main": None,
     "__main__": None,
@@ -125,7 +128,9 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["path"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["path"], ["guide"], ["schema", "event"]], ids=" ".join
+)
 def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     """The import budget: what a light command may not pay for."""
     program = (

@@ -51,6 +51,9 @@ HELD_BY = {
     "eventlog/redact/*.py": "tests/unit/eventlog/query/test_redact.py",
     "eventlog/write/prune.py": "tests/cli/test_events_prune.py",
     "eventlog/write/sync.py": "tests/unit/eventlog/write/test_store.py",
+    # The server is tried by the official client.
+    "schemas/*.py": "tests/cli/test_schemas.py",
+    "mcp/*.py": "tests/e2e/test_mcp.py tests/e2e/test_mcp_hostile.py tests/e2e/test_mcp_day.py",
     "model/*.py": "tests/e2e/test_python_api.py tests/unit/model/test_event.py",
     "rundir/lenient.py": "tests/unit/rundir/test_capture_state.py tests/unit/rundir/test_listener_state.py",
     "rundir/process_log.py": "tests/e2e/test_listen_detached.py",
