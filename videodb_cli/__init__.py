@@ -6,6 +6,8 @@ else may change in any release. See docs/python-api.md.
 
 from typing import TYPE_CHECKING, Any
 
+from videodb_cli.version import __version__
+
 if TYPE_CHECKING:
     from videodb_cli.app.embed import Listening, listen
     from videodb_cli.eventlog.log import EventLog
@@ -13,9 +15,6 @@ if TYPE_CHECKING:
     from videodb_cli.model.logged import Event
 
 __all__ = ["Event", "EventLog", "Listening", "Selection", "__version__", "listen"]
-
-# Written here, because importlib.metadata takes as long as four starts of the interpreter.
-__version__ = "0.1.0"
 
 # Imported at first use, so that `videodb --version` is fast.
 _HOMES = {

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from videodb_cli import __version__, console, diagnostics, hints
+from videodb_cli import console, diagnostics, hints
 from videodb_cli.commands import pager
 from videodb_cli.commands.tree import lazy_group, new_app, show_records
 from videodb_cli.errors import OutputError, ReaderGoneError, RefusedError, UsageError, VideodbError
 from videodb_cli.process.environment import keep_own_files_usable
+from videodb_cli.version import __version__
 
 _COMMANDS = {
     "listen": "videodb_cli.commands.listen",

@@ -14,6 +14,7 @@ HELD_BY = {
     "__main__.py": "tests/e2e/test_listen_process.py",
     "main.py": "tests/cli/test_exit_statuses.py",
     "errors.py": "tests/cli/test_exit_statuses.py",
+    "version.py": "tests/e2e/week/test_network_forward.py",
     "commands/events/*.py": "tests/cli/test_events_filter.py tests/cli/test_events_wait.py",
     "commands/capture/*.py": "tests/e2e/test_capture_file.py tests/cli/test_capture_channels.py",
     "commands/*.py": "tests/cli/test_golden.py tests/cli/test_listen.py tests/cli/test_local.py",

@@ -20,7 +20,8 @@ import orjson
 from videodb_cli import diagnostics
 from videodb_cli.api.capture_calls import CaptureCalls
 from videodb_cli.api.failures import RequestFailedError, refusal_of
-from videodb_cli.network.failures import CannotReachError, reason_of
+from videodb_cli.network.errors import CannotReachError
+from videodb_cli.network.failures import reason_of
 from videodb_cli.network.route import USER_AGENT, decide
 from videodb_cli.settings import Credentials
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from videodb_cli import __version__
 from videodb_cli.app.doctor_service import examine_service
 from videodb_cli.app.findings import Finding, failing, ok, warning
 from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
@@ -22,6 +21,7 @@ from videodb_cli.quantities import size
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials, Directory
+from videodb_cli.version import __version__
 
 _LITTLE_DISK: Final = 1 << 30
 _NO_DISK: Final = 50 << 20

@@ -9,7 +9,8 @@ from typing import Final
 
 from videodb_cli.app.findings import Finding, failing, ok, warning
 from videodb_cli.errors import VideodbError
-from videodb_cli.network.failures import FINAL, CannotReachError, reason_of
+from videodb_cli.network.errors import CannotReachError
+from videodb_cli.network.failures import FINAL, reason_of
 from videodb_cli.network.route import decide, ignored_bypasses, unusable_proxies
 from videodb_cli.quantities import span
 from videodb_cli.settings import Credentials

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from videodb_cli import __version__, settings
+from videodb_cli import settings
 from videodb_cli.app.findings import Finding
 from videodb_cli.console import escape_controls
 from videodb_cli.diagnostics import DEBUG_NAME
@@ -31,6 +31,7 @@ from videodb_cli.rundir import private
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials, Directory
 from videodb_cli.userpaths import home_directory
+from videodb_cli.version import __version__
 
 _ELSEWHERE: Final = "name another file, or print it: videodb doctor --report -"
 _LOG_LINES: Final = 200

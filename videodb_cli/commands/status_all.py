@@ -7,7 +7,7 @@ from typing import Any
 from videodb_cli import console
 from videodb_cli.app.all_directories import all_directories, can_see_all
 from videodb_cli.app.listener_status import ListenerStatus, listener_status
-from videodb_cli.commands import status as one
+from videodb_cli.commands import status_rows as one
 from videodb_cli.errors import UnreachableError, VideodbError
 from videodb_cli.rundir import paths
 from videodb_cli.rundir.paths import RunDir

@@ -61,7 +61,7 @@ def _names(asked: Asked) -> Tally:
 
 def _sources(asked: Asked) -> list[LogSource]:
     """Return the files that the command would read: those on the line, else the log of the directory."""
-    from videodb_cli.eventlog.read.sources import log_sources, resolve_sources
+    from videodb_cli.eventlog.read.log_files import log_sources, resolve_sources
     from videodb_cli.rundir import paths
     from videodb_cli.rundir.paths import RunDir
 

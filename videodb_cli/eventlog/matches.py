@@ -14,7 +14,8 @@ from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.query.limit import Limit
 from videodb_cli.eventlog.query.run import THOROUGH, Query, SourceRange, iter_ranges, log_ranges, ranges_of
 from videodb_cli.eventlog.query.scan import Scanner, SelectionPlan, plan_of
-from videodb_cli.eventlog.read.broken import BrokenLines, line_numbers
+from videodb_cli.eventlog.read.blocks import line_numbers
+from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.feed import Notice
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from videodb_cli.listener.connection import (
 )
 from videodb_cli.listener.frames import MAX_MESSAGE_BYTES
 from videodb_cli.listener.intake import Intake
-from videodb_cli.network.failures import CannotReachError, said_by_system
+from videodb_cli.network.errors import CannotReachError
+from videodb_cli.network.failures import said_by_system
 from videodb_cli.network.route import decide
 from videodb_cli.process.clock import uptime_s
 from videodb_cli.settings import is_loopback

@@ -13,7 +13,8 @@ from pathlib import Path
 from videodb_cli.errors import RefusedError
 from videodb_cli.eventlog.read.blocks import iter_blocks_backwards
 from videodb_cli.eventlog.read.broken import BrokenLines
-from videodb_cli.eventlog.read.sources import LogSource, rotated_sources
+from videodb_cli.eventlog.read.log_files import rotated_sources
+from videodb_cli.eventlog.read.sources import LogSource
 from videodb_cli.listener.recovery.history import blocks_backwards, clock_step_of, iter_events
 from videodb_cli.model import event as ev
 from videodb_cli.model import own_lines

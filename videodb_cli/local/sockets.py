@@ -13,7 +13,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from videodb_cli.local.events import encode
-from videodb_cli.local.faults.plan import WIRE, FaultyFrames
+from videodb_cli.local.faults.frames import FaultyFrames
+from videodb_cli.local.faults.plan import WIRE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

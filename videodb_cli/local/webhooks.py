@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from videodb_cli.local.http.answers import invalid
-from videodb_cli.network.failures import FINAL, CannotReachError, reason_of
+from videodb_cli.network.errors import CannotReachError
+from videodb_cli.network.failures import FINAL, reason_of
 
 if TYPE_CHECKING:
     import httpx

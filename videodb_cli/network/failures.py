@@ -1,4 +1,4 @@
-"""Errors of proxies, TLS and connections, with their messages. No message holds a password or a secret path."""
+"""Which error a failed connection is, and its message. No message holds a password or a secret path."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from videodb_cli.errors import MissingDependencyError, UnreachableError, UsageError
+from videodb_cli.network.errors import CannotReachError, MissingNetworkPackageError, NetworkConfigurationError
+from videodb_cli.network.proxies import how_to_write
 
 if TYPE_CHECKING:
     import ssl
@@ -24,22 +25,6 @@ _UNKNOWN_CA: Final = frozenset((2, 18, 19, 20, 21, 27, -67843))
 # OpenSSL's reason for an answer that is not TLS.
 _NO_TLS: Final = "WRONG_VERSION_NUMBER"
 _CA_HINT: Final = "export SSL_CERT_FILE=/path/to/ca.pem (the certificate of your company's CA, in PEM form)"
-
-
-class NetworkConfigurationError(UsageError):
-    """A fault that no retry mends: a proxy that cannot be used or refuses us, or a CA that is not trusted."""
-
-    default_code = "network_configuration"
-
-
-class MissingNetworkPackageError(MissingDependencyError):
-    """The package that speaks to this kind of proxy is not installed."""
-
-    default_code = "missing_package"
-
-
-class CannotReachError(UnreachableError):
-    """The host, or the proxy before it, could not be reached this time."""
 
 
 # Before the first connection these errors end a listener, because a retry would fail in the same way.
@@ -102,11 +87,6 @@ def _verification_error(error: BaseException) -> ssl.SSLCertVerificationError | 
     import ssl
 
     return next((found for found in chain(error) if isinstance(found, ssl.SSLCertVerificationError)), None)
-
-
-def how_to_write(source: str, address: str) -> str:
-    """Return the hint that shows how to set the proxy in the place where it was set."""
-    return f"export {source}={address}" if source.isidentifier() else f"name it as {address} in {source}"
 
 
 def proxy_answered(status: int, route: Route) -> NetworkConfigurationError | CannotReachError:

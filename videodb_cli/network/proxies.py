@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from videodb_cli.diagnostics.redact import remember
-from videodb_cli.network.failures import NetworkConfigurationError, how_to_write
+from videodb_cli.network.errors import NetworkConfigurationError
 from videodb_cli.settings import Secret
 
 _PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -185,3 +185,8 @@ def from_system(is_tls: bool, host: str, platform: str = sys.platform) -> Named 
             is_socks = scheme == "socks" and value.startswith("http://")
             return Named("the system's settings", Secret("socks5h://" + value[7:] if is_socks else value))
     return None
+
+
+def how_to_write(source: str, address: str) -> str:
+    """Return the hint that shows how to set the proxy in the place where it was set."""
+    return f"export {source}={address}" if source.isidentifier() else f"name it as {address} in {source}"

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from videodb_cli import __version__, diagnostics
-from videodb_cli.network.failures import MissingNetworkPackageError, NetworkConfigurationError
+from videodb_cli import diagnostics
+from videodb_cli.network.errors import MissingNetworkPackageError, NetworkConfigurationError
 from videodb_cli.network.noproxy import bypasses, is_this_machine
 from videodb_cli.network.proxies import Proxy, from_system, named_bypass, named_proxy, parse_proxy
+from videodb_cli.version import __version__
 
 USER_AGENT = f"videodb-cli/{__version__}"
 _log = diagnostics.Logger("videodb_cli.network")

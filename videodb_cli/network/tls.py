@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from videodb_cli.network.failures import NetworkConfigurationError
+from videodb_cli.network.errors import NetworkConfigurationError
 
 FILE_NAME: Final = "SSL_CERT_FILE"
 DIRECTORY_NAME: Final = "SSL_CERT_DIR"

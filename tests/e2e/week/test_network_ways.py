@@ -17,7 +17,7 @@ from tests.fakes.authority import Authority
 from tests.fakes.proxy import Proxy
 from videodb_cli.network import tls
 from videodb_cli.network.client import new_client
-from videodb_cli.network.failures import CannotReachError, NetworkConfigurationError
+from videodb_cli.network.errors import CannotReachError, NetworkConfigurationError
 from videodb_cli.network.route import USER_AGENT
 from videodb_cli.network.websocket import open_websocket
 

@@ -22,7 +22,7 @@ from videodb_cli.app.background_listener import ensure_listener
 from videodb_cli.app.listen_options import ListenOptions
 from videodb_cli.app.listener_status import already_running, listener_status
 from videodb_cli.app.stop_listener import stop_listener
-from videodb_cli.commands import status as status_command
+from videodb_cli.commands import status_rows
 from videodb_cli.errors import ConflictError, RefusedError, TimedOutError, UsageError
 from videodb_cli.process import background
 from videodb_cli.process import clock as clock_module
@@ -155,8 +155,8 @@ def test_no_state_file_breaks_status(standing: RunDir, content: bytes) -> None:
         except RefusedError:
             return
         assert found.state in {"listening", "connecting", "deaf"}
-        status_command._show(found, run_dir.log)
-        json.dumps(status_command.as_json_of(found))
+        status_rows._show(found, run_dir.log)
+        json.dumps(status_rows.as_json_of(found))
 
 
 @pytest.mark.usefixtures("held")

@@ -108,7 +108,7 @@ def test_an_answer_imports_nothing_heavy(log: Path) -> None:
         "print(*sorted(heavy & set(sys.modules)))\n"
     )
     from videodb_cli.eventlog.names.index import read_names
-    from videodb_cli.eventlog.read.sources import log_sources
+    from videodb_cli.eventlog.read.log_files import log_sources
     from videodb_cli.rundir.paths import RunDir
 
     read_names(log_sources(RunDir(log.parent)))  # warm: what was counted is not counted again

@@ -33,6 +33,7 @@ from videodb_cli.eventlog.query.scan import Scanner, SelectionPlan, plan_of
 from videodb_cli.eventlog.query.selection import Selection
 from videodb_cli.eventlog.read import time_range
 from videodb_cli.eventlog.read.block import iter_lines
+from videodb_cli.eventlog.read.blocks import line_numbers
 from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.cursor import Cursor
 from videodb_cli.eventlog.read.sources import BOM, LogSource
@@ -110,7 +111,7 @@ def run(source: LogSource, selection: Selection, *, thorough: bool = True) -> tu
     found = BrokenLines()
     for place in outcome.broken:
         found.add(place.source, place.offset)
-    return out.read_bytes(), [number or 0 for _, number in found.take()], outcome.broken_count
+    return out.read_bytes(), [number or 0 for _, number in line_numbers(found.take_places())], outcome.broken_count
 
 
 @given(content=files(), selection=narrow, compress=st.sampled_from(COMPRESS))
@@ -129,7 +130,7 @@ def test_one_process_two_and_block_by_block(
     scanner = Scanner(plan_of(untimed), noted)
     lines = [line for read in iter_ranges(ranges_of([source], untimed), noted) for line in scanner.lines(*read)]
     assert [tuple(line) for line in lines] == kept
-    assert [number for _, number in noted.take()] == broken
+    assert [number for _, number in line_numbers(noted.take_places())] == broken
     backwards = last_lines(scanner, [source], 1 << 30)
     assert [tuple(line) for _, line in backwards] == kept
     assert [line for _, line in last_lines(scanner, [source], 2)] == [line for _, line in backwards][-2:]
@@ -150,7 +151,7 @@ def test_a_pipe(content: bytes, selection: Selection) -> None:
         source = LogSource(Path(f"/dev/fd/{read_end}"))
         parts = ranges_of([source], selection)
         assert [tuple(line) for read in iter_ranges(parts, noted) for line in scanner.lines(*read)] == kept
-        assert [number for _, number in noted.take()] == broken
+        assert [number for _, number in line_numbers(noted.take_places())] == broken
     finally:
         os.close(read_end)
 
@@ -163,12 +164,12 @@ def test_counts(tmp_path_factory: pytest.TempPathFactory, content: bytes, compre
     one, two = EventCounts("channel"), EventCounts("channel")
     noted = count_parts(parts, SelectionPlan(), one)
     assert one.report(noted.count)["count"] == len(kept)
-    assert [number for _, number in noted.take()] == broken
+    assert [number for _, number in line_numbers(noted.take_places())] == broken
     with small_chunks():
         again = count_parts(parts, SelectionPlan(), two)
     # Compared as text: a log may hold NaN, which equals nothing.
     assert json.dumps(two.report(again.count)) == json.dumps(one.report(noted.count))
-    assert [number for _, number in again.take()] == broken
+    assert [number for _, number in line_numbers(again.take_places())] == broken
 
 
 @given(content=files(), more=logs(), compress=st.sampled_from(COMPRESS))
@@ -194,7 +195,7 @@ def test_the_search_index(
         heard = [(at, event) for at, event in events if isinstance(event, dict) and not ev.is_own(event)]
         texts = [(at, ev.text_of(event) or "") for at, event in heard]
         assert found == [at for at, text in texts if "code" in re.findall(r"\w+", text.lower())]
-        assert [number for _, number in faults.take()] == broken
+        assert [number for _, number in line_numbers(faults.take_places())] == broken
         assert faults.count == len(broken)
 
 

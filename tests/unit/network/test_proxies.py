@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videodb_cli.network.failures import NetworkConfigurationError
+from videodb_cli.network.errors import NetworkConfigurationError
 from videodb_cli.network.proxies import Named, Proxy, from_system, named_proxy, parse_proxy
 from videodb_cli.settings import Secret
 

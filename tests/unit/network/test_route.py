@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from videodb_cli.network.failures import MissingNetworkPackageError, NetworkConfigurationError
+from videodb_cli.network.errors import MissingNetworkPackageError, NetworkConfigurationError
 from videodb_cli.network.route import decide, ignored_bypasses, unusable_proxies
 
 P = "http://me:hush@proxy.test:3128"

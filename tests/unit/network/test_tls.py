@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.authority import Authority
 from videodb_cli.network import tls
-from videodb_cli.network.failures import NetworkConfigurationError
+from videodb_cli.network.errors import NetworkConfigurationError
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,8 @@ from videodb_cli.app.forward.forwarder import Accepted, Delivery, Refused, Stop
 from videodb_cli.errors import MissingDependencyError, UsageError
 from videodb_cli.listener.backoff import Backoff
 from videodb_cli.model import event as ev
-from videodb_cli.network.failures import FINAL, CannotReachError, reason_of
+from videodb_cli.network.errors import CannotReachError
+from videodb_cli.network.failures import FINAL, reason_of
 from videodb_cli.network.route import decide
 from videodb_cli.process.environment import child_environment
 

@@ -49,7 +49,7 @@ def prune(
 
     videodb events prune --older 30d --max-size 2GB --dry-run
     """
-    from videodb_cli.eventlog.read.sources import log_sources
+    from videodb_cli.eventlog.read.log_files import log_sources
     from videodb_cli.eventlog.write.prune import PrunePlan
     from videodb_cli.eventlog.write.prune import prune as prune_log
 
@@ -89,7 +89,7 @@ def _keeps(run_dir: RunDir, sessions: Sequence[str]) -> Callable[[dict[str, Any]
     if not sessions:
         return None
     from videodb_cli.eventlog.query.criteria import Criteria
-    from videodb_cli.eventlog.read.sources import log_sources
+    from videodb_cli.eventlog.read.log_files import log_sources
     from videodb_cli.rundir import capture_state
 
     sources, info = log_sources(run_dir), capture_state.read(run_dir)

@@ -8,14 +8,15 @@ from videodb_cli import console
 from videodb_cli.commands.events.selectors import CommandLog
 from videodb_cli.commands.options import reading_run_dir
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.read.broken import line_numbers
+from videodb_cli.eventlog.read.blocks import line_numbers
 from videodb_cli.eventlog.read.feed import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from videodb_cli.eventlog.read.broken import BrokenLines, DamagedError, LinePlace
+    from videodb_cli.eventlog.read.broken import BrokenLines, LinePlace
+    from videodb_cli.eventlog.read.damage import DamagedError
 
 _NAMED_LINES = 20
 _NAMED_FAILURES = 10

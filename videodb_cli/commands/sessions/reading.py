@@ -10,7 +10,8 @@ from videodb_cli.commands.options import reading_run_dir
 from videodb_cli.errors import UsageError
 from videodb_cli.eventlog.names import choose
 from videodb_cli.eventlog.names.index import read_names
-from videodb_cli.eventlog.read.sources import open_source, resolve_sources
+from videodb_cli.eventlog.read.log_files import resolve_sources
+from videodb_cli.eventlog.read.sources import open_source
 from videodb_cli.eventlog.views.session_list import SessionSummary, sessions_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from videodb_cli.eventlog.query.output import OneField, Shaped
 from videodb_cli.eventlog.query.scan import Scanner, countable_lines, locate
 from videodb_cli.eventlog.read.block import Block
 from videodb_cli.eventlog.read.blocks import iter_blocks
-from videodb_cli.eventlog.read.broken import BrokenLines, DamagedError, LinePlace
+from videodb_cli.eventlog.read.broken import BrokenLines, LinePlace
+from videodb_cli.eventlog.read.damage import DamagedError
 from videodb_cli.eventlog.read.sources import LogSource
 from videodb_cli.eventlog.read.time_range import byte_range
 

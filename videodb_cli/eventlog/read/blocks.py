@@ -12,16 +12,16 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from videodb_cli.errors import NotFoundError, RefusedError
+from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
 from videodb_cli.eventlog.read.block import BLOCK_SIZE, Block, View
-from videodb_cli.eventlog.read.broken import DamagedError
+from videodb_cli.eventlog.read.damage import DamagedError
 from videodb_cli.eventlog.read.sequential import finished, skip, split, unreadable
 from videodb_cli.eventlog.read.sources import BOM, LogSource, as_damage, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from videodb_cli.eventlog.read.broken import BrokenLines
+    from videodb_cli.eventlog.read.broken import BrokenLines, LinePlace
 
 
 def iter_blocks(
@@ -192,3 +192,22 @@ def iter_blocks_backwards(
 def count_lines(source: LogSource, start: int, end: int) -> int:
     """Return the number of newlines from byte ``start`` to byte ``end`` of a seekable source."""
     return sum(block.data.count(b"\n") for block in iter_blocks(source, start, end, 1 << 20))
+
+
+def line_numbers(places: Iterable[LinePlace]) -> Iterator[tuple[str, int | None]]:
+    """Return the source's name and the line number of each place; no number if the source cannot be read again."""
+    last: LogSource | None = None
+    begin = lines = 0
+    for source, offset, number in places:
+        if number is not None or source.is_stream:
+            yield source.name, number
+            continue
+        if source != last or offset < begin:
+            last, begin, lines = source, 0, 0
+        try:
+            lines += count_lines(source, begin, offset)
+        except VideodbError:  # it was rotated away meanwhile
+            yield source.name, None
+            continue
+        begin = offset
+        yield source.name, lines + 1

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from videodb_cli.errors import RefusedError, VideodbError
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from videodb_cli.eventlog.read.block import Block
+    from videodb_cli.eventlog.read.damage import DamagedError
     from videodb_cli.eventlog.read.sources import LogSource
-
-
-class DamagedError(RefusedError):
-    """A file could be read only in part, or one of several not at all. Readers report it and go on."""
-
-    default_code = "damaged"
 
 
 class LinePlace(NamedTuple):
@@ -83,32 +76,7 @@ class BrokenLines:
         noted, self._places = self._places, []
         return noted
 
-    def take(self) -> Iterator[tuple[str, int | None]]:
-        """Return name and line number of each line that was added since the last call; see `line_numbers`."""
-        return line_numbers(self.take_places())
-
     def take_damage(self) -> list[DamagedError]:
         """Return the errors of damaged files that were added since the last call."""
         noted, self._damage = self._damage, []
         return noted
-
-
-def line_numbers(places: Iterable[LinePlace]) -> Iterator[tuple[str, int | None]]:
-    """Return the source's name and the line number of each place; no number if the source cannot be read again."""
-    from videodb_cli.eventlog.read.blocks import count_lines
-
-    last: LogSource | None = None
-    begin = lines = 0
-    for source, offset, number in places:
-        if number is not None or source.is_stream:
-            yield source.name, number
-            continue
-        if source != last or offset < begin:
-            last, begin, lines = source, 0, 0
-        try:
-            lines += count_lines(source, begin, offset)
-        except VideodbError:  # it was rotated away meanwhile
-            yield source.name, None
-            continue
-        begin = offset
-        yield source.name, lines + 1

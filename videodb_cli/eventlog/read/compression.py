@@ -10,7 +10,7 @@ import io
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from videodb_cli.eventlog.read.broken import DamagedError
+from videodb_cli.eventlog.read.damage import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

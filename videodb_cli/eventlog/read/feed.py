@@ -7,7 +7,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from videodb_cli.eventlog.read.sources import LogSource, resolve_sources, rotated_sources
+from videodb_cli.eventlog.read.log_files import resolve_sources, rotated_sources
+from videodb_cli.eventlog.read.sources import LogSource
 from videodb_cli.rundir.paths import RunDir
 from videodb_cli.userpaths import mode_of
 

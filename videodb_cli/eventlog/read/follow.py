@@ -17,7 +17,8 @@ from videodb_cli.eventlog.read.block import BLOCK_SIZE, Block
 from videodb_cli.eventlog.read.blocks import count_lines, iter_blocks
 from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.decode import decode
-from videodb_cli.eventlog.read.sources import BOM, LogSource, open_source, rotated_sources
+from videodb_cli.eventlog.read.log_files import rotated_sources
+from videodb_cli.eventlog.read.sources import BOM, LogSource, open_source
 from videodb_cli.eventlog.views.lookup import first_and_last_bytes
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from videodb_cli.eventlog.read.block import BLOCK_SIZE, Block
-from videodb_cli.eventlog.read.broken import DamagedError
 from videodb_cli.eventlog.read.compression import HEAD
+from videodb_cli.eventlog.read.damage import DamagedError
 from videodb_cli.eventlog.read.decode import decode
 from videodb_cli.eventlog.read.sources import BOM, LogSource, check_encoding, is_being_written
 

@@ -10,7 +10,8 @@ import orjson
 from videodb_cli.eventlog.query.fast.partial_decode import partial_decoder
 from videodb_cli.eventlog.query.scan import is_regular, is_utf8
 from videodb_cli.eventlog.read.block import iter_lines
-from videodb_cli.eventlog.read.broken import BrokenLines, DamagedError
+from videodb_cli.eventlog.read.broken import BrokenLines
+from videodb_cli.eventlog.read.damage import DamagedError
 from videodb_cli.eventlog.read.decode import decode
 from videodb_cli.eventlog.views.search_tokens import for_index
 from videodb_cli.model import event as ev

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.read.blocks import iter_blocks
-from videodb_cli.eventlog.read.broken import BrokenLines, DamagedError
+from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.cursor import marked_end, marks_of
-from videodb_cli.eventlog.read.sources import LogSource, open_source, rotated_sources
+from videodb_cli.eventlog.read.damage import DamagedError
+from videodb_cli.eventlog.read.log_files import rotated_sources
+from videodb_cli.eventlog.read.sources import LogSource, open_source
 from videodb_cli.eventlog.views import search_db
 from videodb_cli.eventlog.views.indexing import Indexer, ReadFaults
 

@@ -12,6 +12,7 @@ import msgspec
 from videodb_cli.eventlog.views import summary_text
 from videodb_cli.eventlog.views.happenings import Happenings
 from videodb_cli.eventlog.views.next_commands import Origin, next_commands
+from videodb_cli.eventlog.views.summary_parts import At, Counted, Part, ScreenShare, SessionLine, SummaryParts
 
 if TYPE_CHECKING:
     from collections import Counter, deque
@@ -32,82 +33,8 @@ _CUT = 160
 _LEAST_FIRST = ("channels", "streams", "screens", "gaps", "sessions", "said", "errors", "alerts")
 
 
-class At(msgspec.Struct, omit_defaults=True):
-    """One thing at one time. ``at`` is Unix seconds; ``stream`` or ``name`` says whose or what it is."""
-
-    at: float | None
-    text: str
-    stream: str = ""
-    name: str = ""
-
-
-class Counted(msgspec.Struct):
-    """A name and how often it came."""
-
-    name: str
-    count: int
-
-
-class Part(msgspec.Struct, omit_defaults=True):
-    """One part of the summary: how many there are in all, and those that found room.
-
-    Attributes:
-        count: How many there are in all; None if there was no room even for that.
-        seconds: For how long, all together, where that has a meaning.
-        how: How the shown ones were chosen, where they are a choice.
-        names: Names with their counts, most frequent first.
-        shown: Those that found room, in their order.
-    """
-
-    count: int | None = None
-    seconds: float | None = None
-    how: str | None = None
-    names: list[Counted] = []
-    shown: list[Any] = []
-
-
-class ScreenShare(msgspec.Struct):
-    """A screen, for what share of the time it was seen, and when first (Unix seconds)."""
-
-    share: float
-    seconds: float
-    first: float
-    text: str
-
-
-class SessionLine(msgspec.Struct, omit_defaults=True):
-    """A capture session. Times are Unix seconds."""
-
-    id: str
-    status: str | None
-    first: float | None
-    last: float | None
-    video_id: str | None = None
-    stream_url: str | None = None
-
-
-class Summary(msgspec.Struct):
-    """What happened in the events. `text` is for reading, `to_json` for programs.
-
-    Attributes:
-        events: How many events there were, the listener's own lines not counted.
-        first: When the first one happened, Unix seconds.
-        last: When the last one happened.
-        next: The commands that show more.
-    """
-
-    events: int = 0
-    first: float | None = None
-    last: float | None = None
-    channels: Part = msgspec.field(default_factory=Part)
-    streams: Part = msgspec.field(default_factory=Part)
-    said: Part = msgspec.field(default_factory=Part)
-    screens: Part = msgspec.field(default_factory=Part)
-    alerts: Part = msgspec.field(default_factory=Part)
-    sessions: Part = msgspec.field(default_factory=Part)
-    gaps: Part = msgspec.field(default_factory=Part)
-    errors: Part = msgspec.field(default_factory=Part)
-    next: list[str] = msgspec.field(default_factory=list)
+class Summary(SummaryParts):
+    """What happened in the events. `text` is for reading, `to_json` for programs."""
 
     def text(self) -> str:
         """Returns the summary as plain text, in local time."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from videodb_cli.eventlog.views.summary import At, Counted, Part, ScreenShare, SessionLine, Summary
+    from videodb_cli.eventlog.views.summary_parts import At, Counted, Part, ScreenShare, SessionLine, SummaryParts
 
 
-def render(summary: Summary) -> str:
+def render(summary: SummaryParts) -> str:
     """Return the summary as lines."""
     lines = [_headline(summary), *_counts(summary)]
     many_days = _day(summary.first) != _day(summary.last)
@@ -39,7 +39,7 @@ def render(summary: Summary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _headline(summary: Summary) -> str:
+def _headline(summary: SummaryParts) -> str:
     if not summary.events:
         return "no events"
     events = f"{summary.events:,} event{'' if summary.events == 1 else 's'}"
@@ -52,7 +52,7 @@ def _headline(summary: Summary) -> str:
     return f"{first} to {last} ({_length(summary.last - summary.first)}) · {events}"
 
 
-def _counts(summary: Summary) -> Iterator[str]:
+def _counts(summary: SummaryParts) -> Iterator[str]:
     """Yield one line with how many there are of each part."""
     parts = (
         (summary.said, "sentence"),
@@ -73,7 +73,7 @@ def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
 
-def _errors_and_alerts(summary: Summary, *, many_days: bool) -> Iterator[str]:
+def _errors_and_alerts(summary: SummaryParts, *, many_days: bool) -> Iterator[str]:
     if summary.errors.shown:
         yield f"errors{_of(summary.errors)}:"
         yield from (_moment(one, many_days=many_days) for one in summary.errors.shown)

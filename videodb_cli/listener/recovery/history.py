@@ -11,7 +11,8 @@ import orjson
 from videodb_cli.errors import VideodbError
 from videodb_cli.eventlog.read.blocks import iter_blocks, iter_blocks_backwards
 from videodb_cli.eventlog.read.broken import BrokenLines
-from videodb_cli.eventlog.read.sources import LogSource, log_sources
+from videodb_cli.eventlog.read.log_files import log_sources
+from videodb_cli.eventlog.read.sources import LogSource
 from videodb_cli.listener.recovery.evidence import KnownRecords, event_fingerprint
 from videodb_cli.listener.recovery.gap import LastEvent
 from videodb_cli.model import event as ev

@@ -6,7 +6,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from videodb_cli.local.analysis.screen import Picture
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Picture = NDArray[np.uint8]
 
 _LONGEST_SIDE: Final = 1280  # vision models make pictures smaller themselves
 _BEST, _WORST = 2, 5  # the encoder's scale, 1 to 31

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Picture = NDArray[np.uint8]
+    from videodb_cli.local.analysis.jpeg import Picture
 
 
 _GREY_SIZE = (320, 180)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from videodb_cli.local.describe.options import KEY_NAME
-from videodb_cli.network.failures import FINAL, CannotReachError, reason_of
+from videodb_cli.network.errors import CannotReachError
+from videodb_cli.network.failures import FINAL, reason_of
 
 if TYPE_CHECKING:
     import httpx

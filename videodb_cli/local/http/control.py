@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from videodb_cli import __version__
 from videodb_cli.local import events
 from videodb_cli.local.faults.plan import read_plan
 from videodb_cli.local.http import fields, service_of
 from videodb_cli.local.http.answers import invalid, success
 from videodb_cli.local.http.security import read_object
 from videodb_cli.local.pacing import Replay, choose_targets, iter_lines, send_paced
+from videodb_cli.version import __version__
 
 MAX_COUNT = 100_000_000
 MAX_RATE = 1_000_000.0

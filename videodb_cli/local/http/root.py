@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from videodb_cli import __version__
 from videodb_cli.local.http import service_of
 from videodb_cli.local.http.answers import json_response, success
+from videodb_cli.version import __version__
 
 BANNER = "This is the embedded VideoDB-compatible service of videodb-cli, a stand-in for development, demos and tests. \
 It is not the VideoDB service."

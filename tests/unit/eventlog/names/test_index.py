@@ -19,7 +19,8 @@ from videodb_cli.eventlog.names import counting, index
 from videodb_cli.eventlog.names.index import LogNames, read_names
 from videodb_cli.eventlog.query.fast import parallel
 from videodb_cli.eventlog.read.block import Block
-from videodb_cli.eventlog.read.sources import LogSource, log_sources
+from videodb_cli.eventlog.read.log_files import log_sources
+from videodb_cli.eventlog.read.sources import LogSource
 from videodb_cli.rundir.paths import RunDir
 
 
@@ -251,7 +252,7 @@ def test_two_at_once_leave_a_file_that_can_be_used(log: Path) -> None:
             file.write(line("alert", float(number)))
     program = (
         "import sys\nfrom pathlib import Path\nfrom videodb_cli.rundir.paths import RunDir\n"
-        "from videodb_cli.eventlog.read.sources import log_sources\n"
+        "from videodb_cli.eventlog.read.log_files import log_sources\n"
         "from videodb_cli.eventlog.names.index import read_names\n"
         "for _ in range(20):\n"
         "    Path(sys.argv[1]).with_name('videodb_events.jsonl.names').unlink(missing_ok=True)\n"

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from videodb_cli.eventlog.read.block import iter_lines
 from videodb_cli.eventlog.read.blocks import count_lines, iter_blocks, iter_blocks_backwards, iter_views
-from videodb_cli.eventlog.read.broken import BrokenLines, DamagedError
+from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.compression import kind_of
+from videodb_cli.eventlog.read.damage import DamagedError
 from videodb_cli.eventlog.read.sources import BOM, LogSource
 from videodb_cli.process.start_token import current_start_token
 from videodb_cli.rundir.lock import DirectoryLock

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videodb_cli.eventlog.read.broken import DamagedError
 from videodb_cli.eventlog.read.compression import HEAD, Decompressed, kind_of
+from videodb_cli.eventlog.read.damage import DamagedError
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
 BODY = b"".join(b'{"n":%d,"x":"%s"}\n' % (n, os.urandom(20).hex().encode()) for n in range(5000))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
-from videodb_cli.eventlog.read.sources import LogSource, open_source, resolve_sources
+from videodb_cli.eventlog.read.log_files import resolve_sources
+from videodb_cli.eventlog.read.sources import LogSource, open_source
 from videodb_cli.eventlog.write.rotation import rotated_files
 from videodb_cli.rundir.paths import RunDir
 

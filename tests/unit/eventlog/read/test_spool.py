@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from videodb_cli.errors import RefusedError
-from videodb_cli.eventlog.read.blocks import iter_blocks
-from videodb_cli.eventlog.read.broken import BrokenLines, line_numbers
+from videodb_cli.eventlog.read.blocks import iter_blocks, line_numbers
+from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.sources import LogSource
 from videodb_cli.eventlog.read.spool import Spool
 

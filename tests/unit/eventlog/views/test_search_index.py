@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from videodb_cli.errors import UsageError
-from videodb_cli.eventlog.read.sources import LogSource, log_sources
+from videodb_cli.eventlog.read.blocks import line_numbers
+from videodb_cli.eventlog.read.log_files import log_sources
+from videodb_cli.eventlog.read.sources import LogSource
 from videodb_cli.eventlog.views.lookup import lines_at
 from videodb_cli.eventlog.views.search_index import SearchIndex
 from videodb_cli.eventlog.views.search_words import Term, found_spans, fts5_query, matches, parse_terms, snippet
@@ -342,5 +344,5 @@ def test_a_log_is_taken_up_in_parts(log: Path, monkeypatch: pytest.MonkeyPatch) 
     assert count_of(log, "many") == 9000
     index = SearchIndex(log.with_name(log.name + ".index"))
     index.update(log_sources(RunDir(log.parent)), lambda _done, _total: None)
-    assert [number for _, number in index.faults().take()] == [5 + 1001 * n for n in range(9)]
+    assert [number for _, number in line_numbers(index.faults().take_places())] == [5 + 1001 * n for n in range(9)]
     index.close()

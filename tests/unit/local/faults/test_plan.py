@@ -14,13 +14,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from videodb_cli.errors import NotFoundError, UsageError
+from videodb_cli.local.faults.frames import FaultyFrames
 from videodb_cli.local.faults.plan import (
     KINDS,
     MAX_SECONDS,
     Fault,
     Faults,
     FaultyCalls,
-    FaultyFrames,
     read_plan,
     read_plan_file,
 )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.routing import Route
 
-from videodb_cli import __version__
 from videodb_cli.local.http.description.operations import OPERATIONS
 from videodb_cli.local.http.description.schemas import BOOLEAN, COMPONENTS, STRING, ref, shape
+from videodb_cli.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
