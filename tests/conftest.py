@@ -44,4 +44,6 @@ def _own_state_directory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     """Keep tests out of the user's own files, and from finding each other's embedded service."""
     directory = tmp_path_factory.mktemp("state")
     monkeypatch.setenv("XDG_STATE_HOME", str(directory))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(directory / "config"))
+    monkeypatch.delenv("VIDEODB_CONFIG", raising=False)
     return directory

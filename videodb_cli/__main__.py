@@ -6,6 +6,9 @@ import gc
 import os
 import sys
 
+# Commands that only read the log, and `events` in front of them left out.
+_READING = frozenset({"events", "tail", "filter", "search", "stats", "transcript", "wait"})
+
 
 def run() -> None:
     """Run the command line of this process and end it with the right exit status."""
@@ -16,7 +19,7 @@ def run() -> None:
     from videodb_cli.main import main
 
     status = main(sys.argv[1:])
-    if sys.argv[1:2] == ["events"] or _has_stuck_worker():
+    if not _READING.isdisjoint(sys.argv[1:2]) or _has_stuck_worker():
         _leave_at_once(status)
     sys.exit(status)
 

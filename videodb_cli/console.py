@@ -32,6 +32,7 @@ _ALWAYS_FITS = 4096
 # Count this up when a member of any answer goes, or changes its meaning or type; not for a new member.
 ANSWER_SCHEMA = 1
 _forced: bool | None = None
+_preferred: Callable[[], bool | None] | None = None
 _aside: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 DUMB_TERMINALS = frozenset({"dumb", "unknown"})
 # The descriptor of the terminal, while a pager stands between it and stdout.
@@ -68,19 +69,27 @@ def set_color(choice: bool | None) -> None:
     _forced = choice
 
 
+def prefer_color(preferred: Callable[[], bool | None]) -> None:
+    """Set what decides on colour after option and environment; it returns None to leave it to the terminal."""
+    global _preferred
+    _preferred = preferred
+
+
 def is_color_forced() -> bool:
     """Tell whether --color was given."""
     return _forced is True
 
 
 def wants_color(stream: IO[Any]) -> bool:
-    """Tell whether a stream gets colour: --color, NO_COLOR, FORCE_COLOR, then whether it is a terminal."""
+    """Tell whether a stream gets colour: --color, NO_COLOR, FORCE_COLOR, the configuration, then the terminal."""
     if _forced is not None:
         return _forced
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
+    if _preferred is not None and (preferred := _preferred()) is not None:
+        return preferred
     is_tty = is_terminal() if stream is sys.stdout else stream.isatty()
     return is_tty and os.environ.get("TERM", "") not in DUMB_TERMINALS
 

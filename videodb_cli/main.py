@@ -12,7 +12,9 @@ import typer
 
 from videodb_cli import console, diagnostics, hints
 from videodb_cli.commands import pager
-from videodb_cli.commands.tree import lazy_group, new_app, show_records
+from videodb_cli.commands.tree import lazy_group, new_app, show_records, use_color
+from videodb_cli.config.chosen import configured_color
+from videodb_cli.config.file import on_warning
 from videodb_cli.errors import OutputError, ReaderGoneError, RefusedError, UsageError, VideodbError
 from videodb_cli.process.environment import keep_own_files_usable
 from videodb_cli.version import __version__
@@ -34,6 +36,8 @@ _COMMANDS = {
     "guide": "videodb_cli.commands.guide",
     "skill": "videodb_cli.commands.skill",
     "schema": "videodb_cli.commands.schema",
+    "config": "videodb_cli.commands.config",
+    "version": "videodb_cli.commands.version",
     "background": "videodb_cli.commands.background",
 }
 
@@ -56,7 +60,14 @@ def _print_version(wanted: bool) -> None:
 def root(
     ctx: typer.Context,
     color: Annotated[
-        bool | None, typer.Option("--color/--no-color", help="Force or forbid colour.", show_default=False)
+        bool | None,
+        typer.Option(
+            "--color/--no-color",
+            help="Force or forbid colour.",
+            show_default=False,
+            is_eager=True,  # also before --help, which is eager too
+            callback=use_color,
+        ),
     ] = None,
     verbose: Annotated[
         bool,
@@ -70,19 +81,17 @@ def root(
         bool, typer.Option("--no-pager", help="Print long output at once, not in a pager (VIDEODB_PAGER, PAGER, less).")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool, typer.Option("-V", "--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Hear every VideoDB event, write it down safely, find anything in it at once, and run the capture that makes it.
 
     Start with: videodb listen --clear &   then: videodb events tail -f   Without a key: videodb demo
     """
-    del version
+    del color, version
     show_records(verbose)
     if no_pager:
         pager.forbid()
-    if color is not None:
-        console.set_color(color)
     if ctx.invoked_subcommand is None:
         console.data(ctx.get_help())
 
@@ -117,6 +126,11 @@ def _is_usage_error(error: Exception) -> bool:
 def _usage_error(error: Any) -> VideodbError:
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if ctx is not None else "videodb"
+    option = getattr(error, "option_name", None)
+    if option is not None and ctx is not None and hasattr(error, "possibilities"):
+        from videodb_cli.commands.suggest import no_such_option
+
+        return no_such_option(ctx, option)
     return UsageError(error.format_message().rstrip("."), hint=f"{path} --help")
 
 
@@ -127,6 +141,8 @@ def main(argv: Sequence[str]) -> int:
     console.prepare()
     keep_own_files_usable()
     show_records(diagnostics.is_wanted())
+    console.prefer_color(configured_color)
+    on_warning(lambda said: console.talk(f"warning: {console.one_line(said)}"))
     arguments = list(argv)
     as_json = _wants_json(arguments)
     try:

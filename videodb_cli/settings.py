@@ -1,4 +1,6 @@
-"""Where key, base URL and directory come from, and in which order.
+"""Where key, base URL, directory and the other settings come from, and in which order.
+
+The order of places: the command line, the environment, dotenv files, ``config.toml``, the default.
 
 A `.env` is read as data: only six names count, nothing of it enters the environment, and a base URL from it counts only
 beside a key from the same file, so that a stranger's `.env` cannot send a key elsewhere.
@@ -7,7 +9,6 @@ beside a key from the same file, so that a stranger's `.env` cannot send a key e
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -15,9 +16,12 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from videodb_cli import hints
+from videodb_cli.config import file as config_file
+from videodb_cli.config.chosen import BY_DEFAULT, Setting, chosen, config_name
+from videodb_cli.config.env_file import read_env_file
 from videodb_cli.diagnostics.redact import remember
 from videodb_cli.diagnostics.secret import Secret
-from videodb_cli.errors import CredentialsError, NotFoundError, RefusedError, UsageError, VideodbError
+from videodb_cli.errors import CredentialsError, UsageError, VideodbError
 from videodb_cli.userpaths import absolute, expanded, home_directory, user_directory
 
 DEFAULT_BASE_URL = "https://api.videodb.io"
@@ -28,8 +32,6 @@ LOCAL_NAME = "VIDEODB_LOCAL"
 RECORDER_SOURCE_NAME = "VIDEODB_RECORDER_SOURCE"
 CLIENT_TOKEN_NAME = "VIDEODB_CLIENT_TOKEN"  # noqa: S105 - a variable's name
 _NAMES = frozenset((*KEY_NAMES, *BASE_URL_NAMES, EVENTS_DIR_NAME, LOCAL_NAME))
-_BY_DEFAULT = "the default"
-_ENV_FILE_LIMIT = 1 << 20
 
 
 class SettingSource(NamedTuple):
@@ -53,7 +55,7 @@ class Directory(NamedTuple):
     @property
     def is_default(self) -> bool:
         """Whether nobody has named a directory."""
-        return self.source == _BY_DEFAULT
+        return self.source == BY_DEFAULT
 
 
 class Credentials(NamedTuple):
@@ -70,34 +72,6 @@ class Credentials(NamedTuple):
         return urlsplit(self.base_url).netloc
 
 
-def _read_env_file(path: Path, *, required: bool) -> Mapping[str, str] | None:
-    """Return the names of ours in a dotenv file; None if there is none. Raises if a required one is unusable."""
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) or path.stat().st_size > _ENV_FILE_LIMIT:
-            # Some virtual environments are directories named .env; reading a FIFO would never end.
-            if required:
-                raise UsageError(f"{path} is not a file of settings", code="bad_env_file")
-            return None
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
-        if required:
-            raise NotFoundError(f"no such file: {path} (named by --env-file)", code="env_file_not_found") from None
-        return None
-    except OSError as error:
-        if not required and not os.access(path.parent, os.X_OK):
-            # In a directory that we may not enter (`sudo -u`, cron) there is no file for us.
-            return None
-        raise RefusedError(f"cannot read {path}: {error.strerror}", code="env_file_unreadable") from error
-
-    from io import StringIO
-
-    from dotenv import dotenv_values
-
-    found = dotenv_values(stream=StringIO(text), interpolate=False)
-    return {name: value for name, value in found.items() if name in _NAMES and value}
-
-
 @cache
 def _sources(env_file: str | None) -> tuple[SettingSource, ...]:
     places = [SettingSource("the environment", os.environ, is_file=False)]
@@ -109,7 +83,7 @@ def _sources(env_file: str | None) -> tuple[SettingSource, ...]:
     if home is not None:
         candidates.append((home / ".videodb" / ".env", "~/.videodb/.env", False))
     for path, name, required in candidates:
-        values = _read_env_file(path, required=required)
+        values = read_env_file(path, _NAMES, required=required)
         if values is not None:
             places.append(SettingSource(name, values, is_file=True))
     return tuple(places)
@@ -129,8 +103,9 @@ def remember_secrets(env_file: str | None = None) -> None:
 
 
 def forget() -> None:
-    """Forget the dotenv files that were read; for tests, which change their directory and environment."""
+    """Forget the dotenv and configuration files that were read; for tests, which change directory and environment."""
     _sources.cache_clear()
+    config_file.forget()
 
 
 def _find(names: tuple[str, ...], env_file: str | None) -> tuple[str, SettingSource] | None:
@@ -224,11 +199,19 @@ def base_url(env_file: str | None = None) -> str:
 
 
 def wants_local(flag: bool, env_file: str | None = None) -> bool:
-    """Tell whether the embedded service is meant: ``--local``, or a true ``VIDEODB_LOCAL``."""
-    if flag:
-        return True
+    """Tell whether the embedded service is meant: ``--local``, ``VIDEODB_LOCAL``, or ``local`` in ``config.toml``.
+
+    ``VIDEODB_LOCAL=0`` overrides the file.
+    """
+    return flag or local_setting(env_file).value is True
+
+
+def local_setting(env_file: str | None = None) -> Setting:
+    """Return whether the embedded service is meant without ``--local``."""
     found = _find((LOCAL_NAME,), env_file)
-    return found is not None and found[0].lower() in {"1", "true", "yes", "on"}
+    if found is not None:
+        return Setting(found[0].lower() in {"1", "true", "yes", "on"}, f"{LOCAL_NAME} from {found[1].name}")
+    return chosen("local", default=False)
 
 
 def default_directory() -> Path:
@@ -245,7 +228,7 @@ def default_directory() -> Path:
 
 
 def resolve_directory(argument: str | None = None, option: str | None = None, env_file: str | None = None) -> Directory:
-    """Find the directory: the argument or ``--dir``, ``VIDEODB_EVENTS_DIR``, else the user's state directory.
+    """Find the directory: argument or ``--dir``, ``VIDEODB_EVENTS_DIR``, ``config.toml``, the user's state directory.
 
     The path is absolute and its ``~`` expanded; nothing is created. Raises UsageError if argument and option disagree,
     or if nothing is named and the user has no home.
@@ -268,7 +251,10 @@ def _unnamed(env_file: str | None) -> Directory:
     found = _find((EVENTS_DIR_NAME,), env_file)
     if found is not None:
         return Directory(absolute(expanded(found[0])), f"{EVENTS_DIR_NAME} from {found[1].name}")
-    return Directory(default_directory(), _BY_DEFAULT)
+    configured = config_file.configured("directory")
+    if isinstance(configured, str):
+        return Directory(absolute(expanded(configured)), config_name())
+    return Directory(default_directory(), BY_DEFAULT)
 
 
 def _unnamed_path(env_file: str | None) -> Path | None:

@@ -215,7 +215,7 @@ def test_models_are_listed_and_installed(run: Run, monkeypatch: pytest.MonkeyPat
 
     found = [ModelInfo("whisper-tiny.en", "speech", "missing", None, 0, "abc")]
     monkeypatch.setattr(models, "list_models", lambda: found)
-    monkeypatch.setattr(models, "install", lambda: iter(["Downloading.", "Done."]))
+    monkeypatch.setattr(models, "install", lambda **_: (line for line in ("Downloading.", "Done.")))
     assert "missing" in run("models", "list").out
     listed = run("models", "list", "--json").answer["models"]
     assert listed[0]["name"] == "whisper-tiny.en"  # type: ignore[index]

@@ -13,13 +13,14 @@ PACKAGE = Path(__file__).parents[2] / "videodb_cli"
 
 # Below everything else: they import nothing of ours but the errors.
 LOWEST = {"errors", "hints", "userpaths", "diagnostics", "version"}
-GROUND = {"cells", "quantities", "errors", "settings", "mediafile", "network", "console", "model"}
+GROUND = {"cells", "quantities", "config", "errors", "settings", "mediafile", "network", "console", "model"}
 _BASE = {"errors", "settings", "model", "network"}
 MAY_IMPORT = {
     "errors": set(),
     "diagnostics": set(),
     "model": set(),
-    "settings": {"errors"},
+    "config": {"errors"},
+    "settings": {"errors", "config"},
     "network": {"errors", "settings"},
     "cells": set(),
     # The embedded service and reports show the same page; it knows nothing of either.

@@ -78,6 +78,7 @@ WHOLE = {
     "test_constraints.py",
     "test_documents.py",
     "test_floors.py",
+    "test_man_pages.py",
     "test_python_api_page.py",
     "test_tree.py",
 }

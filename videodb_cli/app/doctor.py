@@ -16,6 +16,7 @@ from typing import Final
 
 from videodb_cli.app.doctor_service import examine_service
 from videodb_cli.app.findings import Finding, failing, ok, warning
+from videodb_cli.config import file as config_file
 from videodb_cli.errors import NotFoundError, RefusedError, VideodbError
 from videodb_cli.quantities import size
 from videodb_cli.rundir import paths
@@ -23,15 +24,40 @@ from videodb_cli.rundir.paths import RunDir
 from videodb_cli.settings import Credentials, Directory
 from videodb_cli.version import __version__
 
+_PRECEDENCE: Final = "option, environment, .env, config.toml, default"
 _LITTLE_DISK: Final = 1 << 30
 _NO_DISK: Final = 50 << 20
 # If one of these fails, `videodb listen` fails too.
-ESSENTIAL: Final = frozenset({"key", "network", "service", "socket", "log"})
+ESSENTIAL: Final = frozenset({"config", "key", "network", "service", "socket", "log"})
 
 
-def diagnose(directory: Directory, credentials: Callable[[], Credentials], *, local: bool) -> Iterator[Finding]:
-    """Yield the findings, the essential ones first. ``credentials`` returns the credentials or raises an error."""
+def examine_config() -> Finding:
+    """Return what the configuration file sets. One that cannot be used is not looked at any more in this process."""
+    try:
+        found = config_file.read_config()
+        path = config_file.config_path()
+    except VideodbError as error:
+        if error.code == "no_home" and not os.environ.get(config_file.PATH_NAME):
+            return ok("config", f"without a home there is no config.toml · order: {_PRECEDENCE}")
+        config_file.ignore_config()
+        return failing("config", error)
+    said = ", ".join(found.values) or ("sets nothing" if path.exists() else "does not exist")
+    return ok("config", f"{path}: {said} · order: {_PRECEDENCE}")
+
+
+def diagnose(
+    config: Finding, directory: Directory, credentials: Callable[[], Credentials], *, local: bool
+) -> Iterator[Finding]:
+    """Yield the findings, the essential ones first.
+
+    Args:
+        config: What `examine_config` returned.
+        directory: The directory of the listener.
+        credentials: Returns the credentials, or raises an error.
+        local: Whether the embedded service is meant.
+    """
     yield ok("versions", f"videodb {__version__} · Python {platform.python_version()} · {_system()} · {_context()}")
+    yield config
     found: Credentials | None = None
     try:
         found = credentials()

@@ -12,6 +12,7 @@ from videodb_cli import cells, console, mediafile
 from videodb_cli.commands.live import LiveRows
 from videodb_cli.commands.options import JsonOption
 from videodb_cli.commands.tree import PanelCommand, new_app
+from videodb_cli.errors import MissingDependencyError
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
@@ -41,12 +42,32 @@ def demo(
     file = None if media is None else mediafile.named_file(media, "demo plays")
     if file is not None:
         absolute(file)  # reports a deleted working directory, instead of a missing file
-    outcome = asyncio.run(_run(file, keep=keep, view=_DemoView(as_json=as_json)))
+
+    def play() -> DemoResult:
+        return asyncio.run(_run(file, keep=keep, view=_DemoView(as_json=as_json)))
+
+    try:
+        outcome = play()
+    except MissingDependencyError as error:
+        if as_json or not _installs_model(error):
+            raise
+        outcome = play()
     if as_json:
         console.data_json(_as_json(outcome))
     else:
         for line in _summary(outcome):
             console.data(line)
+
+
+def _installs_model(error: MissingDependencyError) -> bool:
+    """Offer to install the speech model if that mends the error; return whether it was installed."""
+    from videodb_cli.commands.model_install import install_model, offers_model
+    from videodb_cli.local import models
+
+    if error.hint != models.INSTALL_COMMAND or not offers_model(error.message):
+        return False
+    install_model()
+    return True
 
 
 async def _run(media: Path | None, *, keep: bool, view: _DemoView) -> DemoResult:

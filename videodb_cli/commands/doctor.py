@@ -60,10 +60,11 @@ def doctor(
 
     Exit status 0 if listening would work; else the status that `videodb listen` would end with.
     """
-    from videodb_cli.app.doctor import ESSENTIAL
+    from videodb_cli.app.doctor import ESSENTIAL, examine_config
     from videodb_cli.app.local_service import require_local
 
     _check(file, report=report, force=force, as_json=as_json)
+    config = examine_config()
     place = resolve_directory(None, directory, env_file)
     target = None if not report or file == "-" else _target(file, force=force)
     is_local = wants_local(local, env_file)
@@ -71,7 +72,7 @@ def doctor(
     def credentials() -> Credentials:
         return require_local(place.path).credentials if is_local else resolve_credentials(env_file)
 
-    findings = _examine(place, credentials, is_local=is_local, is_shown=not as_json and file != "-")
+    findings = _examine(config, place, credentials, is_local=is_local, is_shown=not as_json and file != "-")
     status = next((f.exit_status for f in findings if f.level == "failing" and f.name in ESSENTIAL), 0)
     if as_json:
         console.data_json({"ok": status == 0, "checks": [finding.as_json() for finding in findings]})
@@ -103,12 +104,12 @@ def _target(file: str | None, *, force: bool) -> Path:
 
 
 def _examine(
-    place: Directory, credentials: Callable[[], Credentials], *, is_local: bool, is_shown: bool
+    config: Finding, place: Directory, credentials: Callable[[], Credentials], *, is_local: bool, is_shown: bool
 ) -> list[Finding]:
     from videodb_cli.app.doctor import diagnose
 
     findings = []
-    for finding in diagnose(place, credentials, local=is_local):
+    for finding in diagnose(config, place, credentials, local=is_local):
         placed = None if finding.hint is None else hints.placed(finding.hint)
         findings.append(replace(finding, hint=placed))
         if is_shown:

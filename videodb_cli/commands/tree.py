@@ -17,28 +17,8 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from videodb_cli import console, diagnostics, hints
 from videodb_cli.commands import pager
+from videodb_cli.commands.configured import use_configured
 from videodb_cli.errors import UsageError
-
-
-def _write_panels(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
-    """Write arguments and options as plain sections, one section for each help panel."""
-    arguments: list[tuple[str, str]] = []
-    panels: dict[str, list[tuple[str, str]]] = {"Options": []}
-    for parameter in command.get_params(ctx):
-        record = parameter.get_help_record(ctx)
-        if record is None:
-            continue
-        if parameter.param_type_name == "argument":
-            arguments.append(record)
-        else:
-            panels.setdefault(getattr(parameter, "rich_help_panel", None) or "Options", []).append(record)
-    if arguments:
-        with formatter.section("Arguments"):
-            formatter.write_dl(arguments)
-    for title, rows in panels.items():
-        if rows:
-            with formatter.section(title):
-                formatter.write_dl(rows)
 
 
 def _show_help(ctx: Any, _parameter: Any, wanted: bool) -> None:
@@ -51,7 +31,16 @@ def _own_help(option: Any) -> Any:
     """Return the help option, changed to print through the console, which reports a full disk properly."""
     if option is not None:
         option.callback = _show_help
+        option.help = "Show this help."
     return option
+
+
+def _help_of(command: Any, ctx: Any) -> str:
+    from videodb_cli.commands.help import HelpPage
+
+    page = HelpPage()
+    command.format_help(ctx, page)
+    return str(page.getvalue()).rstrip("\n")
 
 
 def show_records(wanted: bool) -> None:
@@ -71,7 +60,8 @@ _VERBOSE: Any = TyperOption(
 )
 
 
-def _use_color(wanted: bool | None) -> None:
+def use_color(wanted: bool | None) -> None:
+    """Force or forbid colour from now on, if one of both is wanted."""
     if wanted is not None:
         console.set_color(wanted)
 
@@ -83,7 +73,7 @@ _COLOR: Any = TyperOption(
     expose_value=False,
     is_eager=True,
     hidden=True,
-    callback=lambda _ctx, _parameter, wanted: _use_color(wanted),
+    callback=lambda _ctx, _parameter, wanted: use_color(wanted),
 )
 
 
@@ -116,6 +106,7 @@ class PanelCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line after `check_values`."""
         self.check_values(ctx, args)
+        use_configured(ctx, self)
         left: list[str] = super().parse_args(ctx, args)
         return left
 
@@ -166,9 +157,18 @@ class PanelCommand(TyperCommand):
         """Return the help option, which prints through the console."""
         return _own_help(super().get_help_option(ctx))
 
+    def get_help(self, ctx: Any) -> str:
+        """Return the help, as wide as the terminal."""
+        return _help_of(self, ctx)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, one section for each help panel."""
-        _write_panels(self, ctx, formatter)
+        formatter.write_arguments_and_options(self, ctx)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the epilog, the examples and the exit statuses."""
+        super().format_epilog(ctx, formatter)
+        formatter.write_examples_and_statuses(ctx)
 
 
 def places_of_values(
@@ -212,17 +212,66 @@ def _names_option(value: str, names: Mapping[str, bool]) -> bool:
     return len(value) > 2 and value[0] == "-" != value[1] and all(f"-{letter}" in names for letter in value[1:])
 
 
-class LazyGroup(TyperGroup):
+class PanelGroup(TyperGroup):
+    """A group of commands. Called without one it prints its help; `help` and names that are similar are understood."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters of the group, with ``-v`` and ``--color``."""
+        return _with_common(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line. Without arguments the help is printed."""
+        if not args and not ctx.resilient_parsing:
+            self._print_help(ctx)
+        left: list[str] = super().parse_args(ctx, args)
+        return left
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the member that the arguments name. Raises UsageError with the commands that may be meant."""
+        names = self.list_commands(ctx)
+        if not args or args[0] in names or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        if args[0] == "help":
+            if not args[1:]:
+                self._print_help(ctx)
+            return self.resolve_command(ctx, [*args[1:], "--help"])
+        from videodb_cli.commands import suggest
+
+        replaced = suggest.meant(self, ctx, args) if ctx.parent is None else args
+        if replaced is args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise suggest.no_such_command(self, ctx, args[0])
+        return super().resolve_command(ctx, replaced)
+
+    def _print_help(self, ctx: Any) -> None:
+        console.data(ctx.get_help())
+        ctx.exit()
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help, as wide as the terminal."""
+        return _help_of(self, ctx)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the help option, which prints through the console."""
+        return _own_help(super().get_help_option(ctx))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of members, and the options, one section for each help panel."""
+        formatter.write_commands(self, ctx)
+        formatter.write_arguments_and_options(self, ctx)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the epilog, the examples and the exit statuses."""
+        super().format_epilog(ctx, formatter)
+        formatter.write_examples_and_statuses(ctx)
+
+
+class LazyGroup(PanelGroup):
     """A group whose members are named by module path and imported when they are called or listed.
 
     A module's command is its ``app``; of one that has several, ``module:name`` says which.
     """
 
     members: Mapping[str, str] = {}
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters of the group, ``-v`` among them."""
-        return _with_common(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the members, in the order of the help."""
@@ -239,23 +288,6 @@ class LazyGroup(TyperGroup):
         command.name = cmd_name
         return command
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the member that the arguments name. Raises a usage error with names that are similar."""
-        # The suggestions for a mistyped command are taken from this mapping.
-        if args and args[0] not in self.members:
-            names: Any = dict.fromkeys(self.members)
-            self.commands = names
-        return super().resolve_command(ctx, args)
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """Return the help option, which prints through the console."""
-        return _own_help(super().get_help_option(ctx))
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options, one section for each help panel, and the list of members."""
-        _write_panels(self, ctx, formatter)
-        self.format_commands(ctx, formatter)
-
 
 def lazy_group(members: Mapping[str, str]) -> type[LazyGroup]:
     """Return a group class with these members: name as typed → module that exposes ``app``."""
@@ -265,4 +297,5 @@ def lazy_group(members: Mapping[str, str]) -> type[LazyGroup]:
 def new_app(**settings: Any) -> typer.Typer:
     """Return a Typer app with plain help and without Rich tracebacks and completion options."""
     settings.setdefault("add_completion", False)
+    settings.setdefault("cls", PanelGroup)
     return typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, **settings)

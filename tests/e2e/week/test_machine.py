@@ -442,7 +442,7 @@ def test_stdout_on_a_full_disk(plain: Machine, line: str, status: int) -> None:
 @pytest.mark.parametrize(
     ("line", "status", "words"),
     [
-        ("nothing --json", 2, "No such command 'nothing'"),
+        ("nothing --json", 2, "videodb has no command 'nothing'"),
         ("listen events --json", 3, "VIDEO_DB_API_KEY is not set"),
         ("capture status --json --dir events", 4, "no capture has run here"),
     ],

@@ -16,8 +16,7 @@ app = new_app(
             "resume": "videodb_cli.commands.capture.pausing:resume_app",
             "recorder": "videodb_cli.commands.capture.recorder",
         }
-    ),
-    no_args_is_help=True,
+    )
 )
 
 
