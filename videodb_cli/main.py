@@ -63,7 +63,7 @@ def root(
         bool | None,
         typer.Option(
             "--color/--no-color",
-            help="Force or forbid colour.",
+            help="Always or never use colour.",
             show_default=False,
             is_eager=True,  # also before --help, which is eager too
             callback=use_color,
@@ -78,7 +78,7 @@ def root(
         ),
     ] = False,
     no_pager: Annotated[
-        bool, typer.Option("--no-pager", help="Print long output at once, not in a pager (VIDEODB_PAGER, PAGER, less).")
+        bool, typer.Option("--no-pager", help="Print long output without a pager (VIDEODB_PAGER, PAGER, less).")
     ] = False,
     version: Annotated[
         bool, typer.Option("-V", "--version", help="Print the version.", callback=_print_version, is_eager=True)

@@ -24,7 +24,7 @@ class ListenOptions:
         max_retries: Give up after so many retries in a row; None never gives up.
         max_age_s: Open the next connection when one is this old; 0 never does.
         recover_window_s: How far back to read what a gap lost.
-        no_recover: Read nothing back after a gap.
+        no_recover: Recover nothing after a gap.
         sync: When lines are brought to the disk: ``none``, ``interval`` or ``always``.
         max_size: Begin a new log when one is so large; None never does.
         keep: With ``max_size``, how many older logs stay.

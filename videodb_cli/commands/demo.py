@@ -28,12 +28,12 @@ _TIME_WIDTH = 6
 @app.command(cls=PanelCommand)
 def demo(
     media: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="Any media file of yours.  [default: the bundled sample]")
+        str | None, typer.Argument(metavar="[FILE]", help="A media file.  [default: the bundled sample]")
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave files, service and player page to look around.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the files, the service and the player page.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Play a video into the embedded service and show the events that the listener hears, as they come.
+    """Play a video into the embedded service and show the events as they arrive.
 
     Real speech and text recognition on this machine, over a real WebSocket. Leaves nothing behind unless told to.
     """

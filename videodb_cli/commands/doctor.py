@@ -48,7 +48,7 @@ def doctor(
         ),
     ] = None,
     report: Annotated[
-        bool, typer.Option("--report", help="Write a file for a bug report: no key, no password, no event is in it.")
+        bool, typer.Option("--report", help="Write a file for a bug report, without keys, passwords or events.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="With --report: overwrite the file.")] = False,
     as_json: JsonOption = False,
@@ -56,7 +56,7 @@ def doctor(
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> int:
-    """Check what works here and now, in this very context: key, service, socket, log, recorder, devices, models.
+    """Check the setup on this machine: key, service, socket, log, recorder, devices, models.
 
     Exit status 0 if listening would work; else the status that `videodb listen` would end with.
     """

@@ -53,14 +53,14 @@ def _hidden(name: str, minimum: float, **settings: Any) -> Any:
 
 
 _OPTIONS: dict[str, Any] = {
-    "clear": Annotated[bool, typer.Option("--clear", help="Empty the log once the first connection stands.")],
+    "clear": Annotated[bool, typer.Option("--clear", help="Clear the log after the first connection succeeds.")],
     "collection": Annotated[str, typer.Option("--collection", metavar="ID", help="Collection to listen in.")],
     "local": LocalOption,
     "max_retries": Annotated[
         int | None,
         _advanced(
             "--max-retries",
-            "Give up after N retries in a row (0: at the first drop).  [default: never]",
+            "Give up after N consecutive retries (0: at the first disconnection).  [default: never]",
             metavar="N",
             min=0,
             show_default=False,
@@ -68,26 +68,24 @@ _OPTIONS: dict[str, Any] = {
     ],
     "sync": Annotated[
         SyncMode,
-        _advanced(
-            "--sync", "When lines are brought to the disk: left to the system, in groups of 50 ms, or each write."
-        ),
+        _advanced("--sync", "When lines are synced to disk: left to the system, every 50 ms, or after each write."),
     ],
     "max_size": Annotated[
         int | None,
         _advanced(
             "--max-size",
-            "Begin a new log when one is so large: 100M, 2G.  [default: never]",
+            "Rotate the log at this size: 100M, 2G.  [default: never]",
             metavar="SIZE",
             parser=parse_size,
             show_default=False,
         ),
     ],
-    "keep": Annotated[int, _advanced("--keep", "With --max-size: keep so many older logs.", metavar="N", min=1)],
+    "keep": Annotated[int, _advanced("--keep", "With --max-size: keep N rotated logs.", metavar="N", min=1)],
     "max_age_s": Annotated[
         float,
         _advanced(
             "--max-age",
-            "Open the next connection when one is so old, and read the old one to its end; 0: never.",
+            "Replace a connection at this age without losing events; 0: never.",
             metavar="TIME",
             parser=parse_duration,
         ),
@@ -96,14 +94,16 @@ _OPTIONS: dict[str, Any] = {
         float,
         _advanced(
             "--recover-window",
-            "After a gap read back what was missed, so far back at most.",
+            "After a gap, recover events up to this far back.",
             metavar="TIME",
             parser=parse_duration,
         ),
     ],
     "max_seconds": Annotated[
         float | None,
-        typer.Option("--max-seconds", metavar="S", min=0.1, help="End after S seconds, status 0.", show_default=False),
+        typer.Option(
+            "--max-seconds", metavar="S", min=0.1, help="Stop after S seconds with exit status 0.", show_default=False
+        ),
     ],
     "max_bytes": Annotated[
         int | None,
@@ -111,7 +111,7 @@ _OPTIONS: dict[str, Any] = {
             "--max-bytes",
             metavar="SIZE",
             parser=parse_size,
-            help="End once so much was logged, status 0.",
+            help="Stop with exit status 0 after logging this much.",
             show_default=False,
         ),
     ],
@@ -120,11 +120,11 @@ _OPTIONS: dict[str, Any] = {
         typer.Option(
             "--redact",
             metavar="KINDS",
-            help="Replace before anything is written: secrets, cards, email, phone, or all of them; also RULES.toml.",
+            help="Redact before anything is written: secrets, cards, email, phone, all; also RULES.toml.",
             show_default=False,
         ),
     ],
-    "no_recover": Annotated[bool, _advanced("--no-recover", "Read nothing back after a gap.")],
+    "no_recover": Annotated[bool, _advanced("--no-recover", "Recover nothing after a gap.")],
     "poll_interval_s": _hidden("--poll-interval", 0.001),
     "settle_s": _hidden("--settle", 0.0),
     "hold_s": _hidden("--hold", 0.0),
@@ -146,14 +146,18 @@ def listen(
         str | None, typer.Argument(metavar="[DIR]", help="The same as --dir DIR.", show_default=False)
     ] = None,
     directory: DirectoryOption = None,
-    print_events: Annotated[bool, typer.Option("--print", help="Print events also into a pipe or file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print every line as it is logged, no WS_ID= line.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Go to the background once connected.")] = False,
+    print_events: Annotated[
+        bool, typer.Option("--print", help="Print events even if stdout is a pipe or a file.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every line as logged; no WS_ID= line.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no status messages.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background once connected.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Stop the listener that runs here first.")] = False,
     timeout: Annotated[
         float,
-        typer.Option("--timeout", metavar="S", min=0.1, help="With --detach: wait so long for the connection."),
+        typer.Option(
+            "--timeout", metavar="S", min=0.1, help="With --detach: wait at most S seconds for the connection."
+        ),
     ] = 30.0,
     env_file: EnvFileOption = None,
 ) -> None:

@@ -177,12 +177,12 @@ def _words(update: ListenerUpdate) -> str | None:
 
 def _recovered_text(recovered: Recovered) -> str:
     count = recovered.events
-    text = "1 event read back" if count == 1 else f"{count} events read back" if count else "nothing to read back"
+    text = f"{_count(count, 'event')} recovered" if count else "nothing to recover"
     if recovered.failed_calls:
         text += f", {_count(recovered.failed_calls, 'call')} failed and will be tried again"
     if recovered.unknown:
-        text += f", {recovered.unknown} that were heard of are unknown to the service"
-    text += "; alerts cannot be read back"
+        text += f"{';' if count else ':'} the service no longer knows {_count(recovered.unknown, 'earlier stream')}"
+    text += "; missed alerts cannot be recovered"
     return text + (f" · {_count(recovered.polled, 'pipeline')} polled" if recovered.polled else "")
 
 

@@ -46,7 +46,9 @@ app.add_typer(local_models.app, name="models")
 HostOption = Annotated[
     str,
     typer.Option(
-        "--host", metavar="ADDRESS", help="Address to listen on. On others than loopback, streams may not name files."
+        "--host",
+        metavar="ADDRESS",
+        help="Address to listen on. Streams may name local files only if this is a loopback address.",
     ),
 ]
 
@@ -55,13 +57,13 @@ HostOption = Annotated[
 def start(
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port; 0 is a free one.")] = 0,
     host: HostOption = "127.0.0.1",
-    detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False,
     faults: Annotated[
         Path | None,
-        typer.Option("--faults", metavar="FILE", help="Misbehave as this plan says (JSON), to test what listens."),
+        typer.Option("--faults", metavar="FILE", help="Inject the faults of this plan (JSON), to test clients."),
     ] = None,
     rtsps: Annotated[
-        bool, typer.Option("--rtsps", help="Let recorders publish encrypted, with a certificate made here.")
+        bool, typer.Option("--rtsps", help="Accept encrypted RTSP (rtsps) with a self-signed certificate.")
     ] = False,
     describe: DescribeOption = None,
     model: ModelOption = None,
@@ -150,7 +152,7 @@ def _print_address(address: Any, *, as_json: bool) -> None:
 
 @app.command(cls=PanelCommand)
 def stop(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the recordings on disk.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the recordings on disk.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -209,11 +211,13 @@ def trigger(
         typer.Argument(metavar="KIND", help="transcript, visual_index, audio_index, alert or capture_session.STATUS"),
     ],
     text: Annotated[str | None, typer.Option("--text", metavar="T", help="Text of the event.")] = None,
-    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many.")] = 1,
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="Number of events.")] = 1,
     rate: Annotated[
-        float | None, typer.Option("--rate", metavar="R", help="Events a second.  [default: as fast as they are read]")
+        float | None, typer.Option("--rate", metavar="R", help="Events per second.  [default: as fast as possible]")
     ] = None,
-    to: Annotated[str | None, typer.Option("--to", metavar="CONNECTION", help="Only to this connection id.")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="CONNECTION", help="Send only to this connection id.")
+    ] = None,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -238,9 +242,11 @@ def trigger(
 def replay(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A log; - is stdin.")],
     speed: Annotated[
-        float, typer.Option("--speed", metavar="X", min=0.0, help="Times as fast; 0 is without waiting.")
+        float, typer.Option("--speed", metavar="X", min=0.0, help="Speed factor; 0 sends without waiting.")
     ] = 1.0,
-    to: Annotated[str | None, typer.Option("--to", metavar="CONNECTION", help="Only to this connection id.")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="CONNECTION", help="Send only to this connection id.")
+    ] = None,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,

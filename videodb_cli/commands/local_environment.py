@@ -49,7 +49,9 @@ def run(
     command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The command and its arguments.")],
     source: Annotated[
         str | None,
-        typer.Option("--source", metavar="FILE", help="What a CaptureClient records on Linux, in place of devices."),
+        typer.Option(
+            "--source", metavar="FILE", help="On Linux: a media file that a CaptureClient records in place of devices."
+        ),
     ] = None,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,

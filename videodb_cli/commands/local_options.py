@@ -37,7 +37,10 @@ DescribeOption = Annotated[
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="M", rich_help_panel=_PANEL, help="Model of the endpoint.  [default: the first it lists]"
+        "--model",
+        metavar="M",
+        rich_help_panel=_PANEL,
+        help="Model to use.  [default: the first one that the endpoint lists]",
     ),
 ]
 DescribeTimeoutOption = Annotated[
@@ -55,7 +58,7 @@ DialectOption = Annotated[
     DialectChoice,
     typer.Option(
         "--dialect",
-        help="Names and shapes where the service and its documents disagree. documents: the channel scene_index, "
+        help="Which names to use where the service and its documentation disagree. documents: the channel scene_index, "
         "alerts with event_label, flat webhooks.",
     ),
 ]

@@ -24,7 +24,7 @@ def mcp(
         int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="With --http.  [default: a free one]")
     ] = None,
     allow_capture: Annotated[
-        bool, typer.Option("--allow-capture", help="Offer the tools that record screen and sound.")
+        bool, typer.Option("--allow-capture", help="Also offer the tools that record the screen and sound.")
     ] = False,
     no_redact: Annotated[
         bool, typer.Option("--no-redact", help="Leave secrets and personal data in what is read.")

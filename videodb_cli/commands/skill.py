@@ -32,7 +32,7 @@ def install(
     target: Annotated[
         str, typer.Option("--for", metavar="AGENT|DIR", help="claude, codex, cursor, or a directory.")
     ] = "claude",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would be written.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the skill into the project in the working directory. Files that somebody else made are not touched.

@@ -30,11 +30,11 @@ def status(
     wait: Annotated[
         float | None, typer.Option("--wait", metavar="S", min=0, help="With --ws-id: wait up to S seconds for it.")
     ] = None,
-    show_all: Annotated[bool, typer.Option("--all", help="Every listener and capture of this user.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every listener and capture of this user.")] = False,
     as_json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> int:
-    """Tell whether the listener is alive and hearing, and can write.
+    """Show whether the listener is connected and writing.
 
     Exit 0: listening; 5: connecting, deaf, died, or the log cannot be written; 4: not running.
     """

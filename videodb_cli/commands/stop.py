@@ -25,7 +25,7 @@ def stop(
     as_json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> None:
-    """Stop the capture of a directory, if any, then its listener, and wait until they are gone. Nothing is fine."""
+    """Stop the capture, if any, and the listener of a directory, and wait. Succeeds if nothing is running."""
     from videodb_cli.app.stop_listener import stop_listener
 
     run_dir = existing_run_dir(directory, env_file, directory_argument)

@@ -117,7 +117,7 @@ WAIT: Schema = {
 CAPTURE: Schema = {
     "channel": texts("Channels to capture, as capture_channels lists them; by default all that are there."),
     "source": text("A media file to play instead of screen and microphone."),
-    "transcribe": flag("Recognise speech."),
+    "transcribe": flag("Transcribe speech."),
     "index_audio": text("Prompt: describe what is heard."),
     "index_visuals": text("Prompt: describe what is seen."),
     "alert": {
@@ -127,5 +127,5 @@ CAPTURE: Schema = {
         "description": "Alerts: label to prompt.",
     },
     "store": flag("Keep the recording and export it; true by default."),
-    "duration_s": seconds("Stop by itself after so long.", 86400.0),
+    "duration_s": seconds("Stop after S seconds.", 86400.0),
 }

@@ -75,7 +75,7 @@ class SdkRecorder:
         send: Writes bytes to the SDK.
         log: Gets one line for each thing that happens.
         source: A file that is played in place of devices.
-        loop: Play the file again and again.
+        loop: Repeat the file.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ def create(
         typer.Option(
             "--ws-id",
             metavar="ID",
-            help="Connection that hears the events.  [default: the listener of the directory]",
+            help="Connection that receives the events.  [default: the listener of the directory]",
             show_default=False,
         ),
     ] = None,
@@ -40,15 +40,18 @@ def create(
     collection: CollectionOption = "default",
     metadata: MetadataOption = None,
     callback_url: Annotated[
-        str | None, typer.Option("--callback-url", metavar="URL", help="Webhook of its life cycle.", show_default=False)
+        str | None,
+        typer.Option("--callback-url", metavar="URL", help="URL that gets the status changes.", show_default=False),
     ] = None,
-    expires_in: Annotated[int, typer.Option("--expires-in", metavar="S", min=1, help="Life of the token.")] = 86400,
+    expires_in: Annotated[
+        int, typer.Option("--expires-in", metavar="S", min=1, help="How long the token is valid.")
+    ] = 86400,
     as_json: JsonOption = False,
     local: LocalOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> None:
-    """Make a session and a client token. The machine that records needs these two, and no key."""
+    """Create a session and a client token. The machine that records needs these two, and no key."""
     run_dir = existing_run_dir(directory, env_file)
     if run_dir is None and wants_local(local, env_file):
         run_dir = made_run_dir(directory, env_file)  # the embedded service is to live there

@@ -27,7 +27,7 @@ def pause(
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> None:
-    """Black picture and silence for channels, while time goes on."""
+    """Send a black picture and silence for channels; the session goes on."""
     _control("pause", "paused", channels, as_json=as_json, directory=directory, env_file=env_file)
 
 
@@ -38,7 +38,7 @@ def resume(
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> None:
-    """Let the picture and sound of paused channels through again."""
+    """Resume the picture and sound of paused channels."""
     _control("resume", "resumed", channels, as_json=as_json, directory=directory, env_file=env_file)
 
 

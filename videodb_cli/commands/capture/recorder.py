@@ -22,7 +22,7 @@ def recorder(
         str | None,
         typer.Option("--source", metavar="FILE", envvar=RECORDER_SOURCE_NAME, help="A media file in place of devices."),
     ] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Play the file again and again.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Repeat the file.")] = False,
 ) -> None:
     """Record for a program of the official SDK, whose commands come on standard input. Not for people."""
     if sys.stdin is None or sys.stdin.isatty():

@@ -30,38 +30,42 @@ _pipeline = partial(_option, panel="Pipelines")
 _media = partial(_option, panel="Media")
 _elsewhere = partial(_option, panel="A session made elsewhere")
 
-EndUserOption = Annotated[str, _option("--end-user", "Whose session it is.", "ID")]
+EndUserOption = Annotated[str, _option("--end-user", "End user of the session.", "ID")]
 CollectionOption = Annotated[str, _option("--collection", "Collection of the session.", "ID")]
-MetadataOption = Annotated[list[str] | None, _option("--metadata", "Kept with the session; repeatable.", "KEY=VALUE")]
+MetadataOption = Annotated[list[str] | None, _option("--metadata", "Metadata of the session. Repeatable.", "KEY=VALUE")]
 
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
     """What was typed, in the order of the help."""
 
-    channel: Annotated[list[str] | None, _option("--channel", "Capture this channel; repeatable.", "ID")] = None
-    mic: Annotated[bool | None, _option("--mic/--no-mic", "The default microphone.")] = None
-    display: Annotated[str | None, _option("--display", "Which displays.", "N|all|none")] = None
-    system_audio: Annotated[bool | None, _option("--system-audio/--no-system-audio", "What the system plays.")] = None
+    channel: Annotated[list[str] | None, _option("--channel", "Capture this channel. Repeatable.", "ID")] = None
+    mic: Annotated[bool | None, _option("--mic/--no-mic", "Capture the default microphone, or not.")] = None
+    display: Annotated[str | None, _option("--display", "Displays to capture.", "N|all|none")] = None
+    system_audio: Annotated[
+        bool | None, _option("--system-audio/--no-system-audio", "Capture what the system plays, or not.")
+    ] = None
     source: SourceOption = None
-    store: Annotated[bool, _option("--store/--no-store", "Keep the recording and export it.")] = True
-    store_only: Annotated[list[str] | None, _option("--store-only", "Keep only this channel; repeatable.", "ID")] = None
-    primary: Annotated[str | None, _option("--primary", "The display of the export.", "ID")] = None
-    transcribe: Annotated[bool, _pipeline("--transcribe", "Recognise speech.")] = False
+    store: Annotated[bool, _option("--store/--no-store", "Store the recording and export it, or not.")] = True
+    store_only: Annotated[list[str] | None, _option("--store-only", "Store only this channel. Repeatable.", "ID")] = (
+        None
+    )
+    primary: Annotated[str | None, _option("--primary", "Display whose picture is exported.", "ID")] = None
+    transcribe: Annotated[bool, _pipeline("--transcribe", "Transcribe speech.")] = False
     index_audio: Annotated[str | None, _pipeline("--index-audio", "Describe what is heard.", "PROMPT")] = None
     index_visuals: Annotated[str | None, _pipeline("--index-visuals", "Describe what is seen.", "PROMPT")] = None
-    visual_window: Annotated[float, _pipeline("--visual-window", "Seconds a description.", "S", min=0.1)] = 5.0
-    frames: Annotated[int, _pipeline("--frames", "Frames a description.", "N", min=1)] = 3
-    model: Annotated[str | None, _pipeline("--model", "Model for pictures.", "NAME")] = None
+    visual_window: Annotated[float, _pipeline("--visual-window", "Seconds per description.", "S", min=0.1)] = 5.0
+    frames: Annotated[int, _pipeline("--frames", "Frames per description.", "N", min=1)] = 3
+    model: Annotated[str | None, _pipeline("--model", "Model for visual descriptions.", "NAME")] = None
     alert: Annotated[
-        list[str] | None, _pipeline("--alert", "Watch every index for this; repeatable.", "LABEL=PROMPT")
+        list[str] | None, _pipeline("--alert", "Raise this alert on every index. Repeatable.", "LABEL=PROMPT")
     ] = None
     end_user: EndUserOption = "videodb-cli"
     collection: CollectionOption = "default"
     metadata: MetadataOption = None
-    duration: Annotated[float | None, _option("--duration", "Stop by itself after so long.", "S", min=0.1)] = None
-    timeout: Annotated[float, _option("--timeout", "Wait so long for the media to flow.", "S", min=0.1)] = 60.0
-    foreground: Annotated[bool, _option("--foreground", "Stay, and capture until told to stop.")] = False
+    duration: Annotated[float | None, _option("--duration", "Stop after S seconds.", "S", min=0.1)] = None
+    timeout: Annotated[float, _option("--timeout", "Wait at most S seconds until media flows.", "S", min=0.1)] = 60.0
+    foreground: Annotated[bool, _option("--foreground", "Stay in the foreground until stopped.")] = False
     as_json: JsonOption = False
     local: LocalOption = False
     directory: DirectoryOption = None
@@ -70,17 +74,15 @@ class StartOptions:
         str | None,
         _elsewhere("--session", f"Record this session; {CLIENT_TOKEN_NAME} is enough, no key is needed.", "ID"),
     ] = None
-    ws_id: Annotated[str | None, _elsewhere("--ws-id", "Connection that hears the events.", "ID")] = None
-    fps: Annotated[float, _media("--fps", "Frames a second.", "N", min=0.5, max=60.0)] = 10.0
+    ws_id: Annotated[str | None, _elsewhere("--ws-id", "Connection that receives the events.", "ID")] = None
+    fps: Annotated[float, _media("--fps", "Frames per second.", "N", min=0.5, max=60.0)] = 10.0
     size: Annotated[str | None, _media("--size", "Scale to fit.  [default: the display's own, up to 1080p]", "WxH")] = (
         None
     )
-    video_kbps: Annotated[
-        int, _media("--video-kbps", "Bit rate of the picture, at most.", "N", min=50, max=100_000)
-    ] = 3000
-    audio_kbps: Annotated[int, _media("--audio-kbps", "Bit rate of the sound.", "N", min=16, max=512)] = 64
-    loop: Annotated[bool, _media("--loop", "Play the file again and again.")] = False
-    speed: Annotated[float, _media("--speed", "Play the file so fast.", "X", min=0.5, max=8.0)] = 1.0
+    video_kbps: Annotated[int, _media("--video-kbps", "Maximum video bit rate.", "N", min=50, max=100_000)] = 3000
+    audio_kbps: Annotated[int, _media("--audio-kbps", "Audio bit rate.", "N", min=16, max=512)] = 64
+    loop: Annotated[bool, _media("--loop", "Repeat the file.")] = False
+    speed: Annotated[float, _media("--speed", "Playback speed of the file.", "X", min=0.5, max=8.0)] = 1.0
     recorder: RecorderOption = "auto"
     give_up: Annotated[float, typer.Option("--give-up", hidden=True, min=0.1)] = 45.0
 

@@ -26,7 +26,7 @@ def status(
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> int:
-    """Tell how the capture does. Exit status 0: it runs; 4: none runs; 5: it does not answer; 6: it failed."""
+    """Show the state of the capture. Exit status 0: it runs; 4: none runs; 5: it does not answer; 6: it failed."""
     from videodb_cli.app.capture.status import capture_status
     from videodb_cli.app.listener_status import listener_status
 

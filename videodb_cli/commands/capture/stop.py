@@ -30,7 +30,7 @@ _PHASES = {"stopping": "finalising", "stopped": "exporting"}
 @app.command(cls=PanelCommand)
 def stop(
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0.1, help="Wait so long for the end and the export.")
+        float, typer.Option("--timeout", metavar="S", min=0.1, help="Wait at most this long for the export.")
     ] = 300.0,
     as_json: JsonOption = False,
     local: LocalOption = False,
@@ -39,9 +39,9 @@ def stop(
 ) -> None:
     """Stop the session, then the recorder, and wait for the export. Nothing to stop is fine: nothing is printed then.
 
-    Of a capture that failed the export of what was recorded until then is waited for; its status stays failed.
+    After a failure, waits for the export of what was recorded; the status remains failed.
 
-    A listener that `capture start` had started ends too.
+    Also stops the listener if `capture start` started it.
     """
     from videodb_cli.app.capture.stop import stop_capture
 

@@ -85,17 +85,20 @@ def filter_events(
     from_file: Annotated[
         str | None,
         typer.Option(
-            "-f", "--from-file", metavar="FILE", help="Read the program from a file.", rich_help_panel=_OUTPUT
+            "-f", "--from-file", metavar="FILE", help="Read the jq program from a file.", rich_help_panel=_OUTPUT
         ),
     ] = None,
-    follow: Annotated[bool, typer.Option("-F", "--follow", help="Go on with events as they come, as tail -F.")] = False,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="The first N events.")] = None,
+    follow: Annotated[bool, typer.Option("-F", "--follow", help="Keep following the log, as tail -F does.")] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=0, help="Use only the first N events.")
+    ] = None,
     around: Annotated[
-        str | None, typer.Option("--around", metavar="TIME", help="With each, what came within this time: 30s.")
+        str | None,
+        typer.Option("--around", metavar="TIME", help="Also show events within this time of each match: 30s."),
     ] = None,
     cursor_file: CursorOption = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop with exit 2 at a line that is broken or fails.")
+        bool, typer.Option("--strict", help="Exit 2 at the first line that is damaged or fails.")
     ] = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,

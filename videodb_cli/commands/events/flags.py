@@ -47,7 +47,7 @@ class SelectingCommand(PanelCommand):
 
 
 CursorOption = Annotated[
-    Path | None, typer.Option("--cursor-file", metavar="PATH", help="Go on where the last run with it ended.")
+    Path | None, typer.Option("--cursor-file", metavar="PATH", help="Resume where the previous run stopped.")
 ]
 
 

@@ -51,40 +51,46 @@ def forward(
     criteria: Criteria,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-]", help="- for the events on standard input, to its end.", show_default=False),
+        typer.Argument(
+            metavar="[-]", help="Use - to forward events from standard input until it ends.", show_default=False
+        ),
     ] = None,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="URL", help="POST each event there.", show_default=False)
+        str | None, typer.Option("--to", metavar="URL", help="POST each event to this URL.", show_default=False)
     ] = None,
     command: Annotated[
         str | None,
-        typer.Option("--exec", metavar="CMD", help="Start CMD for each, without a shell.", show_default=False),
+        typer.Option("--exec", metavar="CMD", help="Run CMD for each event, without a shell.", show_default=False),
     ] = None,
     cursor_file: Annotated[
         Path | None,
         typer.Option(
             "--cursor-file",
             metavar="PATH",
-            help="Go on where the last run with it ended; the first run begins with the log. Without: from now on.",
+            help="Resume where the previous run stopped, at first from the start of the log. Without it: from now on.",
             show_default=False,
         ),
     ] = None,
     batch: Annotated[
-        int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Up to N at once, as a JSON array.")
+        int,
+        typer.Option(
+            "--batch", metavar="N", min=1, max=10_000, help="Deliver up to N events at once, as a JSON array."
+        ),
     ] = 1,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="End when N were handed on.", show_default=False)
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help="Stop after delivering N events.", show_default=False),
     ] = None,
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="S", min=0.1, help="How long one call or command may take.")
     ] = 30.0,
     recovered: Annotated[
-        bool, typer.Option("--recovered", help="Hand on events of more than a minute ago that were recovered.")
+        bool, typer.Option("--recovered", help="Also deliver recovered events that are more than a minute old.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print no line for each delivery, and no totals.")
+        bool, typer.Option("--quiet", "-q", help="Print no status messages: neither deliveries nor totals.")
     ] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Go to the background. Needs --cursor-file.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background. Needs --cursor-file.")] = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> int:

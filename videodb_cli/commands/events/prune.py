@@ -28,17 +28,22 @@ app = new_app()
 @app.command(cls=PanelCommand)
 def prune(
     older: Annotated[
-        str | None, typer.Option("--older", metavar="TIME", help="Lines that were received longer ago: 30d, 12h.")
+        str | None,
+        typer.Option("--older", metavar="TIME", help="Remove lines received longer ago than this: 30d, 12h."),
     ] = None,
     max_size: Annotated[
         int | None,
-        typer.Option("--max-size", metavar="SIZE", parser=parse_size, help="The oldest files, until all fit: 2GB."),
+        typer.Option(
+            "--max-size", metavar="SIZE", parser=parse_size, help="Remove the oldest files until the rest fits: 2GB."
+        ),
     ] = None,
     keep_session: Annotated[
         list[str] | None,
-        typer.Option("--keep-session", metavar="ID", help="Keep what belongs to this session.", show_default=False),
+        typer.Option(
+            "--keep-session", metavar="ID", help="Keep everything that belongs to this session.", show_default=False
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, and say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would be removed.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,

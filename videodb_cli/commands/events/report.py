@@ -51,16 +51,19 @@ def report(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write it here; - means stdout.  [default: videodb-report-SESSION.html]",
+            help="Write to this file; - means stdout.  [default: videodb-report-SESSION.html]",
             show_default=False,
         ),
     ] = None,
     opens: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Of the first N events.")] = None,
-    around: Annotated[
-        str | None, typer.Option("--around", metavar="TIME", help="With each, what happened within this time: 30s.")
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Use only the first N events.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
+    around: Annotated[
+        str | None,
+        typer.Option("--around", metavar="TIME", help="Also show events within this time of each match: 30s."),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at the first line that is not JSON.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,

@@ -78,12 +78,14 @@ def search(
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="The best N.  [default: 20 on a terminal]")
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help="Show the N best matches.  [default: 20 on a terminal]"),
     ] = None,
     around: Annotated[
-        str | None, typer.Option("--around", metavar="TIME", help="With each, what came within this time: 30s.")
+        str | None,
+        typer.Option("--around", metavar="TIME", help="Also show events within this time of each match: 30s."),
     ] = None,
-    no_index: Annotated[bool, typer.Option("--no-index", help="Read everything instead of keeping an index.")] = False,
+    no_index: Annotated[bool, typer.Option("--no-index", help="Scan the whole log instead of using an index.")] = False,
     files: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,7 +95,7 @@ def search(
             show_default=False,
         ),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 when a line is not JSON.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 if a line is not JSON.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,

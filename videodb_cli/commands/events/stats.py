@@ -63,10 +63,13 @@ def stats(
     ] = None,
     by: Annotated[str, typer.Option("--by", metavar="|".join(BY), help="What to count by.")] = "channel",
     full: Annotated[
-        bool, typer.Option("--full", help="Text volume and latencies too; reads every event whole.")
+        bool,
+        typer.Option("--full", help="Also measure text volume and latency; slower, because it decodes every event."),
     ] = False,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Of the first N events.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 when a line is not JSON.")] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Use only the first N events.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 if a line is not JSON.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,

@@ -50,8 +50,10 @@ def summary(
         int,
         typer.Option("--budget", metavar="TOKENS", min=60, help="How long the answer may be; a token is four bytes."),
     ] = 400,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Of the first N events.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Use only the first N events.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at the first line that is not JSON.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,

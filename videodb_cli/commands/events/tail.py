@@ -40,21 +40,25 @@ def tail(
     ] = None,
     number: Annotated[
         str | None,
-        typer.Option("-n", metavar="N", help="The last N events; +N begins with the Nth.  [default: 10]"),
+        typer.Option("-n", metavar="N", help="Show the last N events; +N starts at the Nth event.  [default: 10]"),
     ] = None,
-    follow: Annotated[bool, typer.Option("-f", "-F", "--follow", help="Go on with events as they come.")] = False,
+    follow: Annotated[
+        bool, typer.Option("-f", "-F", "--follow", help="Keep following the log as events arrive.")
+    ] = False,
     count: Annotated[
-        int | None, typer.Option("--count", "--limit", metavar="N", min=1, help="End after N events.")
+        int | None, typer.Option("--count", "--limit", metavar="N", min=1, help="Stop after N events.")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="S", min=0, help="With -f: end after S seconds, status 124.")
+        float | None,
+        typer.Option("--timeout", metavar="S", min=0, help="With -f: stop after S seconds with exit status 124."),
     ] = None,
     around: Annotated[
-        str | None, typer.Option("--around", metavar="TIME", help="With each, what came within this time: 30s.")
+        str | None,
+        typer.Option("--around", metavar="TIME", help="Also show events within this time of each match: 30s."),
     ] = None,
     cursor_file: CursorOption = None,
-    must_match: Annotated[bool, typer.Option("-e", help="Exit 1 when nothing matched.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
+    must_match: Annotated[bool, typer.Option("-e", help="Exit 1 if nothing matched.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at the first line that is not JSON.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print lines as logged on a terminal too.")] = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,

@@ -57,13 +57,16 @@ def transcript(
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
     ] = None,
-    visuals: Annotated[bool, typer.Option("--visuals", help="What was on screen beside it.")] = False,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Of the first N events.")] = None,
-    around: Annotated[
-        str | None, typer.Option("--around", metavar="TIME", help="With each, what was said within this time: 30s.")
+    visuals: Annotated[bool, typer.Option("--visuals", help="Include what was on the screen.")] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Use only the first N events.")
     ] = None,
-    must_match: Annotated[bool, typer.Option("-e", help="Exit 1 when nothing was said.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
+    around: Annotated[
+        str | None,
+        typer.Option("--around", metavar="TIME", help="Also show what was said within this time of each match: 30s."),
+    ] = None,
+    must_match: Annotated[bool, typer.Option("-e", help="Exit 1 if nothing was said.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at the first line that is not JSON.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,

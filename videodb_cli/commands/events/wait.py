@@ -65,23 +65,28 @@ def wait(
         list[str] | None,
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
     ] = None,
-    count: Annotated[int, typer.Option("--count", "--limit", metavar="N", min=1, help="Wait for N events.")] = 1,
+    count: Annotated[
+        int, typer.Option("--count", "--limit", metavar="N", min=1, help="Wait for N matching events.")
+    ] = 1,
     timeout: Annotated[
         float | None,
         typer.Option(
-            "--timeout", metavar="S", min=0, help="Give up after S seconds, status 124.  [default: 300 in a script]"
+            "--timeout",
+            metavar="S",
+            min=0,
+            help="Give up after S seconds with exit status 124.  [default: 300 in a script]",
         ),
     ] = None,
     fail_on: Annotated[
         list[str] | None,
-        typer.Option("--fail-on", metavar="EVENT", help="Exit 1 when this event comes first.", show_default=False),
+        typer.Option("--fail-on", metavar="EVENT", help="Exit 1 if this event comes first.", show_default=False),
     ] = None,
     recovered: Annotated[
-        bool, typer.Option("--recovered", help="Count events of more than a minute ago that were recovered.")
+        bool, typer.Option("--recovered", help="Also count recovered events that are more than a minute old.")
     ] = False,
     cursor_file: CursorOption = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at a line that is not JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say what is waited for.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at the first line that is not JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no status messages.")] = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
 ) -> int:

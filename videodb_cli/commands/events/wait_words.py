@@ -6,12 +6,11 @@ import shlex
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.quantities import count_of, span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from videodb_cli.eventlog.query.criteria import Criteria
 
 
 def waiting_for(criteria: Criteria, *, count: int, fail_on: Sequence[str], timeout_s: float | None, now: float) -> str:
@@ -32,6 +31,9 @@ def waiting_for(criteria: Criteria, *, count: int, fail_on: Sequence[str], timeo
 def did_not_come(criteria: Criteria, timeout_s: float) -> str:
     """Return the sentence for a wait that timed out."""
     flags = _flags(criteria)
+    names = criteria.event or ()
+    if len(names) == 1 and flags == _flags(Criteria(event=names)):
+        return f"timed out after {timeout_s:g} s: no {names[0]!r} event"
     return f"timed out after {timeout_s:g} s: no event" + (f" with {flags}" if flags else " came")
 
 

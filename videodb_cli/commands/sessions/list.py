@@ -28,11 +28,16 @@ def list_sessions(
         typer.Argument(metavar="[FILE]...", help="Files, directories, or - for standard input.", show_default=False),
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="With events since: 10m, 1d, 10:15, 2026-03-02T10:15.")
+        str | None,
+        typer.Option(
+            "--since", metavar="TIME", help="Sessions with events since this time: 10m, 1d, 10:15, 2026-03-02T10:15."
+        ),
     ] = None,
-    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="That began until then.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Sessions that began before this time.")
+    ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="The newest N.", show_default=False)
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Show only the N newest.", show_default=False)
     ] = None,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,

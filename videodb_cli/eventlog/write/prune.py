@@ -39,7 +39,7 @@ class PrunePlan:
         max_size: Whole files go, the oldest first, until all files together are no larger; None: no bound.
         keeps: Tells whether an event stays in any case.
         may_rewrite: No listener runs: files may be rewritten, the log itself included.
-        dry_run: Change nothing, and say what would go.
+        dry_run: Change nothing; show what would be removed.
     """
 
     before: float | None = None

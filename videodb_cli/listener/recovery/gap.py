@@ -238,15 +238,15 @@ class GapReport:
 
     def _sentence(self, is_polling: bool) -> str:
         parts = ", ".join(f"{count} {channel}" for channel, count in sorted(self.counts.items()))
-        brought = f"{self.total} events read back ({parts})" if self.total else "nothing to read back"
+        brought = f"{self.total} events recovered ({parts})" if self.total else "nothing to recover"
         if self.total == 1:
-            brought = f"1 event read back ({parts})"
+            brought = f"1 event recovered ({parts})"
         if self.unknown:
             named = [*sorted(self.unknown)[:_NAMED], *(["…"] if len(self.unknown) > _NAMED else [])]
-            brought += f"; unknown to the service: {', '.join(named)}"
+            brought += f"; the service no longer knows: {', '.join(named)}"
         if self._asked_since > self.gap.started:
             brought += f"; nothing before {iso(self._asked_since)} was asked for"
         if self.failures:
-            return f"{brought}; {len(self.failures)} calls that failed will be tried again; alerts cannot be read back"
-        tail = "; what still speaks to the old connection is polled" if is_polling else ""
-        return f"{brought}; alerts cannot be read back{tail}"
+            brought += f"; {len(self.failures)} calls that failed will be tried again"
+        tail = "; pipelines that still send to the old connection are polled" if is_polling else ""
+        return f"{brought}; missed alerts cannot be recovered{tail}"

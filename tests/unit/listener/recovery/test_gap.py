@@ -108,7 +108,7 @@ def test_a_report_says_what_is_missing() -> None:
     text, data = report.make([])
     assert data["complete"] is True
     assert data["counts"] == {"transcript": 2}
-    assert "2 events read back" in text
+    assert "2 events recovered" in text
     assert report.is_current
     assert "asked_since" not in data
     assert "unknown" not in data
@@ -122,5 +122,5 @@ def test_a_report_says_what_was_not_asked_for() -> None:
     assert data["asked_since"] == "2026-03-02T11:28:50.000Z"
     assert "nothing before 2026-03-02T11:28:50.000Z was asked for" in text
     assert data["unknown"] == ["session cap-1"]
-    assert "unknown to the service: session cap-1" in text
+    assert "the service no longer knows: session cap-1" in text
     assert report.is_current
