@@ -21,7 +21,7 @@ HELD_BY = {
     "diagnostics/*.py": "tests/unit/diagnostics/test_diagnostics.py tests/e2e/test_diagnostics.py",
     # What a command does needs processes, media or a service.
     "app/capture/*.py": "tests/e2e/test_capture_file.py tests/e2e/test_capture_faults.py",
-    "app/forward/*.py": "tests/e2e/test_events_forward.py tests/e2e/week/test_network_forward.py",
+    "app/forward/*.py": "tests/e2e/test_events_forward.py tests/e2e/test_deliveries.py",
     "app/doctor*.py": "tests/cli/test_doctor.py",
     "app/report_page.py": "tests/cli/test_events_report.py",
     "page/content.py": "tests/unit/page/test_payload.py",

@@ -11,18 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Protocol
 
-import orjson
-
-from videodb_cli.errors import RefusedError
 from videodb_cli.eventlog.matches import Batch
 from videodb_cli.eventlog.read.cursor import Cursor
 from videodb_cli.eventlog.read.sources import LogSource, open_source
 from videodb_cli.eventlog.views.wait_condition import is_old
-from videodb_cli.eventlog.write.stamps import iso_from_ms
-from videodb_cli.rundir import private
 
 _HEAD = 4096
 
@@ -35,6 +29,11 @@ class Delivery:
     events: tuple[dict[str, Any], ...]
     key: str
 
+    @property
+    def webhook_id(self) -> str:
+        """The delivery's id by the Standard Webhooks scheme."""
+        return f"msg_{self.key}"
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -46,9 +45,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The receiver refused the delivery for good; ``why`` in words."""
+    """The receiver refused the delivery for good; ``why`` in words. ``status`` is that of HTTP or of the command."""
 
     why: str
+    status: int | None = None
 
 
 class StoppedError(Exception):
@@ -65,7 +65,7 @@ class DeliveryTarget(Protocol):
 class Forwarder:
     """Forwards selected lines batch by batch. Old recovered events are left out unless ``recovered``.
 
-    After each delivery the cursor is saved. Refused events are recorded in a file beside it.
+    After each delivery the cursor is saved. What ``on_refused`` raises ends the run before the refused event.
     """
 
     def __init__(
@@ -76,16 +76,16 @@ class Forwarder:
         batch: int = 1,
         limit: int | None = None,
         cursor: Cursor | None = None,
-        refused_log: Path | None = None,
+        accepts: Callable[[bytes], bool] = lambda _line: True,
         on_accepted: Callable[[Delivery, Accepted], None] = lambda _delivery, _accepted: None,
-        on_refused: Callable[[Delivery, str], None] = lambda _delivery, _why: None,
+        on_refused: Callable[[Delivery, Refused], None] = lambda _delivery, _refused: None,
     ) -> None:
         self._target = target
         self._recovered = recovered
         self._batch = batch
         self._left = limit
         self._cursor = cursor
-        self._refused_log = refused_log
+        self._accepts = accepts
         self._on_accepted = on_accepted
         self._on_refused = on_refused
 
@@ -104,6 +104,8 @@ class Forwarder:
         for line in lines.lines:
             event = line.decode()
             if not isinstance(event, dict) or (not self._recovered and is_old(event)):
+                continue
+            if not self._accepts(line.raw):
                 continue
             chosen.append((line.offset, line.raw, event))
             if len(chosen) in {self._batch, self._left}:
@@ -125,7 +127,7 @@ class Forwarder:
         )
         outcome = self._target.deliver(delivery)
         if isinstance(outcome, Refused):
-            self._note_refused(delivery, outcome.why)
+            self._on_refused(delivery, outcome)
         else:
             self._on_accepted(delivery, outcome)
         if self._left is not None:
@@ -133,26 +135,6 @@ class Forwarder:
         if self._cursor is not None:
             offset, line, _ = chosen[-1]
             self._cursor.save(source, offset + len(line) + 1)
-
-    def _note_refused(self, delivery: Delivery, why: str) -> None:
-        self._on_refused(delivery, why)
-        if self._refused_log is None:
-            return
-        import os
-
-        at = iso_from_ms(int(time.time() * 1000))
-        records = [
-            orjson.dumps({"at": at, "why": why, "idempotency_key": delivery.key, "event": orjson.Fragment(line)})
-            + b"\n"
-            for line in delivery.lines
-        ]
-        try:
-            fd = private.open_fd(self._refused_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            with os.fdopen(fd, "wb") as file:
-                file.write(b"".join(records))
-        except OSError as error:
-            # An event that cannot be recorded is not skipped: the next run begins with it.
-            raise RefusedError(f"cannot write {self._refused_log}: {error.strerror}", code="file") from error
 
 
 def _first_line(source: LogSource) -> bytes:

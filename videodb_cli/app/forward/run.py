@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from videodb_cli.app.forward.forwarder import Accepted, Delivery, Forwarder, Stop, StoppedError
+from videodb_cli.app.forward.dead_letters import DeadLetters
+from videodb_cli.app.forward.forwarder import Accepted, Delivery, Forwarder, Refused, Stop, StoppedError
+from videodb_cli.app.forward.message import Message
+from videodb_cli.app.forward.signing import read_secrets
 from videodb_cli.app.forward.targets import CommandTarget, HttpTarget
+from videodb_cli.app.forward.templates import body_of
 from videodb_cli.app.polled import polled
 from videodb_cli.errors import ConflictError, UnreachableError
 from videodb_cli.eventlog.log import EventLog
@@ -29,6 +34,8 @@ from videodb_cli.rundir.paths import RunDir
 
 _START_TIMEOUT_S = 15.0
 _LOOK_S = 0.2
+# The members of a request that are paths.
+_PATHS = ("cursor_file", "secret_file", "dead_letters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,12 @@ class ForwardRequest:
         limit: End after so many events.
         timeout_s: How long one call or command may take.
         recovered: Also forward events that were recovered long after they happened.
+        secret_file: Sign each POST with the secrets of this file.
+        template: What the body of a POST is: ``json``, ``slack``, ``discord``, or a path.
+        dead_letters: Record what is refused there; by default beside the cursor.
+        arguments: Instead of ``command``: its words.
+        jq: Only events for which this program gives a result other than false and null.
+        name: The route's name in messages.
     """
 
     url: str | None = None
@@ -54,23 +67,24 @@ class ForwardRequest:
     limit: int | None = None
     timeout_s: float = 30.0
     recovered: bool = False
+    secret_file: Path | None = None
+    template: str = "json"
+    dead_letters: Path | None = None
+    arguments: tuple[str, ...] | None = None
+    jq: str | None = None
+    name: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Returns the request as JSON values."""
-        cursor_file = None if self.cursor_file is None else str(self.cursor_file)
-        return {**asdict(self), "criteria": self.criteria._asdict(), "cursor_file": cursor_file}
+        paths = {name: None if getattr(self, name) is None else str(getattr(self, name)) for name in _PATHS}
+        return {**asdict(self), "criteria": self.criteria._asdict(), **paths}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Reads what `to_json` returned."""
-        cursor_file = fields["cursor_file"]
-        return cls(
-            **{
-                **fields,
-                "criteria": Criteria(**fields["criteria"]),
-                "cursor_file": None if cursor_file is None else Path(cursor_file),
-            }
-        )
+        paths = {name: None if fields[name] is None else Path(fields[name]) for name in _PATHS}
+        arguments = None if fields["arguments"] is None else tuple(fields["arguments"])
+        return cls(**{**fields, **paths, "criteria": Criteria(**fields["criteria"]), "arguments": arguments})
 
 
 class ForwardObserver(Protocol):
@@ -99,9 +113,18 @@ def run_forward(log: EventLog, request: ForwardRequest, observer: ForwardObserve
 
     Raises:
         ConflictError: Another forwarder uses this cursor.
-        UsageError: The URL or the command cannot be used.
+        UsageError: The URL, the command, the template or the secret file cannot be used.
     """
     stop = Stop()
+    tune_for_long_running()
+    with ask_on_signals(stop.ask):
+        forward_until(stop, log, request, observer, follow=follow)
+
+
+def forward_until(
+    stop: Stop, log: EventLog, request: ForwardRequest, observer: ForwardObserver, *, follow: bool = True
+) -> None:
+    """Does what `run_forward` does, until ``stop``."""
     target: HttpTarget | CommandTarget
 
     def ready() -> None:
@@ -110,21 +133,11 @@ def run_forward(log: EventLog, request: ForwardRequest, observer: ForwardObserve
             if isinstance(target, HttpTarget):
                 target.persist()
 
-    if request.url is not None:
-        target = HttpTarget(
-            request.url,
-            stop=stop,
-            is_batch=request.batch > 1,
-            timeout_s=request.timeout_s,
-            on_trouble=observer.trouble,
-            on_tried=ready,
-        )
-    else:
-        target = CommandTarget(request.command or "", stop=stop, timeout_s=request.timeout_s)
+    target = _target_of(request, stop, observer, ready)
+    accepts = _condition(request.jq, observer)
     with contextlib.closing(target), _alone(request.cursor_file):
-        if request.command is not None:
+        if request.url is None:
             ready()
-        tune_for_long_running()
         cursor = None if request.cursor_file is None else Cursor(request.cursor_file)
         forwarder = Forwarder(
             target,
@@ -132,16 +145,15 @@ def run_forward(log: EventLog, request: ForwardRequest, observer: ForwardObserve
             batch=request.batch,
             limit=request.limit,
             cursor=cursor,
-            refused_log=None if request.cursor_file is None else beside(request.cursor_file, ".refused"),
+            accepts=accepts,
             on_accepted=observer.accepted,
-            on_refused=observer.refused,
+            on_refused=_recorder(request, target, observer),
         )
         from_now = follow and cursor is None and request.criteria.since is None
         options = ReadOptions(cursor=cursor, from_now=from_now, without_own=True)
         with (
             contextlib.suppress(StoppedError),
             log.read(request.criteria, options, follow=follow) as reading,
-            ask_on_signals(stop.ask),
         ):
             batches = reading.matches.batches()
             for found in batches if follow else polled(batches, _LOOK_S):
@@ -154,6 +166,57 @@ def run_forward(log: EventLog, request: ForwardRequest, observer: ForwardObserve
                 observer.broken(reading.matches.broken)
                 if forwarder.is_done:
                     return
+
+
+def _target_of(
+    request: ForwardRequest, stop: Stop, observer: ForwardObserver, ready: Callable[[], None]
+) -> HttpTarget | CommandTarget:
+    if request.url is None:
+        words = shlex.join(request.arguments) if request.arguments else request.command or ""
+        return CommandTarget(words, stop=stop, timeout_s=request.timeout_s)
+    secrets = () if request.secret_file is None else read_secrets(request.secret_file)
+    return HttpTarget(
+        request.url,
+        stop=stop,
+        message=Message(body_of(request.template, is_batch=request.batch > 1), secrets),
+        timeout_s=request.timeout_s,
+        on_trouble=observer.trouble,
+        on_tried=ready,
+    )
+
+
+def _recorder(
+    request: ForwardRequest, target: HttpTarget | CommandTarget, observer: ForwardObserver
+) -> Callable[[Delivery, Refused], None]:
+    """Returns what says and records that a delivery was refused."""
+    path = request.dead_letters
+    if path is None and request.cursor_file is not None:
+        path = beside(request.cursor_file, ".refused")
+    letters = None if path is None else DeadLetters(path, request.name or target.name)
+
+    def refused(delivery: Delivery, why: Refused) -> None:
+        observer.refused(delivery, why.why)
+        if letters is not None:
+            letters.add(delivery, why)
+
+    return refused
+
+
+def _condition(program: str | None, observer: ForwardObserver) -> Callable[[bytes], bool]:
+    """Returns whether a jq program selects a line. An event on which it fails is not selected, and is said."""
+    if program is None:
+        return lambda _line: True
+    from videodb_cli.eventlog.query.jq import Program
+
+    compiled = Program(program)
+
+    def selects(line: bytes) -> bool:
+        run = compiled.run([line])
+        if run.failures:
+            observer.trouble(f"the jq program failed on an event, which is left out: {run.failures[0].message}")
+        return any(result not in {"false", "null"} for result in run.results)
+
+    return selects
 
 
 def forward_in_background(run_dir: RunDir, request: ForwardRequest) -> int | None:

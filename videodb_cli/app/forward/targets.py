@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from videodb_cli import diagnostics
 from videodb_cli.api.control_plane import answered_at, retry_after_s
 from videodb_cli.app.forward.forwarder import Accepted, Delivery, Refused, Stop
+from videodb_cli.app.forward.message import Message
 from videodb_cli.errors import MissingDependencyError, UsageError
 from videodb_cli.listener.backoff import Backoff
 from videodb_cli.model import event as ev
@@ -31,8 +32,8 @@ from videodb_cli.process.environment import child_environment
 if TYPE_CHECKING:
     import httpx
 
-# 4xx means that the event is wrong, except for these two, which ask for a later retry.
-_TRY_AGAIN = frozenset((408, 429))
+# 4xx means that the event is wrong, except for these, which ask for a later retry.
+_TRY_AGAIN = frozenset((408, 425, 429))
 _MAX_VARIABLE = 4096
 _KILL_AFTER_S = 3.0
 # When asked to end, wait so long for the delivery under way; if it is not accepted by then, the next run repeats it.
@@ -60,7 +61,7 @@ class HttpTarget:
         url: str,
         *,
         stop: Stop,
-        is_batch: bool,
+        message: Message,
         timeout_s: float,
         on_trouble: Callable[[str], None],
         on_tried: Callable[[], None] = lambda: None,
@@ -73,10 +74,11 @@ class HttpTarget:
             self.host = None
         if not self.host or parts.scheme not in {"http", "https"}:
             raise UsageError(f"not a URL to forward to: {url}", hint="--to https://example.org/events")
+        self.name = self.host
         self._route = decide(url)
         self._url = url
         self._stop = stop
-        self._is_batch = is_batch
+        self._message = message
         self._timeout_s = timeout_s
         self._on_trouble = on_trouble
         self._on_tried = on_tried
@@ -90,9 +92,8 @@ class HttpTarget:
         self._persists = True
 
     def deliver(self, delivery: Delivery) -> Accepted | Refused:
-        """POST one event as an object, or a batch as an array. 4xx (but 408, 429) is a refusal, others are retried."""
-        body = b"[" + b",".join(delivery.lines) + b"]" if self._is_batch else delivery.lines[0]
-        headers = {"content-type": "application/json", "idempotency-key": delivery.key}
+        """POST the message of a delivery. 4xx (but 408, 425, 429) is a refusal, everything else is retried."""
+        body = self._message.body(delivery)
         backoff = Backoff(uniform=self._uniform)
         said: str | None = None
         attempt = 0
@@ -100,7 +101,7 @@ class HttpTarget:
             attempt += 1
             self._stop.check()
             began = time.monotonic()
-            status, retry_after, trouble = self._post_until_stopped(body, headers)
+            status, retry_after, trouble = self._post_until_stopped(body, self._message.headers(delivery, body))
             _log_post(self.host, trouble or f"HTTP {status}", began, attempt, retry_after)
             self._on_tried()
             self._persists = self._persists or trouble is None
@@ -110,7 +111,7 @@ class HttpTarget:
                 return Accepted(str(status), time.monotonic() - began)
             if trouble is None and 400 <= status < 500 and status not in _TRY_AGAIN:
                 # For plain http the proxy itself may have answered.
-                return Refused(f"HTTP {status}" if self._route.is_tls else f"HTTP {status}{self._route.by}")
+                return Refused(f"HTTP {status}" if self._route.is_tls else f"HTTP {status}{self._route.by}", status)
             trouble = trouble or f"HTTP {status}"
             if trouble != said:
                 said = trouble
@@ -178,6 +179,7 @@ class CommandTarget:
             raise UsageError(f"--exec {command}: {error}") from None
         if not self._arguments:
             raise UsageError("--exec needs a command")
+        self.name = self._arguments[0]
         if shutil.which(self._arguments[0]) is None:
             raise MissingDependencyError(f"no such command: {self._arguments[0]}", code="no_command")
         self._stop = stop
@@ -206,7 +208,7 @@ class CommandTarget:
             return Accepted("exit 0", took_s)
         if child.returncode < 0:
             return Refused(f"ended by signal {-child.returncode}")
-        return Refused(f"exit status {child.returncode}")
+        return Refused(f"exit status {child.returncode}", child.returncode)
 
     def _has_ended(self, child: subprocess.Popen[bytes], content: bytes) -> bool:
         """Write to a command and wait for its end. Returns False if its time is up, or if we were asked to end."""

@@ -23,7 +23,7 @@ from videodb_cli.quantities import count_of
 from videodb_cli.userpaths import absolute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from videodb_cli.app.forward.forwarder import Accepted, Delivery
     from videodb_cli.eventlog.read.broken import BrokenLines
@@ -62,6 +62,21 @@ def forward(
         str | None,
         typer.Option("--exec", metavar="CMD", help="Run CMD for each event, without a shell.", show_default=False),
     ] = None,
+    routes_file: Annotated[
+        Path | None,
+        typer.Option("--route", metavar="FILE", help="Several at once: the [[route]] tables of FILE (TOML)."),
+    ] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option("--secret-file", metavar="FILE", help="Sign each POST (Standard Webhooks); FILE is mode 0600."),
+    ] = None,
+    template: Annotated[
+        str, typer.Option("--template", metavar="json|slack|discord|FILE", help="The body of each POST.")
+    ] = "json",
+    dead_letters: Annotated[
+        Path | None,
+        typer.Option("--dead-letters", metavar="FILE", help="Record what is refused there, not beside the cursor."),
+    ] = None,
     cursor_file: Annotated[
         Path | None,
         typer.Option(
@@ -96,9 +111,22 @@ def forward(
 ) -> int:
     """Follow the log and hand each event on, in order, again until it is taken.
 
-    An endpoint that was away gets everything once it is back. 4xx (but 408 and 429) and a command that fails mean that
-    the event is wrong: it is recorded (beside the cursor, .refused) and passed over.
+    An endpoint that was away gets everything once it is back. 4xx (but 408, 425, 429) and a command that fails mean
+    that the event is wrong: it is recorded (beside the cursor, .refused) and passed over.
     """
+    if routes_file is not None:
+        given = {
+            "--to": to,
+            "--exec": command,
+            "--cursor-file": cursor_file,
+            "--secret-file": secret_file,
+            "--dead-letters": dead_letters,
+            "--limit": limit,
+            "--detach": detach or None,
+            "-": files or None,
+        }
+        _refuse_beside_routes(given, criteria)
+        return _run_routes(routes_file, open_log(None, directory, env_file).run_dir, quiet=quiet)
     if (to is None) == (command is None):
         raise UsageError("either --to URL or --exec CMD", hint="videodb events forward --to https://… --cursor-file F")
     _check_input(files or [], cursor_file, detach=detach)
@@ -106,11 +134,27 @@ def forward(
     if cursor_file is not None:
         cursor_file = absolute(cursor_file)
         Cursor(cursor_file)  # fails early if no file can be created there
+    if to is None and (secret_file is not None or template != "json"):
+        raise UsageError("--secret-file and --template are for --to URL")
+    if template not in {"json", "slack", "discord"}:
+        template = str(absolute(Path(template)))
     from videodb_cli.app.forward.run import ForwardRequest, forward_in_background, run_forward
 
     if command is not None:
         _tell_no_shell(command)
-    request = ForwardRequest(to, command, criteria, cursor_file, batch, limit, timeout, recovered)
+    request = ForwardRequest(
+        to,
+        command,
+        criteria,
+        cursor_file,
+        batch,
+        limit,
+        timeout,
+        recovered,
+        secret_file=None if secret_file is None else absolute(secret_file),
+        template=template,
+        dead_letters=None if dead_letters is None else absolute(dead_letters),
+    )
     if not detach:
         talk = _Talk(quiet=quiet)
         try:
@@ -122,6 +166,29 @@ def forward(
         hint = f"--cursor-file {shlex.quote(str(log.run_dir.path / 'forward.cursor'))}"
         raise UsageError("--detach needs --cursor-file", hint=hint)
     console.data(f"PID={forward_in_background(log.run_dir, request) or ''}")
+    return 0
+
+
+def _refuse_beside_routes(given: Mapping[str, object], criteria: Criteria) -> None:
+    """Raises UsageError for what each route says itself."""
+    named = [option for option, value in given.items() if value is not None]
+    if not named and criteria != Criteria():
+        named = ["a selection"]
+    if named:
+        raise UsageError(f"{named[0]} and --route exclude each other", hint="each [[route]] says its own")
+
+
+def _run_routes(path: Path, run_dir: RunDir, *, quiet: bool) -> int:
+    from videodb_cli.app.forward.routes import read_routes
+    from videodb_cli.app.forward.run_routes import run_routes
+
+    routes = read_routes(absolute(path), run_dir.path)
+    talks = {route.name: _Talk(quiet=quiet, name=route.name) for route in routes}
+    try:
+        run_routes(lambda: EventLog(run_dir), routes, lambda route: talks[route.name])
+    finally:
+        for talk in talks.values():
+            talk.totals()
     return 0
 
 
@@ -171,8 +238,9 @@ def _delivery_line(delivery: Delivery, accepted: Accepted) -> str:
 class _Talk:
     """The messages of a forwarder: on stderr, and to the parent process in the background."""
 
-    def __init__(self, on_ready: Callable[[int], None] | None = None, *, quiet: bool) -> None:
+    def __init__(self, on_ready: Callable[[int], None] | None = None, *, quiet: bool, name: str = "") -> None:
         self.on_ready = on_ready
+        self._prefix = f"{name}: " if name else ""
         self._quiet = quiet
         self._accepted = self._refused = self._deliveries = 0
 
@@ -182,27 +250,29 @@ class _Talk:
         self._deliveries += 1
         if not self._quiet:
             # There may be many of these, and somebody may start this with a stderr that is never read.
-            console.talk_if_ready(_delivery_line(delivery, accepted), is_safe=True)
+            console.talk_if_ready(self._prefix + _delivery_line(delivery, accepted), is_safe=True)
 
     def totals(self) -> None:
         """Print how much was handed on."""
         if self._quiet:
             return
-        said = f"{count_of(self._accepted, 'event')} handed on"
+        said = f"{self._prefix}{count_of(self._accepted, 'event')} handed on"
         if self._deliveries != self._accepted:
             said += f" in {count_of(self._deliveries, 'delivery', 'deliveries')}"
         console.talk(f"{said} · {self._refused:,} refused" if self._refused else said)
 
     def trouble(self, sentence: str) -> None:
         """An endpoint does not take events for now, or takes them again."""
-        console.talk(sentence)
+        console.talk(self._prefix + sentence)
 
     def refused(self, delivery: Delivery, why: str) -> None:
         """A delivery was refused for good and is passed over."""
         count = len(delivery.lines)
         self._refused += count
         what = f"{count} events passed over" if count > 1 else "event passed over"
-        console.talk(f"{what} ({why}): {delivery.events[0].get('ts')} {delivery.events[0].get('channel')}")
+        console.talk(
+            f"{self._prefix}{what} ({why}): {delivery.events[0].get('ts')} {delivery.events[0].get('channel')}"
+        )
 
     def broken(self, broken: BrokenLines) -> None:
         """Lines of the log could not be read."""
