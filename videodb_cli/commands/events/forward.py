@@ -185,7 +185,7 @@ def _run_routes(path: Path, run_dir: RunDir, *, quiet: bool) -> int:
     routes = read_routes(absolute(path), run_dir.path)
     talks = {route.name: _Talk(quiet=quiet, name=route.name) for route in routes}
     try:
-        run_routes(lambda: EventLog(run_dir), routes, lambda route: talks[route.name])
+        run_routes(lambda: CommandLog(run_dir), routes, lambda route: talks[route.name])
     finally:
         for talk in talks.values():
             talk.totals()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
@@ -14,7 +15,7 @@ from videodb_cli.commands.events.unread_input import hints_at_unread_input
 from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOption
 from videodb_cli.commands.output_options import OutputOptions, with_forms
 from videodb_cli.commands.tree import new_app
-from videodb_cli.errors import NoMatchError
+from videodb_cli.errors import NoMatchError, UsageError
 from videodb_cli.eventlog.matches import ReadOptions
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.scan import Line
@@ -67,6 +68,9 @@ def transcript(
     ] = None,
     must_match: Annotated[bool, typer.Option("-e", help="Exit 1 if nothing was said.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at the first line that is not JSON.")] = False,
+    front_matter: Annotated[
+        bool, typer.Option("--front-matter", help="With --format md and -o DIR: write one note for each session there.")
+    ] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
     env_file: EnvFileOption = None,
@@ -75,6 +79,17 @@ def transcript(
 
     videodb events transcript --session last --format md > notes.md
     """
+    if front_matter:
+        if output.form != "md" or output.file in {None, "-"} or as_json or visuals or limit or around:
+            raise UsageError(
+                "--front-matter writes notes: it needs --format md and -o DIR, and takes no other form",
+                hint="videodb events transcript --format md --front-matter -o DIR",
+            )
+        if "-" in (files or ()):
+            raise UsageError("notes are made of files, which are read twice; standard input can be read once")
+        from videodb_cli.commands.events.notes import write_notes
+
+        return write_notes(open_log(files, directory, env_file), criteria, Path(str(output.file)))
     around_s = None if around is None else parse_duration(around)
     options = ReadOptions(limit=limit, around_s=around_s, strict=strict, without_own=True)
     channels = ("transcript", "visual_index") if visuals else ("transcript",)
