@@ -23,6 +23,7 @@ _COMMANDS = {
     "listen": "videodb_cli.commands.listen",
     "status": "videodb_cli.commands.status",
     "stop": "videodb_cli.commands.stop",
+    "watch": "videodb_cli.commands.watch",
     "capture": "videodb_cli.commands.capture",
     "events": "videodb_cli.commands.events",
     "sessions": "videodb_cli.commands.sessions",

@@ -56,6 +56,16 @@ class EventRows:
         """Use another width from now on."""
         self._columns.resize(width)
 
+    @property
+    def layout(self) -> Layout:
+        """Where things are in a row now; rows that were made with another one no longer fit."""
+        return self._columns.layout
+
+    def follow_on(self, event: Any) -> None:
+        """Show the next event as the one behind this one: of another day it gets a rule above it."""
+        if isinstance(event, dict):
+            self._new_day(event)
+
     def measure(self, events: Iterable[Any]) -> None:
         """Make room for these events before they are shown."""
         self._columns.measure(
