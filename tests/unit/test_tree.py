@@ -17,6 +17,8 @@ HELD_BY = {
     "version.py": "tests/e2e/week/test_network_forward.py",
     "commands/events/*.py": "tests/cli/test_events_filter.py tests/cli/test_events_wait.py",
     "commands/capture/*.py": "tests/e2e/test_capture_file.py tests/cli/test_capture_channels.py",
+    # The live view is tried by its keys, and as a process on a terminal.
+    "watch/*.py": "tests/unit/watch/test_app.py tests/e2e/test_watch.py",
     "commands/*.py": "tests/cli/test_golden.py tests/cli/test_listen.py tests/cli/test_local.py",
     "diagnostics/*.py": "tests/unit/diagnostics/test_diagnostics.py tests/e2e/test_diagnostics.py",
     # What a command does needs processes, media or a service.

@@ -26,6 +26,7 @@ from videodb_cli.watch.widgets import EventStream, Lines, LinesScreen, Picker
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from textual import events
     from textual.app import ComposeResult
 
     from videodb_cli.rundir.paths import RunDir
@@ -53,6 +54,7 @@ class WatchApp(App[int]):
 
     CSS = _CSS
     ENABLE_COMMAND_PALETTE = False
+    AUTO_FOCUS = None
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+q", "leave(0)", "leave", priority=False),
         Binding("ctrl+c", f"leave({_EXIT_INTERRUPTED})", priority=True),
@@ -181,11 +183,11 @@ class WatchApp(App[int]):
 
     # ---- drawing ---------------------------------------------------------------------------------------------------
 
-    def on_resize(self) -> None:
-        """Draw for another size."""
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw for another size. The application still has the old one when it hears of it."""
         for view in self.views:
-            view.resize(self.size.width + 1)  # the last cell can be used: nothing wraps here
-        self._draw()
+            view.resize(event.size.width + 1)  # the last cell can be used: nothing wraps here
+        self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
         if not self.is_running or not self._stream.is_attached:

@@ -137,9 +137,9 @@ class LinesScreen(ModalScreen[None]):
         """Put the page together."""
         yield self._lines
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Wrap anew."""
-        self._rows = self._rows_at(self.app.size.width)
+        self._rows = self._rows_at(event.size.width)
         self.action_scroll(0)
 
     def action_scroll(self, by: int) -> None:
