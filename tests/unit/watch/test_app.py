@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ def following(app: WatchApp, last: str) -> Callable[[], bool]:
     return lambda: any(last in row for row in [row for row in screen_of(app) if row][-2:])
 
 
+def has_more(app: WatchApp, known: int) -> bool:
+    return len(app.view.window.entries) > known or app.view.window.has_start
+
+
 async def test_it_follows_and_shows_hostile_text_as_it_is(run_dir: RunDir) -> None:
     app = WatchApp([run_dir])
     async with app.run_test(size=(80, 24)):
@@ -77,7 +82,7 @@ async def test_scrolling_up_reaches_the_first_event(run_dir: RunDir) -> None:
         while not app.view.window.has_start:
             before = len(app.view.window.entries)
             await pilot.press("home")
-            await until(lambda known=before: len(app.view.window.entries) > known or app.view.window.has_start)
+            await until(partial(has_more, app, before))
         await pilot.press("home")
         assert "word0[/]" in screen_of(app)[0]
 

@@ -105,8 +105,9 @@ def test_filters_hold_for_what_is_read_and_for_what_comes(tmp_path: Path) -> Non
 
 
 def test_interim_transcripts_give_way(tmp_path: Path) -> None:
-    interim = {"is_final": False}
-    RunDir(tmp_path).log.write_text(line(1, **interim) + line(2, **interim) + line(3) + line(4, **interim))
+    RunDir(tmp_path).log.write_text(
+        line(1, is_final=False) + line(2, is_final=False) + line(3) + line(4, is_final=False)
+    )
     reader = LogReader(RunDir(tmp_path))
     assert texts(without_replaced(reader.last(ALL, 9))) == ["word3.", "word4."]
     reader.close()
