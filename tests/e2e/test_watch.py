@@ -83,3 +83,19 @@ def test_without_textual_it_names_the_extra(directory: Path) -> None:
         terminal.run([sys.executable, "-c", program], environment(directory), directory)
         assert terminal.status() == 7
         assert "pipinstall'videodb-cli[watch]'" in terminal.text()
+
+
+def test_a_bug_leaves_the_terminal_as_it_was(directory: Path) -> None:
+    program = (
+        "import sys\nfrom videodb_cli.main import main\nfrom videodb_cli.watch.view import DirectoryView\n"
+        "DirectoryView.take = lambda *_: 1 / 0\nsys.exit(main(['watch']))\n"
+    )
+    with Terminal(80) as terminal:
+        before = termios.tcgetattr(terminal._slave)
+        terminal.run([sys.executable, "-c", program], environment(directory), directory)
+        assert terminal.process is not None
+        assert terminal.process.wait(20) == 70
+        assert termios.tcgetattr(terminal._slave) == before
+        assert terminal.status() == 70
+        given_back = terminal.output.rfind(b"\x1b[?1049l")
+        assert 0 <= given_back < terminal.output.rfind(b"ZeroDivisionError")
