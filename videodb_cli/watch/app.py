@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
@@ -14,12 +12,14 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from videodb_cli import console
-from videodb_cli.errors import VideodbError
 from videodb_cli.render.style import painter
 from videodb_cli.render.words import safe
 from videodb_cli.watch.detail import detail_rows
 from videodb_cli.watch.footer import HELP, footer_row, tab_row
 from videodb_cli.watch.header import header_rows
+from videodb_cli.watch.layout import LAYOUT
+from videodb_cli.watch.opening import has_display, open_player
+from videodb_cli.watch.reading import keep_reading
 from videodb_cli.watch.view import DirectoryView
 from videodb_cli.watch.widgets import EventStream, Lines, LinesScreen, Picker
 
@@ -31,28 +31,14 @@ if TYPE_CHECKING:
 
     from videodb_cli.rundir.paths import RunDir
 
-# The log is looked at, and the screen drawn, so often at most.
-_LOOK_S = 0.2
-_FACTS_S = 1.0
 _MOST_HEADER = 12
 _EXIT_INTERRUPTED = 130
-
-_CSS = """
-Screen { background: ansi_default; layout: vertical; }
-#tabs, #header, #footer { height: 1; }
-#events { height: 1fr; }
-#ask { display: none; height: 1; border: none; padding: 0; background: ansi_default; }
-LinesScreen { background: ansi_default; }
-#page { height: 100%; }
-Picker { align: center middle; }
-#picker { width: 40; max-width: 100%; max-height: 80%; height: auto; }
-"""
 
 
 class WatchApp(App[int]):
     """The live view of some directories; ``failure`` is the bug that ended it."""
 
-    CSS = _CSS
+    CSS = LAYOUT
     ENABLE_COMMAND_PALETTE = False
     AUTO_FOCUS = None
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -110,7 +96,7 @@ class WatchApp(App[int]):
         self.query_one(Input).can_focus = False
         self._stream.window = self.view.window
         for number, view in enumerate(self.views):
-            self.run_worker(self._keep_reading(view, self._wakes[number]), exit_on_error=True)
+            self.run_worker(keep_reading(view, self._wakes[number], self._draw), exit_on_error=True)
         loop = asyncio.get_running_loop()
         for one, status in ((signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, _EXIT_INTERRUPTED)):
             if not self.is_headless and signal.getsignal(one) is not signal.SIG_IGN:
@@ -128,55 +114,6 @@ class WatchApp(App[int]):
             super()._handle_exception(error)
             return
         self.exit(1)
-
-    # ---- reading ---------------------------------------------------------------------------------------------------
-
-    async def _keep_reading(self, view: DirectoryView, wake: asyncio.Event) -> None:
-        facts_at = 0.0
-        while True:
-            wake.clear()
-            is_changed = False
-            try:
-                is_changed = await self._read(view)
-            except VideodbError as error:
-                view.notice, view.is_stale, is_changed = error.message, False, True
-            except OSError as error:
-                view.notice, is_changed = f"cannot read the log: {error.strerror}", True
-            now = time.monotonic()
-            if now - facts_at >= _FACTS_S:
-                view.facts = await asyncio.to_thread(view.observer.look)
-                facts_at, is_changed = now, True
-            if is_changed:
-                self._draw()
-            try:
-                await asyncio.wait_for(wake.wait(), _LOOK_S)
-            except TimeoutError:
-                continue
-
-    async def _read(self, view: DirectoryView) -> bool:
-        """Read what is to be read now. One read at a time, so that none overtakes another."""
-        is_changed = False
-        if view.is_stale:
-            chosen = view.filter
-            entries = await asyncio.to_thread(view.read_last)
-            if view.filter == chosen:
-                view.show_last(entries)
-            is_changed = True
-        if view.search_step:
-            step, view.search_step = view.search_step, 0
-            view.show_found(await asyncio.to_thread(view.find, step))
-            is_changed = True
-        if view.wants_older:
-            view.show_older(await asyncio.to_thread(view.read_older))
-            is_changed = True
-        if view.wants_newer:
-            view.show_newer(await asyncio.to_thread(view.read_newer))
-            is_changed = True
-        chosen = view.filter
-        news = await asyncio.to_thread(view.reader.poll, view.selection)
-        if view.filter != chosen:
-            news.entries = []  # they are read again with the new filter
-        return view.take(news, time.monotonic()) or is_changed
 
     def _wake(self) -> None:
         self._wakes[self._number].set()
@@ -336,23 +273,12 @@ class WatchApp(App[int]):
         address = self.view.address()
         if address is None:
             self.view.notice = "no player is known: select an event that names one"
-        elif _has_display():
+        elif has_display():
             self.view.notice = f"opening {safe(address)}"
-            self.run_worker(asyncio.to_thread(_open, address), exit_on_error=False)
+            self.run_worker(asyncio.to_thread(open_player, address), exit_on_error=False)
         else:
             self.view.notice = safe(address)
         self._draw()
-
-
-def _has_display() -> bool:
-    # Without one, a browser of the terminal would be started in the midst of ours.
-    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _open(address: str) -> None:
-    import webbrowser
-
-    webbrowser.open(address)
 
 
 def run(run_dirs: Sequence[RunDir]) -> int:
