@@ -15,7 +15,7 @@ from videodb_cli.commands.help_words import _STATUSES, EXAMPLES
 
 # These need devices, an account, a model, a receiver or the embedded service, or go on until they are stopped.
 _NOT_HERE = ("listen", "demo", "capture channels", "capture start", "capture create", "capture stop", "events forward")
-_FOLLOWS = (" -f", "events wait", "--wait", "videodb mcp")
+_FOLLOWS = (" -f", "events wait", "--wait", "videodb mcp", "videodb watch")
 _OF_SERVICE = ("local start", "local replay", "local trigger", "local run", "models install", "doctor --local")
 _SAMPLE = [
     {"channel": "transcript", "data": {"text": "rotate the access keys before the deploy", "is_final": True}},

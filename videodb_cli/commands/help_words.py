@@ -32,6 +32,7 @@ _STATUSES: Final[Mapping[str, tuple[tuple[int, ...], Mapping[int, str]]]] = {
         (0, 4, 5, 6),
         {0: "listening", 4: "not running", 5: "connecting, unresponsive, died, or unable to write the log"},
     ),
+    "videodb watch": ((0, 2, 4, 6, 7, 130), {0: "you left it", 2: "no terminal, or wrong usage"}),
     "videodb stop": ((0, 2, 6), {0: "stopped, or nothing was running"}),
     "videodb path": ((0, 2), {}),
     "videodb doctor": (_SERVICE, {0: "listening would work", 2: "otherwise the status of 'videodb listen': 2"}),
@@ -109,6 +110,10 @@ EXAMPLES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "videodb status": (
         ("videodb status", "show the state of the listener and the capture"),
         ("videodb status --ws-id --wait 10", "print the connection id, waiting up to 10 s for it"),
+    ),
+    "videodb watch": (
+        ("videodb watch", "see the listener, the capture and the events live"),
+        ("videodb watch ~/a ~/b", "see two directories, each in a tab"),
     ),
     "videodb stop": (("videodb stop", "stop the capture and the listener"),),
     "videodb path": (

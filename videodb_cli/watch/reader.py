@@ -16,7 +16,8 @@ from videodb_cli.eventlog.read.blocks import iter_blocks, iter_blocks_backwards
 from videodb_cli.eventlog.read.broken import BrokenLines
 from videodb_cli.eventlog.read.decode import decode
 from videodb_cli.eventlog.read.follow import Change, Follower
-from videodb_cli.eventlog.read.sources import LogSource, log_sources
+from videodb_cli.eventlog.read.log_files import log_sources
+from videodb_cli.eventlog.read.sources import LogSource
 from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
