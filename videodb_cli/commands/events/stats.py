@@ -23,6 +23,7 @@ from videodb_cli.eventlog.matches import ReadOptions
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.fast.group_count import BY
 from videodb_cli.eventlog.views.stats import EventCounts
+from videodb_cli.render.bars import with_bars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,6 +130,8 @@ def _fitting(report: Mapping[str, Any], *, full: bool) -> list[str]:
     for stamps in (_LONG, _SHORT) if days else (_TODAY,):
         table = _aligned(_rows(report, stamps, full=full))
         if all(cells.width(row) <= room for row in table):
+            if width is not None:
+                table = with_bars(table, [group["count"] for group in report["groups"]], room)
             break
     else:
         stamps = _TODAY if not days else _LONG if room > _LONG_FROM else _SHORT
