@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,8 @@ from videodb_cli.report import words
 from videodb_cli.report.recordings import Recordings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from videodb_cli.model.event import Event
     from videodb_cli.page.content import PageContent
 
@@ -33,9 +36,13 @@ class ReportBuilder:
     Args:
         lists_interim: Interim transcripts are listed, too; otherwise they are only counted.
         budget: Bounds the listed events, in bytes before compression.
+        redact: Returns a text as the page may show it.
     """
 
-    def __init__(self, *, lists_interim: bool = False, budget: int = _BUDGET) -> None:
+    def __init__(
+        self, *, lists_interim: bool = False, budget: int = _BUDGET, redact: Callable[[str], str] | None = None
+    ) -> None:
+        self._redact = redact
         self._collector = Collector(budget=budget, lists_interim=lists_interim)
         self._recordings = Recordings()
         self._sessions: dict[str, None] = {}
@@ -140,7 +147,8 @@ class ReportBuilder:
                 self._collector.add_video(video)
         if self._untimed:
             notes = (*notes, f"{self._untimed:,} events without a time stand where the event before them does.")
-        return self._collector.content(self._title(), notes)
+        content = self._collector.content(self._title(), notes)
+        return content if self._redact is None else _redacted(content, self._redact)
 
     def page(self, *, notes: tuple[str, ...] = (), max_bytes: int = MAX_PAGE_BYTES) -> tuple[PageContent, list[bytes]]:
         """Return what the page shows, and the page in pieces.
@@ -152,3 +160,24 @@ class ReportBuilder:
             pieces = list(iter_page(content))
             if sum(map(len, pieces)) <= max_bytes or not self._collector.sample.thin():
                 return content, pieces
+
+
+def _redacted(content: PageContent, redact: Callable[[str], str]) -> PageContent:
+    """Return the content with each of its texts redacted, and a note if that changed any."""
+    shown: dict[str, str] = {}
+    changed = 0
+    entries = []
+    for entry in content.entries:
+        text = shown.get(entry.text)
+        if text is None:
+            text = shown[entry.text] = redact(entry.text)
+        changed += text != entry.text
+        entries.append(entry._replace(text=text))
+    note = f"{changed:,} event{' has' if changed == 1 else 's have'} parts that were redacted; --no-redact shows them."
+    return replace(
+        content,
+        entries=entries,
+        lanes=[replace(lane, stream=redact(lane.stream)) for lane in content.lanes],
+        gaps=[gap._replace(text=redact(gap.text)) for gap in content.gaps],
+        notes=[*content.notes, note] if changed else content.notes,
+    )

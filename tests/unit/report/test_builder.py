@@ -152,3 +152,12 @@ def test_an_hour_of_events_is_built_in_no_time() -> None:
     _, pieces = builder.page()
     assert time.process_time() - began < 4
     assert sum(map(len, pieces)) < MAX_PAGE_BYTES / 2
+
+
+def test_texts_are_redacted_and_the_page_says_so() -> None:
+    builder = built(
+        said(AT, "call alice"), said(AT + 1, "nothing"), redact=lambda text: text.replace("alice", "[name]")
+    )
+    content = builder.content(notes=("made here",))
+    assert [entry.text for entry in content.entries] == ["call [name]", "nothing"]
+    assert content.notes == ["made here", "1 event has parts that were redacted; --no-redact shows them."]

@@ -19,6 +19,8 @@ from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.query.times import parse_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from videodb_cli.eventlog.log import Reading
     from videodb_cli.report.builder import ReportBuilder
 
@@ -63,6 +65,9 @@ def report(
         str | None,
         typer.Option("--around", metavar="TIME", help="Also show events within this time of each match: 30s."),
     ] = None,
+    no_redact: Annotated[
+        bool, typer.Option("--no-redact", help="Show secrets, card numbers, e-mail addresses and telephone numbers.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 2 at the first line that is not JSON.")] = False,
     as_json: JsonOption = False,
     directory: DirectoryOption = None,
@@ -82,7 +87,7 @@ def report(
     target = None if output in {None, "-"} else Path(str(output)).expanduser()
     if target is not None:
         report_page.check_target(target)  # before a large log is read
-    builder = ReportBuilder(lists_interim=criteria.interim)
+    builder = ReportBuilder(lists_interim=criteria.interim, redact=None if no_redact else _redactor())
     around_s = None if around is None else parse_duration(around)
     options = ReadOptions(limit=limit, around_s=around_s, strict=strict)
     with open_log(files, directory, env_file).read(criteria, options) as reading:
@@ -108,6 +113,14 @@ def report(
     if opens:
         _open(path)
     return 0
+
+
+def _redactor() -> Callable[[str], str]:
+    """Return what hides secrets and personal data: a page is made to be passed on."""
+    from videodb_cli.eventlog.query.redact import Redactor
+
+    redactor = Redactor.from_names("all")
+    return lambda text: str(redactor.text(text).text)
 
 
 def _take(reading: Reading, builder: ReportBuilder) -> None:
