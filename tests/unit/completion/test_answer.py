@@ -59,7 +59,11 @@ def test_the_directory_of_the_environment(log: Path, monkeypatch: pytest.MonkeyP
     assert listed("events", "tail", "--channel", "my") == ["my_own"]
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\0" * 100, b"\xff\xfe{", b"{{{{\n" * 50, os.urandom(3000)])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"\0" * 100, b"\xff\xfe{", b"{{{{\n" * 50, bytes(range(256)) * 12],
+    ids=["none", "empty", "zeros", "utf-16", "broken", "every byte"],
+)
 def test_a_damaged_log_or_none(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "videodb_events.jsonl").write_bytes(content)
