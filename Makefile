@@ -9,7 +9,7 @@ LOCKED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo models test coverage bare matrix between lowest newest tried lock e2e chaos soak reliability lint
-.PHONY: types format golden docs bench fuzz clean
+.PHONY: types format golden docs site bench fuzz clean
 
 help: ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,8 +74,8 @@ tried: $(VENV)/.dev ## Print the Pythons and the releases with which all of that
 lock: $(VENV)/.python ## Write the newest releases, for every Python from 3.11 on, into constraints.txt.
 	@$(BIN)/pip install --quiet 'uv>=0.9'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate --no-emit-index-url \
-	  --no-emit-find-links --custom-compile-command 'make lock' --extra all --extra dev --output-file constraints.txt \
-	  pyproject.toml
+	  --no-emit-find-links --custom-compile-command 'make lock' --extra all --extra dev --extra docs \
+	  --output-file constraints.txt pyproject.toml
 
 e2e: $(VENV)/.dev models ## Run the tests that need Debian packages (see .ci/run).
 	@$(BIN)/python -m pytest -m "system and not slow" $(ARGS) $(AGAIN)
@@ -108,6 +108,10 @@ docs: $(VENV)/.dev ## Rewrite docs/cli.md, docs/schemas/ and the table of shell 
 	@$(BIN)/python scripts/make_schemas.py
 	@$(BIN)/python scripts/make_completion_table.py
 
+site: $(VENV)/.python ## Write the documentation as a site into site/; open site/index.html.
+	@$(LOCKED) $(BIN)/pip install --quiet --editable '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: $(VENV)/.dev ## Measure, as ratios against real tools in one run.
 	@$(BIN)/python scripts/bench_listen.py
 	@$(BIN)/python scripts/bench_events.py
@@ -117,4 +121,4 @@ fuzz: $(VENV)/.dev ## Run the property tests of the log, the listener and the AP
 	  tests/unit/eventlog tests/unit/listener tests/unit/api tests/unit/app tests/unit/commands tests/unit/process
 
 clean: ## Remove the virtual environment and caches.
-	@rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	@rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist site
