@@ -79,6 +79,8 @@ WHOLE = {
     "listener/test_websockets_contract.py",
     "test_constraints.py",
     "test_documents.py",
+    "test_site.py",
+    "test_troubleshooting.py",
     "test_floors.py",
     "test_man_pages.py",
     "test_python_api_page.py",
