@@ -168,3 +168,12 @@ def test_no_sessions_and_no_log(run: Run, log: Path, tmp_path: Path) -> None:
     status, _, err = run()
     assert status == 4
     assert "no log in" in err
+
+
+def test_an_export_without_an_address_is_not_waited_for_again(run: Run, log: Path) -> None:
+    with log.open("a") as file:
+        file.write(life(100, "cap-3", "exported"))
+    status, out, err = run("open", "last")
+    assert (status, out) == (4, "")
+    assert "its export names no address" in err
+    assert "events wait" not in err

@@ -41,6 +41,8 @@ def open_session(
             why, hint = "it still records", "videodb capture stop"
         elif found.status == lifecycle.FAILED:
             why, hint = "it failed", f"videodb sessions show {found.id}"
+        elif found.status == "exported":
+            why, hint = "its export names no address", f"videodb sessions show {found.id}"
         else:
             why, hint = "no export is in the log", f"videodb events wait --session {found.id} --event exported"
         raise NotFoundError(f"session {found.id} has no player page: {why}", code="no_player", hint=hint)
