@@ -19,6 +19,8 @@ _UNCLEAR: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _MOST = 3
 _SIMILAR = 0.7
+# A name as close as this is a slip of the keyboard: less similar names beside it would only distract.
+_SLIP = 0.9
 
 
 def meant(root: Any, ctx: Any, args: list[str]) -> list[str]:
@@ -54,7 +56,7 @@ def no_such_option(ctx: Any, name: str) -> UsageError:
         for option in (*parameter.opts, *parameter.secondary_opts)
         if option.startswith("--")
     ]
-    near = get_close_matches(name, names, _MOST, _SIMILAR)
+    near = get_close_matches(name, names, _MOST, _SLIP) or get_close_matches(name, names, _MOST, _SIMILAR)
     near += [option for option in names if len(name) > 3 and option.startswith(name) and option not in near]
     similar = [f"{ctx.command_path} {option}" for option in near[:_MOST]]
     return UsageError(

@@ -67,6 +67,7 @@ def test_another_name_does_the_same(typed: str, meant: str, capfd: Capture) -> N
         ("config delete", "videodb config --help"),
         ("xyzzy", "videodb --help"),
         ("listen --detatch", "did you mean 'videodb listen --detach'?"),
+        ("events tail --chanel alert", "did you mean 'videodb events tail --channel'?"),
         ("events tail --folow", "did you mean 'videodb events tail --follow'?"),
         ("status --xyzzy", "videodb status --help"),
     ],
