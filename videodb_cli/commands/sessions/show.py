@@ -54,7 +54,9 @@ def _rows(session: SessionSummary, now: float) -> list[tuple[str, str]]:
     if session.error:
         rows.append(("error", session.error))
     if session.started_at is not None:
-        rows.append(("started", f"{_local(session.started_at)} · {when(session.started_at, now)}"))
+        began, spoken = _local(session.started_at), when(session.started_at, now)
+        # The spoken form of an old time is the same date again.
+        rows.append(("started", began if began.startswith(spoken) else f"{began} · {spoken}"))
         rows.append(("length", span(session.duration_s(now))))
     rows.append(("events", f"{session.events:,}"))
     rows += [("stream", _stream(stream)) for stream in session.streams]
