@@ -128,7 +128,9 @@ def forward(
         _refuse_beside_routes(given, criteria)
         return _run_routes(routes_file, open_log(None, directory, env_file).run_dir, quiet=quiet)
     if (to is None) == (command is None):
-        raise UsageError("either --to URL or --exec CMD", hint="videodb events forward --to https://… --cursor-file F")
+        raise UsageError(
+            "forward needs either --to URL or --exec CMD", hint="videodb events forward --to https://… --cursor-file F"
+        )
     _check_input(files or [], cursor_file, detach=detach)
     log = open_log(files, directory, env_file)
     if cursor_file is not None:
