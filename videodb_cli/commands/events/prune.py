@@ -14,6 +14,7 @@ from videodb_cli.commands.options import DirectoryOption, EnvFileOption, JsonOpt
 from videodb_cli.commands.tree import PanelCommand, new_app
 from videodb_cli.errors import NotFoundError, RefusedError, UsageError
 from videodb_cli.eventlog.query.times import parse_duration
+from videodb_cli.quantities import size
 from videodb_cli.rundir.lock import DirectoryLock, LockHeldError
 
 if TYPE_CHECKING:
@@ -103,14 +104,16 @@ def _keeps(run_dir: RunDir, sessions: Sequence[str]) -> Callable[[dict[str, Any]
 
 
 def _show(done: Pruned, *, dry_run: bool) -> None:
-    would = "would be " if dry_run else ""
+    removes, rewrites, frees = (
+        ("would remove", "would rewrite", "would free") if dry_run else ("removed", "rewrote", "freed")
+    )
     for name in done.removed:
-        console.data(console.one_line(f"{would}removed   {name}"))
+        console.data(console.one_line(f"{removes} {name}"))
     for name in done.rewritten:
-        console.data(console.one_line(f"{would}rewritten {name}"))
+        console.data(console.one_line(f"{rewrites} {name}"))
     for name, why in done.left.items():
         console.talk(console.one_line(f"{name} stays as it is: {why}"))
     if done.removed or done.rewritten:
-        console.data(f"{would}freed     {done.size / 1e6:.1f} MB, {done.lines:,} lines of rewritten files")
+        console.data(f"{frees} {size(done.size)}" + (f" ({done.lines:,} lines)" if done.lines else ""))
     else:
         console.talk("there is nothing to remove")
