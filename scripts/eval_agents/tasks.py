@@ -271,7 +271,7 @@ TASKS: tuple[Task, ...] = (
     Task(
         "Wait for the export of the session that was just stopped, and give its URL.",
         "wait",
-        ("videodb events wait --event exported --fail-on failed --timeout 50 | jq -r .data.player_url",),
+        ("videodb events wait --event exported --fail-on failed --fields data.player_url --timeout 50",),
         (
             "sleep 1; grep capture_session.exported /tmp/videodb_events.jsonl | tail -n 1",
             "sleep 5; grep capture_session.exported /tmp/videodb_events.jsonl | tail -n 1",

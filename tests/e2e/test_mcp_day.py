@@ -11,6 +11,8 @@ import pytest
 from tests.e2e.mcp_client import over_stdio
 from tests.e2e.place import Place
 
+pytestmark = pytest.mark.system  # each takes seconds: make e2e
+
 SAMPLE = Path(__file__).parents[2] / "videodb_cli" / "local" / "sample" / "sample.mp4"
 
 

@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.mcp_client import LINUX, RawServer, environment, event, is_gone, wait_for_child, write_log
 from tests.e2e.program import VIDEODB, eventually
 
-pytestmark = pytest.mark.skipif(not LINUX, reason="looks into /proc")
+pytestmark = [pytest.mark.system, pytest.mark.skipif(not LINUX, reason="looks into /proc")]
 
 
 @pytest.fixture

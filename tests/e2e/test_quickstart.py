@@ -17,6 +17,8 @@ from tests.e2e.program import Program
 from tests.fakes.media_files import write_media
 from videodb_cli.local.sample import VIDEO
 
+pytestmark = pytest.mark.system  # each takes seconds: make e2e
+
 PROGRAMS = Path(__file__).with_name("quickstart")
 
 

@@ -17,6 +17,8 @@ from videodb import capture as sdk
 from tests.fakes.media_files import write_media
 from videodb_cli.local.http.server import running
 
+pytestmark = pytest.mark.system  # each takes seconds: make e2e
+
 COMMAND = [sys.executable, "-m", "videodb_cli", "capture", "recorder"]
 
 

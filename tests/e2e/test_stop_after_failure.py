@@ -10,6 +10,8 @@ import pytest
 from tests.e2e.place import Place
 from tests.fakes.capture_service import TOKEN, CaptureService, closed_port
 
+pytestmark = pytest.mark.system  # each takes seconds: make e2e
+
 EXPORTED = {"export_status": "exported", "video_id": "m-1", "stream_url": "http://s", "player_url": "http://p"}
 LOST = {"code": "lost", "message": "every channel is lost"}
 
