@@ -82,10 +82,9 @@ def test_the_selected_event_is_always_on_the_screen(taken: list[tuple[str, int]]
         elif name == "page":
             found.page(value, height)
         elif name == "append":
-            before = len(found.entries)
             if found.has_end:
                 found.append(entries(behind, value))
-            behind += value if len(found.entries) > before else 0
+            behind += value if found.has_end else 0  # a paused screen that is full takes none
         elif not found.has_start:
             found.prepend(entries(found.entries[0].event["n"] - value, value))
         rows = found.screen(height)
