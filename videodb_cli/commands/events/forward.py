@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 app = new_app()
 
+_TIMEOUT_S = 30.0
+
 
 class ForwardCommand(SelectingCommand):
     """The command `forward`, which refuses flags that make no sense for it."""
@@ -98,7 +100,7 @@ def forward(
     ] = None,
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="S", min=0.1, help="How long one call or command may take.")
-    ] = 30.0,
+    ] = _TIMEOUT_S,
     recovered: Annotated[
         bool, typer.Option("--recovered", help="Also deliver recovered events that are more than a minute old.")
     ] = False,
@@ -122,6 +124,10 @@ def forward(
             "--secret-file": secret_file,
             "--dead-letters": dead_letters,
             "--limit": limit,
+            "--template": None if template == "json" else template,
+            "--batch": None if batch == 1 else batch,
+            "--timeout": None if timeout == _TIMEOUT_S else timeout,
+            "--recovered": recovered or None,
             "--detach": detach or None,
             "-": files or None,
         }
@@ -177,7 +183,9 @@ def _refuse_beside_routes(given: Mapping[str, object], criteria: Criteria) -> No
     if not named and criteria != Criteria():
         named = ["a selection"]
     if named:
-        raise UsageError(f"{named[0]} and --route exclude each other", hint="each [[route]] says its own")
+        raise UsageError(
+            f"{named[0]} and --route exclude each other", hint="routes are described in docs/deliveries.md"
+        )
 
 
 def _run_routes(path: Path, run_dir: RunDir, *, quiet: bool) -> int:
