@@ -43,7 +43,7 @@ class ToolError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ChildEnd:
     """How a child ended: its exit status, what it printed, and the end of what it said on stderr."""
 
     status: int
@@ -65,7 +65,7 @@ class Ended:
         return found
 
 
-async def command(arguments: Sequence[str], *, timeout_s: float) -> Ended:
+async def command(arguments: Sequence[str], *, timeout_s: float) -> ChildEnd:
     """Run a `videodb` command. Raises ToolError if it takes too long or prints too much."""
     return await _run(["-m", "videodb_cli", *arguments], b"", timeout_s=timeout_s, patience_s=_END_S)
 
@@ -77,7 +77,7 @@ async def reader(request: dict[str, Any], *, timeout_s: float) -> dict[str, Any]
     return ended.answer()
 
 
-async def _run(arguments: Sequence[str], request: bytes, *, timeout_s: float, patience_s: float) -> Ended:
+async def _run(arguments: Sequence[str], request: bytes, *, timeout_s: float, patience_s: float) -> ChildEnd:
     # -P: the working directory must not be a place to import from.
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", *arguments,
@@ -96,7 +96,7 @@ async def _run(arguments: Sequence[str], request: bytes, *, timeout_s: float, pa
         ) from None
     finally:
         await _end(process, patience_s)
-    return Ended(status, output, said)
+    return ChildEnd(status, output, said)
 
 
 async def _fed(process: asyncio.subprocess.Process, request: bytes) -> None:

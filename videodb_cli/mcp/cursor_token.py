@@ -27,7 +27,7 @@ _LONGEST = 4096
 _BEGINNING: dict[str, Any] = {"offset": 0, "head": "", "recent": ""}
 
 
-class TokenCursor(Cursor):
+class ClientCursor(Cursor):
     """A cursor that is read from a token and given back as one. Its file is in a directory that the caller removes."""
 
     def __init__(self, directory: Path, token: str | None) -> None:

@@ -13,7 +13,7 @@ from videodb_cli.eventlog.matches import ReadOptions
 from videodb_cli.eventlog.query.criteria import Criteria
 from videodb_cli.eventlog.read.feed import Notice
 from videodb_cli.mcp.answers import DEFAULT_BYTES, MOST_BYTES, Bounded
-from videodb_cli.mcp.cursor_token import TokenCursor
+from videodb_cli.mcp.cursor_token import ClientCursor
 from videodb_cli.model import event as ev
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def query(request: dict[str, Any], redact: Redact) -> dict[str, Any]:
     lost: list[Notice] = []
     log = EventLog(request["dir"], on_notice=lambda notice, _: lost.append(notice))
     with tempfile.TemporaryDirectory(prefix="videodb-mcp-") as room:
-        cursor = TokenCursor(Path(room), request.get("cursor"))
+        cursor = ClientCursor(Path(room), request.get("cursor"))
         options = ReadOptions(cursor=cursor, last=request.get("last"), limit=request.get("limit"), plan=plan)
         with log.read(criteria_of(request), options) as reading:
             if Notice.CURSOR_LOST in lost:
@@ -76,7 +76,7 @@ def _prepared(program: str | None) -> tuple[SelectionPlan, Shaper]:
     return prepared(program or ".", Form(), {}, strict=False, whole=False)
 
 
-def _fill(answer: Bounded, matches: Matches, shaper: Shaper, cursor: TokenCursor, redact: Redact) -> bool:
+def _fill(answer: Bounded, matches: Matches, shaper: Shaper, cursor: ClientCursor, redact: Redact) -> bool:
     """Add items until the bound, and move the cursor past those added. Returns whether more are left."""
     for batch in matches.batches():
         for number, line in enumerate(batch.lines):
@@ -103,14 +103,14 @@ def _fill(answer: Bounded, matches: Matches, shaper: Shaper, cursor: TokenCursor
     return False
 
 
-def _save_before(cursor: TokenCursor, batch: Batch, number: int) -> None:
+def _save_before(cursor: ClientCursor, batch: Batch, number: int) -> None:
     if number:
         _save(cursor, batch, number - 1)
     elif batch.source is not None:
         cursor.save(batch.source, batch.begin)
 
 
-def _save(cursor: TokenCursor, batch: Batch, number: int) -> None:
+def _save(cursor: ClientCursor, batch: Batch, number: int) -> None:
     line = batch.lines[number]
     if batch.source is not None:
         cursor.save(batch.source, line.offset + len(line.raw) + 1)

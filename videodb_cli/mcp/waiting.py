@@ -14,7 +14,7 @@ from videodb_cli.eventlog.matches import ReadOptions
 from videodb_cli.eventlog.read.feed import Notice
 from videodb_cli.eventlog.views.wait_condition import Verdict, WaitCondition
 from videodb_cli.mcp.answers import Bounded
-from videodb_cli.mcp.cursor_token import TokenCursor
+from videodb_cli.mcp.cursor_token import ClientCursor
 from videodb_cli.mcp.reading import Redact, criteria_of, room_of
 from videodb_cli.model import event as ev
 from videodb_cli.model import own_lines
@@ -42,7 +42,7 @@ def wait(request: dict[str, Any], redact: Redact) -> dict[str, Any]:
     log = EventLog(request["dir"], on_notice=lambda notice, _: lost.append(notice))
     looks_back = criteria.session is not None or criteria.since is not None
     with tempfile.TemporaryDirectory(prefix="videodb-mcp-") as room:
-        cursor = TokenCursor(Path(room), request.get("cursor"))
+        cursor = ClientCursor(Path(room), request.get("cursor"))
         options = ReadOptions(cursor=cursor, from_now=not looks_back, every_line=True)
         with log.read(criteria, options, follow=True) as reading:
             if not looks_back:
@@ -66,7 +66,7 @@ def _is_orphan(request: dict[str, Any]) -> bool:
 class _Taking:
     """Takes lines in order until there are enough, and moves the cursor past each."""
 
-    def __init__(self, condition: WaitCondition, request: dict[str, Any], cursor: TokenCursor, redact: Redact) -> None:
+    def __init__(self, condition: WaitCondition, request: dict[str, Any], cursor: ClientCursor, redact: Redact) -> None:
         self._condition = condition
         self._wanted = int(request.get("count") or 1)
         self._cursor = cursor

@@ -44,7 +44,7 @@ class Layout(NamedTuple):
         return _INDENT_BELOW if self.is_stacked else self.time + self.kind + self.stream + 3 * len(GAP)
 
 
-class Columns:
+class ColumnWidths:
     """Finds the widths of the columns. They grow with what comes, and never shrink, so that columns stay columns.
 
     Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from videodb_cli import cells
 from videodb_cli.model import event as ev
 from videodb_cli.render import words as said
-from videodb_cli.render.layout import GAP, Columns, Layout
+from videodb_cli.render.layout import GAP, ColumnWidths, Layout
 from videodb_cli.render.style import Painter, Piece, addresses
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class EventRows:
         time_width: int | None = None,
         is_followed: bool = False,
     ) -> None:
-        self._columns = Columns(width, time=time_width, is_followed=is_followed)
+        self._columns = ColumnWidths(width, time=time_width, is_followed=is_followed)
         self._painter = painter
         self._time_of = time_of
         self._day = today or datetime.now().date()  # noqa: DTZ005 - local days are meant

@@ -32,7 +32,7 @@ _CHANGES = {
 }
 
 
-class Found(NamedTuple):
+class SearchHit(NamedTuple):
     """What a search found: events around it, and which of them it is (``at``); ``has_end`` as in `Window`."""
 
     entries: list[Entry]
@@ -82,7 +82,7 @@ class DirectoryView:
         """Return events from after the last one; None if they cannot be found any more."""
         return self.reader.after(_behind(self.window.entries[-1]), self.selection, PAGE)
 
-    def find(self, step: int) -> Found | None:
+    def find(self, step: int) -> SearchHit | None:
         """Return the next event with the text of the search, in a direction, with the events around it."""
         selected = self.window.selected
         if selected is None or not self.search:
@@ -96,7 +96,7 @@ class DirectoryView:
             return None
         older = self.reader.before(found[0].place, self.selection, PAGE) or []
         newer = self.reader.after(_behind(found[0]), self.selection, PAGE) or []
-        return Found([*older, found[0], *newer], len(older), len(newer) < PAGE)
+        return SearchHit([*older, found[0], *newer], len(older), len(newer) < PAGE)
 
     # ---- what is done with what was read ---------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class DirectoryView:
         self._learn(entries)
         self.window.extend(entries, is_end=len(entries) < PAGE)
 
-    def show_found(self, found: Found | None) -> None:
+    def show_found(self, found: SearchHit | None) -> None:
         """Go to what a search has found."""
         if found is None:
             self.notice = f"not found: {self.search}"

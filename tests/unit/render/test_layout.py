@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from videodb_cli.render.layout import Columns, Layout
+from videodb_cli.render.layout import ColumnWidths, Layout
 
 LABELS = [("transcript", "mic"), ("visual", "display:1")]
 LAYOUTS = [
@@ -20,13 +20,13 @@ LAYOUTS = [
 
 @pytest.mark.parametrize(("width", "layout"), LAYOUTS)
 def test_layout(width: int | None, layout: Layout) -> None:
-    columns = Columns(width)
+    columns = ColumnWidths(width)
     columns.measure(LABELS)
     assert columns.layout == layout
 
 
 def test_columns_grow_and_never_shrink() -> None:
-    columns = Columns(120, is_followed=True)
+    columns = ColumnWidths(120, is_followed=True)
     assert columns.layout.stream == 12
     columns.measure([("x", "a" * 15)])
     columns.measure([("x", "b")])

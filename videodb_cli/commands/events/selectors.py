@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from videodb_cli.eventlog.names.choose import Found, Kind, Missing
+    from videodb_cli.eventlog.names.choose import Kind, Missing, NameFound
     from videodb_cli.eventlog.names.index import LogNames
     from videodb_cli.eventlog.names.tally import Tally
     from videodb_cli.eventlog.query.criteria import Criteria
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from videodb_cli.eventlog.read.feed import Notice
     from videodb_cli.eventlog.read.sources import LogSource
 
-    Find = Callable[[str, Tally], Found]
+    Find = Callable[[str, Tally], NameFound]
 
 # So long the names of a log are counted, before a command goes on without having seen all of them.
 _BUDGET_S, _FOLLOW_BUDGET_S = 0.25, 0.1
@@ -139,7 +139,7 @@ def _expanded_names(
     return [one.name for one in found]
 
 
-def _found(find: Find, wanted: str, names: _Names) -> Found:
+def _found(find: Find, wanted: str, names: _Names) -> NameFound:
     """Look a name up with as little reading as possible. The beginning of a name must be that of one name only."""
     from videodb_cli.errors import UsageError
 

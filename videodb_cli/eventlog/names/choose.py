@@ -42,7 +42,7 @@ class Missing(NamedTuple):
     may_come: bool
 
 
-class Found(NamedTuple):
+class NameFound(NamedTuple):
     """The name that is meant, and what is missing; ``is_prefix`` if only its beginning was typed."""
 
     name: str
@@ -50,30 +50,30 @@ class Found(NamedTuple):
     is_prefix: bool = False
 
 
-def find_channel(wanted: str, names: Tally) -> Found:
+def find_channel(wanted: str, names: Tally) -> NameFound:
     """Return the channel that is meant. Raises UsageError for the beginning of several."""
     known = names.channels()
     if ev.canonical_channel(wanted) in known:
-        return Found(wanted)
+        return NameFound(wanted)
     return _by_prefix("channel", wanted, known, CHANNELS, {*CHANNELS, *ev.channel_spellings(wanted)[1:]})
 
 
-def find_stream(wanted: str, names: Tally) -> Found:
+def find_stream(wanted: str, names: Tally) -> NameFound:
     """Return the stream that is meant: by id, name or short name. Raises UsageError for the beginning of several."""
     ids, titles = names.stream_ids(), names.stream_names()
     if wanted in ids or wanted in titles or any(ev.short_stream(name) == wanted for name in titles):
-        return Found(wanted)
+        return NameFound(wanted)
     return _by_prefix("stream", wanted, titles, (), _STREAMS, more=ids)
 
 
-def find_event(wanted: str, names: Tally) -> Found:
+def find_event(wanted: str, names: Tally) -> NameFound:
     """Return the event that is meant. Prefixes are not taken: the last word is short already."""
     known = names.events()
     words = {*known, *(name.rpartition(".")[2] for name in known)}
     if wanted in words:
-        return Found(wanted)
+        return NameFound(wanted)
     ours = {*EVENTS, *(name.rpartition(".")[2] for name in EVENTS)}
-    return Found(wanted, Missing("event", wanted, similar(wanted, [*words, *ours]), wanted in ours))
+    return NameFound(wanted, Missing("event", wanted, similar(wanted, [*words, *ours]), wanted in ours))
 
 
 def is_position(wanted: str) -> bool:
@@ -81,7 +81,7 @@ def is_position(wanted: str) -> bool:
     return wanted == LAST or re.fullmatch(_NTH, wanted) is not None
 
 
-def find_session(wanted: str, names: Tally, info: CaptureState | None, *, may_come: bool = False) -> Found:
+def find_session(wanted: str, names: Tally, info: CaptureState | None, *, may_come: bool = False) -> NameFound:
     """Return the session that is meant: an id, the beginning of one, ``last``, or ``-1``, ``-2`` … from the newest on.
 
     Args:
@@ -96,11 +96,11 @@ def find_session(wanted: str, names: Tally, info: CaptureState | None, *, may_co
     """
     known = newest_first(names, info)
     if wanted in known:
-        return Found(wanted)
+        return NameFound(wanted)
     if is_position(wanted):
         number = 1 if wanted == LAST else int(wanted[1:])
         if 0 < number <= len(known):
-            return Found(known[number - 1])
+            return NameFound(known[number - 1])
         raise _no_such_position(number, len(known))
     found = _by_prefix("session", wanted, known, (), ())
     if found.missing is not None and not may_come:
@@ -136,13 +136,13 @@ def _by_prefix(
     usual: Sequence[str],
     may_come: Collection[str],
     more: Iterable[str] = (),
-) -> Found:
+) -> NameFound:
     """Return the only name that begins with ``wanted``: of the log, else of its ids (``more``), else of the usual ones.
 
     Raises UsageError if several do.
     """
     if wanted in may_come:
-        return Found(wanted, Missing(kind, wanted, None, may_come=True))
+        return NameFound(wanted, Missing(kind, wanted, None, may_come=True))
     for names in (known, more, usual):
         candidates = [name for name in names if name.startswith(wanted)] if wanted else []
         if len(candidates) > 1:
@@ -150,8 +150,8 @@ def _by_prefix(
         if candidates:
             is_there = names is not usual
             missing = None if is_there else Missing(kind, candidates[0], None, may_come=True)
-            return Found(candidates[0], missing, is_prefix=True)
-    return Found(wanted, Missing(kind, wanted, similar(wanted, [*known, *more, *usual]), may_come=False))
+            return NameFound(candidates[0], missing, is_prefix=True)
+    return NameFound(wanted, Missing(kind, wanted, similar(wanted, [*known, *more, *usual]), may_come=False))
 
 
 def _ambiguous(kind: Kind, wanted: str, candidates: list[str]) -> UsageError:

@@ -12,7 +12,7 @@ import msgspec
 from videodb_cli.eventlog.views import summary_text
 from videodb_cli.eventlog.views.happenings import Happenings
 from videodb_cli.eventlog.views.next_commands import Origin, next_commands
-from videodb_cli.eventlog.views.summary_parts import At, Counted, Part, ScreenShare, SessionLine, SummaryParts
+from videodb_cli.eventlog.views.summary_parts import At, NameCount, Part, ScreenShare, SessionLine, SummaryParts
 
 if TYPE_CHECKING:
     from collections import Counter, deque
@@ -172,9 +172,9 @@ def _ms(at: float | None) -> float | None:
     return None if at is None else round(at, 3)
 
 
-def _counted(counter: Counter[str]) -> list[Counted]:
+def _counted(counter: Counter[str]) -> list[NameCount]:
     order = sorted(counter.items(), key=lambda item: (-item[1], item[0]))
-    return [Counted(name, count) for name, count in order[:_NAMES]]
+    return [NameCount(name, count) for name, count in order[:_NAMES]]
 
 
 def _latest(moments: deque[Moment]) -> list[At]:

@@ -16,7 +16,7 @@ class At(msgspec.Struct, omit_defaults=True):
     name: str = ""
 
 
-class Counted(msgspec.Struct):
+class NameCount(msgspec.Struct):
     """A name and how often it came."""
 
     name: str
@@ -37,7 +37,7 @@ class Part(msgspec.Struct, omit_defaults=True):
     count: int | None = None
     seconds: float | None = None
     how: str | None = None
-    names: list[Counted] = []
+    names: list[NameCount] = []
     shown: list[Any] = []
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from videodb_cli.eventlog.views.summary_parts import At, Counted, Part, ScreenShare, SessionLine, SummaryParts
+    from videodb_cli.eventlog.views.summary_parts import At, NameCount, Part, ScreenShare, SessionLine, SummaryParts
 
 
 def render(summary: SummaryParts) -> str:
@@ -91,7 +91,7 @@ def _of(part: Part) -> str:
 
 def _names(part: Part, total: int | None = -1) -> str:
     """Return names with their counts; says how many names found no room."""
-    names: Sequence[Counted] = part.names
+    names: Sequence[NameCount] = part.names
     text = ", ".join(f"{one.name} {one.count:,}" for one in names)
     hidden = (part.count or 0) - (len(names) if total is not None else sum(one.count for one in names))
     return f"{text}, {hidden:,} more" if hidden > 0 else text
